@@ -1,0 +1,79 @@
+"""A pydantic model and a document in, a validated record out, over any OpenAI-compatible endpoint.
+
+    from extractor import extract
+    invoice = extract(Invoice, text)
+"""
+
+from extractor.chat.content import Audio, File, Image
+from extractor.client import AsyncExtractor, Extractor, aextract, extract
+from extractor.errors import (
+    AuthenticationFailed,
+    BadReply,
+    BadRequest,
+    CallerError,
+    ConfigurationError,
+    ConnectionFailed,
+    ContentFiltered,
+    CutOff,
+    DocumentError,
+    EmptyReply,
+    EndpointError,
+    ExtractionFailed,
+    ExtractorError,
+    MissingExtra,
+    NotFound,
+    OptionError,
+    QuotaExceeded,
+    RateLimited,
+    Refused,
+    RequestTooLarge,
+    SchemaError,
+    ServerError,
+    StatusError,
+    TimedOut,
+)
+from extractor.extraction import Attempt, Extraction
+from extractor.reply.outcome import Outcome
+from extractor.schema.dialects import Dialect
+from extractor.schema.target import FieldError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncExtractor",
+    "Attempt",
+    "Audio",
+    "AuthenticationFailed",
+    "BadReply",
+    "BadRequest",
+    "CallerError",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "ContentFiltered",
+    "CutOff",
+    "Dialect",
+    "DocumentError",
+    "EmptyReply",
+    "EndpointError",
+    "Extraction",
+    "ExtractionFailed",
+    "Extractor",
+    "ExtractorError",
+    "FieldError",
+    "File",
+    "Image",
+    "MissingExtra",
+    "NotFound",
+    "OptionError",
+    "Outcome",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "RequestTooLarge",
+    "SchemaError",
+    "ServerError",
+    "StatusError",
+    "TimedOut",
+    "aextract",
+    "extract",
+]

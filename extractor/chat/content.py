@@ -1,0 +1,147 @@
+"""A conversation: turns, and the parts that a turn can be made of.
+
+Messages are dictionaries as on the wire, so that what a caller brings from elsewhere fits. `Image`,
+`Audio` and `File` make the multimodal parts; a plain string is text.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from extractor.errors import DocumentError, OptionError
+
+__all__ = ["Audio", "Content", "Document", "File", "Image", "Message", "checked_messages", "content_of", "has_media"]
+
+Message: TypeAlias = Mapping[str, Any]
+"""`{"role": …, "content": a string or a list of parts}`, as on the wire."""
+
+Content: TypeAlias = "str | list[dict[str, Any]]"
+"""The content of a message, as on the wire."""
+
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
+
+
+def _data_url(data: bytes, media_type: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """An image, by `url` or by `data` (bytes) with its `media_type`; `detail` is low, high or auto."""
+
+    url: str | None = None
+    data: bytes | None = None
+    media_type: str = "image/png"
+    detail: str | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        """`{"type": "image_url", "image_url": {"url": …}}`."""
+        if (self.url is None) == (self.data is None):
+            raise DocumentError("An Image needs either url= or data=.")
+        url = self.url if self.data is None else _data_url(self.data, self.media_type)
+        detail = {} if self.detail is None else {"detail": self.detail}
+        return {"type": "image_url", "image_url": {"url": url, **detail}}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audio:
+    """A sound, as `data` (bytes) in `format` (wav, mp3, …)."""
+
+    data: bytes
+    format: str = "wav"
+
+    def to_wire(self) -> dict[str, Any]:
+        """`{"type": "input_audio", "input_audio": {"data": base64, "format": …}}`."""
+        data = base64.b64encode(self.data).decode("ascii")
+        return {"type": "input_audio", "input_audio": {"data": data, "format": self.format}}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file as it stands, as `data` (bytes) with its `filename` and `media_type`."""
+
+    data: bytes
+    filename: str = "document.pdf"
+    media_type: str = "application/pdf"
+
+    def to_wire(self) -> dict[str, Any]:
+        """`{"type": "file", "file": {"filename": …, "file_data": data URL}}`."""
+        data = _data_url(self.data, self.media_type)
+        return {"type": "file", "file": {"filename": self.filename, "file_data": data}}
+
+
+Part: TypeAlias = "str | Image | Audio | File | Mapping[str, Any]"
+Document: TypeAlias = "Part | Sequence[Part]"
+"""What a caller can extract from: a text, a part, or several of them in reading order."""
+
+
+def content_of(document: Document) -> Content:
+    """The document as the content of a message.
+
+    Raises `DocumentError` where there is nothing in it, or something that is no part.
+    """
+    if isinstance(document, str):
+        if not document.strip():
+            raise DocumentError("The document is empty.", hint="There is nothing to extract from.")
+        return document
+    if isinstance(document, bytes):
+        raise DocumentError(
+            "The document is bytes.", hint="Decode it to a string, or say what it is: Image, Audio or File."
+        )
+    parts = document if isinstance(document, Sequence) else [document]
+    content = [_part(part) for part in parts]
+    if not any(part.get("type") != "text" or str(part.get("text", "")).strip() for part in content):
+        raise DocumentError("The document is empty.", hint="There is nothing to extract from.")
+    return content
+
+
+def _part(part: Any) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    if isinstance(part, (Image, Audio, File)):
+        return part.to_wire()
+    if isinstance(part, Mapping) and isinstance(part.get("type"), str):
+        return dict(part)
+    raise DocumentError(
+        f"A {type(part).__name__} is no part of a document.",
+        hint='A part is a string, an Image, Audio or File, or a dictionary with a "type".',
+    )
+
+
+def checked_messages(messages: Iterable[Message]) -> tuple[dict[str, Any], ...]:
+    """The messages with their parts as on the wire.
+
+    Raises `OptionError` for none at all, an unknown role, or content that is neither a string nor parts.
+    """
+    checked = tuple(_message(message, number) for number, message in enumerate(messages))
+    if not checked:
+        raise OptionError("messages is empty.", option="messages", hint="At least one message is required.")
+    return checked
+
+
+def _message(message: Any, number: int) -> dict[str, Any]:
+    if not isinstance(message, Mapping) or message.get("role") not in ROLES:
+        raise OptionError(
+            f"messages[{number}] has no valid role.",
+            option="messages",
+            hint='A message is {"role": "user", "content": …}; roles: ' + ", ".join(sorted(ROLES)) + ".",
+        )
+    content = message.get("content")
+    if content is None or isinstance(content, str):
+        return dict(message)
+    if not isinstance(content, Sequence):
+        raise OptionError(f"messages[{number}].content is no string and no list of parts.", option="messages")
+    return {**message, "content": [_part(part) for part in content]}
+
+
+def has_media(messages: Iterable[Message]) -> bool:
+    """Whether any message carries something other than text."""
+    return any(
+        part.get("type") != "text"
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    )

@@ -1,0 +1,274 @@
+"""Sending a request and receiving its reply with httpx, sync and async.
+
+What is sent and how an answer is read is the same for both and has no I/O; the two senders differ only
+in `await`. Errors of httpx become ours at this edge, and are raised outside of the handler that caught
+them: their tracebacks hold the headers, and so the key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from pydantic_core import from_json
+
+from extractor.chat.content import has_media
+from extractor.chat.sse import EventReader, ReplyCollector
+from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
+from extractor.endpoint.presets import Address
+from extractor.endpoint.refusals import bad_reply, error_inside, refusal
+from extractor.errors import BadReply, ConfigurationError, ConnectionFailed, EndpointError, ExtractorError, TimedOut
+
+__all__ = ["AsyncSender", "Sender"]
+
+# A model may think for minutes before its first byte; nobody should wait long for a connection.
+DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+MAX_REPLY_BYTES = 32 * 1024 * 1024
+
+_TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
+    httpx.ConnectTimeout: (TimedOut, "no connection in time", "Is the address right? timeout= sets how long to try."),
+    httpx.PoolTimeout: (TimedOut, "no free connection in time", "Raise timeout=, or send fewer requests at a time."),
+    httpx.TimeoutException: (TimedOut, "no answer in time", "Raise timeout=, or ask for less at once."),
+    httpx.ConnectError: (ConnectionFailed, "nobody answers there", "Is the server running, and the address right?"),
+    httpx.UnsupportedProtocol: (ConfigurationError, "httpx does not know the protocol", "Use http:// or https://."),
+    httpx.LocalProtocolError: (ConfigurationError, "a header cannot be sent", "Check headers= and api_key=."),
+    httpx.ProxyError: (ConnectionFailed, "the proxy refused", "Check the proxy's settings."),
+    httpx.DecodingError: (BadReply, "its compression cannot be undone", "The reply may have been damaged on the way."),
+    httpx.TransportError: (ConnectionFailed, "the connection broke", "Try again; the endpoint or the network failed."),
+    httpx.HTTPError: (ConnectionFailed, "the request failed", "Try again."),
+    httpx.InvalidURL: (ConfigurationError, "the address is invalid", "Check base_url=."),
+}
+"""Error of httpx → ours, what happened, what to do. The most special first."""
+
+
+def _translated(error: Exception, url: str) -> ExtractorError:
+    kind, what, hint = next(row for known, row in _TRANSLATED.items() if isinstance(error, known))
+    if issubclass(kind, EndpointError):
+        return kind(f"{url}: {what}.", url=url, hint=hint)
+    return kind(f"{url}: {what}.", hint=hint)
+
+
+class _Remaining(dict[str, float | None]):
+    """httpx's timeouts, each cut to what is left until the deadline at the moment that it is looked up."""
+
+    def __init__(self, timeouts: Mapping[str, float | None], expires: float) -> None:
+        super().__init__(timeouts)
+        self._expires = expires
+
+    def __getitem__(self, key: str) -> float | None:
+        left = max(self._expires - time.monotonic(), 0.001)
+        limit = super().__getitem__(key)
+        return left if limit is None else min(limit, left)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exchange:
+    """What both senders share: where a request goes, and what an answer means."""
+
+    url: httpx.URL
+    media_url: httpx.URL
+    headers: httpx.Headers
+    timeouts: Mapping[str, float | None]
+    api_key: str | None = field(repr=False)
+
+    def build(
+        self, client: httpx.Client | httpx.AsyncClient, request: ChatRequest, expires: float | None
+    ) -> httpx.Request:
+        """The request to send. Raises `TimedOut` where the deadline has passed already."""
+        url = self.media_url if has_media(request.tail) else self.url
+        if expires is not None and time.monotonic() >= expires:
+            raise _too_late(str(url))
+        built = client.build_request("POST", url, headers=self.headers, content=request.encode())
+        timeouts = self.timeouts or built.extensions["timeout"]
+        built.extensions["timeout"] = timeouts if expires is None else _Remaining(timeouts, expires)
+        return built
+
+    def read(self, response: httpx.Response, body: bytes) -> ChatReply:
+        """The completion in an answer. Raises what is the matter where there is none."""
+        url, headers = str(response.url), dict(response.headers)
+        if not response.is_success:
+            raise refusal(response.status_code, self._clean(headers), self._cleaned(body), url)
+        data = _events(body) if _is_stream(headers, body) else _json(body)
+        if isinstance(data, dict) and data.get("choices"):
+            reply = decode_reply(data)
+            if reply.choices:
+                return reply
+        headers, body = self._clean(headers), self._cleaned(body)
+        inside = error_inside(data, headers, body, url)
+        if inside is not None:
+            raise inside
+        why = "a body that is no JSON" if data is None else "no choices in it"
+        raise bad_reply(response.status_code, headers, body, url, why)
+
+    def _cleaned(self, body: bytes) -> bytes:
+        """A body without the key: some endpoints quote it in the error about it."""
+        return body.replace(self.api_key.encode(), b"[the API key]") if self.api_key else body
+
+    def _clean(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {name: self._cleaned(value.encode()).decode() for name, value in headers.items()}
+
+
+def _too_late(url: str) -> TimedOut:
+    return TimedOut(f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once.")
+
+
+class _Body:
+    """A body as it arrives, bounded in size and time."""
+
+    def __init__(self, url: str, expires: float | None) -> None:
+        self._url = url
+        self._expires = expires
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > MAX_REPLY_BYTES:
+            raise BadReply(
+                f"{self._url}: the reply is larger than {MAX_REPLY_BYTES:,} bytes.",
+                url=self._url,
+                body=self._chunks[0][:2_000].decode("utf-8", "replace"),
+                hint="No completion is that long; is this the right address?",
+            )
+        if self._expires is not None and time.monotonic() > self._expires:
+            raise _too_late(self._url)
+
+    def whole(self) -> bytes:
+        return b"".join(self._chunks)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return None
+
+
+def _is_stream(headers: Mapping[str, str], body: bytes) -> bool:
+    return headers.get("content-type", "").startswith("text/event-stream") or body[:6] == b"data: "
+
+
+def _events(body: bytes) -> Any:
+    """A streamed reply put together. None where its events are no chunks, or it stopped early."""
+    reader, collector = EventReader(), ReplyCollector()
+    try:
+        for data in [*reader.feed(body), *reader.close()]:
+            collector.add(data)
+    except (ValueError, AttributeError, TypeError):
+        return None
+    if collector.error is not None:
+        return collector.error
+    return collector.body if collector.finished else None
+
+
+def _exchange(
+    address: Address,
+    timeout: float | httpx.Timeout | None,
+    headers: Mapping[str, str],
+    own_client: bool,
+) -> _Exchange:
+    url = httpx.URL(address.base_url + "/chat/completions")
+    media_url = httpx.URL(address.media_url + "/chat/completions") if address.media_url else url
+    fields = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
+    if address.api_key is not None:
+        key_header = address.key_header or "Authorization"
+        fields[key_header] = address.api_key if address.key_header else f"Bearer {address.api_key}"
+    # The caller's own client keeps its own timeouts unless told otherwise.
+    chosen = DEFAULT_TIMEOUT if timeout is None and not own_client else timeout
+    timeouts = httpx.Timeout(chosen).as_dict() if chosen is not None else {}
+    return _Exchange(url=url, media_url=media_url, headers=httpx.Headers(fields), timeouts=timeouts, api_key=address.api_key)
+
+
+class Sender:
+    """Sends requests to one address. With the caller's own `client`, that one is used and left open."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        client: httpx.Client | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._exchange = _exchange(address, timeout, headers or {}, client is not None)
+        self._owned = client is None
+        self._client = client or httpx.Client(limits=_LIMITS)
+
+    def send(self, request: ChatRequest, expires: float | None = None) -> ChatReply:
+        """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
+        http_request = self._exchange.build(self._client, request, expires)
+        try:
+            response = self._client.send(http_request, stream=True, follow_redirects=False)
+            body = _Body(str(http_request.url), expires)
+            try:
+                for chunk in response.iter_bytes():
+                    body.add(chunk)
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failure = _late_or(_translated(error, str(http_request.url)), expires)
+        else:
+            return self._exchange.read(response, body.whole())
+        raise failure
+
+    def close(self) -> None:
+        """Close the connections, unless they are the caller's."""
+        if self._owned:
+            self._client.close()
+
+
+class AsyncSender:
+    """The same with `await`."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        client: httpx.AsyncClient | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._exchange = _exchange(address, timeout, headers or {}, client is not None)
+        self._owned = client is None
+        self._client = client or httpx.AsyncClient(limits=_LIMITS)
+
+    async def send(self, request: ChatRequest, expires: float | None = None) -> ChatReply:
+        """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
+        http_request = self._exchange.build(self._client, request, expires)
+        try:
+            response = await self._client.send(http_request, stream=True, follow_redirects=False)
+            body = _Body(str(http_request.url), expires)
+            try:
+                async for chunk in response.aiter_bytes():
+                    body.add(chunk)
+            finally:
+                await response.aclose()
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            failure = _late_or(_translated(error, str(http_request.url)), expires)
+        else:
+            return self._exchange.read(response, body.whole())
+        raise failure
+
+    async def close(self) -> None:
+        """Close the connections, unless they are the caller's."""
+        if self._owned:
+            await self._client.aclose()
+
+
+# httpx keeps 20 idle connections and opens at most 100; a batch needs more of both, and the endpoint's
+# own limit is found by being asked, not by running out of connections here.
+_LIMITS = httpx.Limits(max_connections=1_024, max_keepalive_connections=256)
+
+
+def _late_or(failure: ExtractorError, expires: float | None) -> ExtractorError:
+    """The deadline is what ended it, where a timeout was cut to it."""
+    if expires is not None and isinstance(failure, TimedOut) and time.monotonic() >= expires - 0.01:
+        return _too_late(failure.url)
+    return failure

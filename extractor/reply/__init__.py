@@ -1,0 +1,1 @@
+"""What came back: the text of a reply read as JSON."""

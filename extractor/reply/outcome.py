@@ -1,0 +1,49 @@
+"""What a reply turned out to be, before anybody looks at its JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from extractor.chat.wire import Choice
+
+__all__ = ["Outcome", "outcome_of", "text_of"]
+
+
+class Outcome(StrEnum):
+    """How one request ended."""
+
+    CONFORMING = "conforming"
+    INVALID = "invalid"
+    """JSON that the target does not accept."""
+    MALFORMED = "malformed"
+    """Text that is no JSON."""
+    CUT_OFF = "cut_off"
+    """The token limit came before the end; thinking alone may have used it up."""
+    EMPTY = "empty"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+
+
+def text_of(choice: Choice) -> str:
+    """The text in which the answer should be: the content, else the arguments of the tool call."""
+    message = choice.message
+    if message.content and message.content.strip():
+        return message.content
+    return message.tool_calls[0].arguments if message.tool_calls else ""
+
+
+def outcome_of(choice: Choice) -> Outcome | None:
+    """What is known without reading the text; None where it has to be read."""
+    finish_reason = choice.finish_reason or ""
+    if "content_filter" in finish_reason:  # also composite: "content_filter: RECITATION"
+        return Outcome.FILTERED
+    if choice.message.refusal:
+        return Outcome.REFUSED
+    if not text_of(choice).strip():
+        return Outcome.CUT_OFF if was_cut(choice) else Outcome.EMPTY
+    return None
+
+
+def was_cut(choice: Choice) -> bool:
+    """Whether the token limit ended the reply. Its JSON may be complete all the same."""
+    return choice.finish_reason == "length"

@@ -1,0 +1,448 @@
+"""A schema rewritten into a dialect, and the way back.
+
+What the dialect cannot say is said in words in the description, so that the model still knows it, is
+listed in `rewrites`, and is still checked by the target when the value comes back. What is said in
+another way on the wire (an optional property as a nullable one, a map as a list of pairs, a root that is
+no object as one with a `value`) is put back by `restore`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from extractor.errors import SchemaError
+from extractor.schema.dialects import Dialect
+from extractor.schema.merge import merged
+from extractor.schema.restore import (
+    AnyValue,
+    Branches,
+    Items,
+    Members,
+    Named,
+    Pairs,
+    Plan,
+    Plans,
+    Wrapped,
+    changes,
+    restore,
+    to_wire,
+)
+from extractor.schema.words import WORDS, in_words
+
+__all__ = ["Adapted", "Rewrite", "adapt"]
+
+JsonSchema: TypeAlias = "dict[str, Any]"
+Node: TypeAlias = "tuple[JsonSchema, Plan]"
+
+_PREFIX = "#/$defs/"
+_ANY = "AnyValue"
+_COMPOUND = ("object", "array")
+# Which keywords speak about which type: they go with their type when a node has several.
+_ABOUT: Mapping[str, frozenset[str]] = {
+    "object": frozenset(
+        "properties required additionalProperties minProperties maxProperties propertyNames patternProperties "
+        "dependentRequired dependentSchemas".split()
+    ),
+    "array": frozenset("items prefixItems minItems maxItems uniqueItems contains".split()),
+    "string": frozenset("minLength maxLength pattern format contentEncoding contentMediaType".split()),
+    "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
+}
+_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+# Handled by the walk itself.
+_WALKED = frozenset(
+    "$ref $defs definitions allOf anyOf oneOf type properties required items prefixItems additionalProperties "
+    "const enum description title default".split()
+)
+_PRIMITIVES = ("string", "number", "boolean", "null")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rewrite:
+    """One change: the JSON `pointer` of the place in the target's schema, `what` was done, and `why`."""
+
+    pointer: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adapted:
+    """A schema in a dialect. `schema` is what is sent, `rewrites` what was changed for it.
+
+    `changed` says whether values come back in another shape than the target's; then `restore` turns
+    them into it.
+    """
+
+    name: str
+    dialect: Dialect
+    schema: JsonSchema
+    rewrites: tuple[Rewrite, ...]
+    changed: bool
+    plan: Plan = field(repr=False)
+    definitions: Plans = field(repr=False)
+
+    @property
+    def response_format(self) -> JsonSchema:
+        """`{"type": "json_schema", "json_schema": {"name", "strict", "schema"}}`."""
+        # The pattern and the length are OpenAI's; everybody else takes what it takes.
+        name = re.sub(r"[^a-zA-Z0-9_-]", "_", self.name)[:64] or "record"
+        described = {"name": name, "strict": self.dialect.strict, "schema": self.schema}
+        return {"type": "json_schema", "json_schema": described}
+
+    def restore(self, value: Any) -> Any:
+        """A value as the endpoint gave it, in the target's own shape."""
+        return restore(self.plan, value, self.definitions)
+
+    def to_wire(self, value: Any) -> Any:
+        """The opposite: a value of the target as the endpoint is asked to write it."""
+        return to_wire(self.plan, value, self.definitions)
+
+
+def adapt(schema: Mapping[str, Any], dialect: Dialect, *, name: str = "record") -> Adapted:
+    """The schema (its references all `#/$defs/NAME`) rewritten into the dialect.
+
+    Raises `SchemaError` where it is unsatisfiable or nested too deeply.
+    """
+    walk = _Walk(schema, dialect)
+    try:
+        root, plan = walk.root()
+    except RecursionError:
+        raise SchemaError("The schema is nested too deeply.") from None
+    definitions = walk.definitions
+    if definitions:
+        root = {**root, "$defs": {key: wire for key, (wire, _) in definitions.items()}}
+    return Adapted(
+        name=name,
+        dialect=dialect,
+        schema=root,
+        rewrites=tuple(dict.fromkeys(walk.rewrites)),
+        changed=changes(plan, definitions),
+        plan=plan,
+        definitions=definitions,
+    )
+
+
+class _Walk:
+    """One walk over a schema. Every method takes a node and its pointer, gives the wire's and its plan."""
+
+    def __init__(self, schema: Mapping[str, Any], dialect: Dialect) -> None:
+        self._schema = schema
+        self._dialect = dialect
+        self.definitions: dict[str, Node] = {}
+        self.rewrites: list[Rewrite] = []
+
+    def root(self) -> Node:
+        schema = {key: value for key, value in self._schema.items() if key not in ("$defs", "$schema", "$id")}
+        while set(schema) & {"$ref"}:
+            # No endpoint takes a root that is a reference: the definition stands there itself.
+            inner = self._resolved(schema.pop("$ref"))
+            schema = merged(schema, inner) if schema else dict(inner)
+        wire, plan = self.node(schema, "")
+        if wire.get("type") == "object":
+            return wire, plan
+        self._note("", "wrapped into an object with a `value`", "the root must be an object")
+        wrapped = {"type": "object", "properties": {"value": wire}, "required": ["value"]}
+        return {**wrapped, "additionalProperties": False}, Wrapped(plan=plan)
+
+    def node(self, schema: Any, pointer: str) -> Node:
+        """Any schema."""
+        if schema is False:
+            raise SchemaError(f"Nothing can stand at {pointer or 'the root'}: its schema is false.", pointer=pointer)
+        schema = {} if schema is True else schema
+        if "allOf" in schema:
+            schema = self._joined(schema, pointer)
+        if "$ref" in schema:
+            return self._reference(schema, pointer)
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                return self._union(schema, keyword, pointer)
+        return self._typed(schema, pointer)
+
+    # ------------------------------------------------------------------ references, unions, allOf
+
+    def _resolved(self, reference: str) -> Mapping[str, Any]:
+        try:
+            definition: Any = self._schema["$defs"][reference.removeprefix(_PREFIX)]
+        except (KeyError, TypeError):
+            raise SchemaError(f"The reference {reference!r} leads nowhere.", pointer=reference) from None
+        return {} if definition is True else definition
+
+    def _joined(self, schema: JsonSchema, pointer: str) -> JsonSchema:
+        result: Any = {key: value for key, value in schema.items() if key != "allOf"}
+        for member in schema["allOf"]:
+            result = merged(result, self._resolved(member["$ref"]) if set(member) == {"$ref"} else member)
+        left_over = result.pop("allOf", None)
+        self._note(pointer, "allOf joined into one schema", "the endpoint does not take allOf")
+        if left_over:
+            words = "; ".join(in_words(key, value) for rest in left_over for key, value in rest.items())
+            result["description"] = _described(result.get("description"), [words])
+        return dict(result)
+
+    def _reference(self, schema: JsonSchema, pointer: str) -> Node:
+        name = schema["$ref"].removeprefix(_PREFIX)
+        siblings = {key: value for key, value in schema.items() if key != "$ref"}
+        if siblings.keys() - {"description", "title", "default", "examples", "deprecated"}:
+            return self.node(merged(siblings, self._resolved(schema["$ref"])), pointer)
+        if name not in self.definitions:
+            definition = self._resolved(schema["$ref"])
+            self.definitions[name] = ({}, None)  # holds the name: the definition may refer to itself
+            self.definitions[name] = self.node(definition, f"/$defs/{name}")
+        wire: JsonSchema = {"$ref": _PREFIX + name}
+        description = _described(siblings.get("description"), self._hints(siblings, pointer))
+        if description and self._dialect.ref_siblings:
+            wire["description"] = description
+        elif description:
+            wire = {"description": description, "anyOf": [wire]}
+        return wire, Named(name=name)
+
+    def _union(self, schema: JsonSchema, keyword: str, pointer: str) -> Node:
+        shared = {key: value for key, value in schema.items() if key not in (keyword, "discriminator")}
+        outside = {key: value for key, value in shared.items() if key in ("description", "title", "default")}
+        inside = {key: value for key, value in shared.items() if key not in outside}
+        if keyword == "oneOf" and "oneOf" not in self._dialect.keywords:
+            self._note(pointer, "oneOf → anyOf", "the endpoint does not take oneOf")
+        # What stands beside a union holds for each of its members; some endpoints forget it there.
+        members = [
+            self.node(merged(inside, member) if inside else member, f"{pointer}/{keyword}/{number}")
+            for number, member in enumerate(schema[keyword])
+            if member is not False
+        ]
+        description = _described(outside.get("description"), self._hints(outside, pointer))
+        head: JsonSchema = {"description": description} if description else {}
+        if len(members) == 1 and not head:
+            return members[0]
+        return {**head, "anyOf": [wire for wire, _ in members]}, Branches(branches=tuple(members))
+
+    # ------------------------------------------------------------------------------------- types
+
+    def _typed(self, schema: JsonSchema, pointer: str) -> Node:
+        kinds = _kinds_of(schema)
+        compound = [kind for kind in kinds if kind in _COMPOUND]
+        if not kinds and "enum" not in schema and "const" not in schema:
+            return self._anything(schema, pointer)
+        if compound and len(kinds) > (2 if "null" in kinds else 1) and "enum" not in schema:
+            return self._union(_split(schema, kinds), "anyOf", pointer)
+        head: JsonSchema = {"type": kinds[0] if len(kinds) == 1 else list(kinds)} if kinds else {}
+        body, plan = self._structure(schema, kinds, pointer)
+        kept = {key: value for key, value in schema.items() if self._keeps(key, value, kinds)}
+        hints = self._hints({key: value for key, value in schema.items() if key not in kept}, pointer)
+        if pairs_note := body.pop("", None):
+            hints.append(pairs_note)
+            head, kept = {"type": _with_null("array", kinds)}, {}
+        description = _described(schema.get("description") or _telling(schema.get("title"), pointer), hints)
+        return {**head, **({"description": description} if description else {}), **kept, **body}, plan
+
+    def _structure(self, schema: JsonSchema, kinds: tuple[str, ...], pointer: str) -> Node:
+        if "const" in schema and "const" not in self._dialect.keywords:
+            return {"enum": [schema["const"]]}, None
+        if "const" in schema:
+            return {"const": schema["const"]}, None
+        if "enum" in schema:
+            return {"enum": list(schema["enum"])}, None
+        if "object" in kinds:
+            return self._object(schema, pointer)
+        if "array" in kinds:
+            return self._array(schema, pointer)
+        return {}, None
+
+    def _object(self, schema: JsonSchema, pointer: str) -> Node:
+        properties: Mapping[str, Any] = schema.get("properties", {})
+        more = schema.get("additionalProperties", True)
+        if not properties and more is not False:
+            return self._map(more, pointer)
+        required = set(schema.get("required", ()))
+        members: dict[str, JsonSchema] = {}
+        plans: dict[str, Plan] = {}
+        absent: set[str] = set()
+        for key, member in properties.items():
+            if member is False:
+                continue
+            wire, plans[key] = self.node(member, f"{pointer}/properties/{_escaped(key)}")
+            if key not in required and self._dialect.all_required and not self._accepts_null(member):
+                wire = _nullable(wire)
+                absent.add(key)
+                self._note(f"{pointer}/properties/{_escaped(key)}", "optional → nullable", "all must be required")
+            members[key] = wire
+        names = [key for key in members if self._dialect.all_required or key in required]
+        if isinstance(more, dict) and self._dialect.closed:
+            self._note(pointer, "further properties are not asked for", "objects must be closed")
+        closed = self._dialect.closed or more is False
+        body: JsonSchema = {"properties": members, "required": names}
+        return {**body, **({"additionalProperties": False} if closed else {})}, Members(
+            plans=plans, absent=frozenset(absent)
+        )
+
+    def _map(self, values: Any, pointer: str) -> Node:
+        wire, plan = self.node(values, f"{pointer}/additionalProperties")
+        if self._dialect.maps:
+            return {"additionalProperties": wire}, Members(plans=_Every(plan), absent=frozenset())
+        self._note(pointer, "map → list of key and value", "objects with free keys are not taken")
+        pair = {
+            "type": "object",
+            "properties": {"key": {"type": "string"}, "value": wire},
+            "required": ["key", "value"],
+            "additionalProperties": False,
+        }
+        return {"items": pair, "": "a map, as a list of its entries"}, Pairs(plan=plan)
+
+    def _array(self, schema: JsonSchema, pointer: str) -> Node:
+        rest = schema.get("items", True)
+        first = [
+            self.node(item, f"{pointer}/prefixItems/{number}")
+            for number, item in enumerate(schema.get("prefixItems", ()))
+        ]
+        if first and "prefixItems" in self._dialect.keywords:
+            return {"prefixItems": [wire for wire, _ in first]}, Items(plan=None, first=tuple(p for _, p in first))
+        if first:
+            self._note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
+            members = list({repr(wire): wire for wire, _ in first}.values())
+            items = members[0] if len(members) == 1 else {"anyOf": members}
+            return {"items": items}, Items(plan=None, first=tuple(plan for _, plan in first))
+        if rest is False:
+            return {"items": {"type": "null"}}, None
+        wire, plan = self.node(rest, f"{pointer}/items")
+        return {"items": wire}, Items(plan=plan)
+
+    def _anything(self, schema: JsonSchema, pointer: str) -> Node:
+        description = _described(schema.get("description"), self._hints(schema, pointer))
+        head: JsonSchema = {"description": description} if description else {}
+        if self._dialect.any:
+            return head, None
+        self._note(pointer, "any value → one of the types of JSON", "a schema must have a type")
+        if _ANY not in self.definitions:
+            self.definitions[_ANY] = (_any_value(), AnyValue())
+        reference = {"$ref": _PREFIX + _ANY}
+        return ({**head, "anyOf": [reference]} if head else reference), Named(name=_ANY)
+
+    # ------------------------------------------------------------------------------------- words
+
+    def _keeps(self, keyword: str, value: Any, kinds: tuple[str, ...]) -> bool:
+        """Whether the dialect enforces this constraint, so that it can stand as it is."""
+        if keyword in _WALKED or keyword not in self._dialect.keywords:
+            return False
+        if keyword == "format":
+            return value in self._dialect.formats
+        if keyword == "pattern" and self._dialect.anchored_patterns:
+            return bool(value.startswith("^") and value.endswith("$"))
+        return not (keyword in _BOUNDS and not self._dialect.real_bounds and "integer" not in kinds)
+
+    def _hints(self, lost: Mapping[str, Any], pointer: str) -> list[str]:
+        hints = []
+        for keyword, value in lost.items():
+            said = keyword == "default" and value not in (None, [], {}, "")
+            if (keyword in _WALKED and not said) or keyword not in WORDS:
+                continue
+            if words := in_words(keyword, value):
+                hints.append(words)
+                self._note(pointer, f"{keyword} → in words: {words}", "the endpoint does not enforce it")
+        return hints
+
+    def _note(self, pointer: str, what: str, why: str) -> None:
+        self.rewrites.append(Rewrite(pointer=pointer, what=what, why=why))
+
+    def _accepts_null(self, schema: Any, seen: frozenset[str] = frozenset()) -> bool:
+        if not isinstance(schema, Mapping):
+            return bool(schema)
+        reference = schema.get("$ref")
+        if reference is not None:
+            resolved = reference not in seen and self._resolved(reference)
+            return resolved is not False and self._accepts_null(resolved, seen | {reference})
+        for keyword in ("anyOf", "oneOf"):
+            if keyword in schema:
+                return any(self._accepts_null(member, seen) for member in schema[keyword])
+        if "enum" in schema or "const" in schema:
+            return None in schema.get("enum", [schema.get("const", 0)])
+        kinds = _kinds_of(schema)
+        return "null" in kinds or not kinds
+
+
+class _Every(dict[str, Plan]):
+    """The same plan for every key."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__({"": plan})
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[""]
+
+
+def _kinds_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return (kinds,)
+    if kinds:
+        return tuple(kinds)
+    # Without a type, the keywords tell what is meant.
+    return next(((kind,) for kind, about in _ABOUT.items() if about & schema.keys()), ())
+
+
+def _split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
+    """A node of several types as a union of one node for each."""
+    mine = frozenset().union(*_ABOUT.values())
+    about = {**_ABOUT, "integer": _ABOUT["number"]}
+    shared = {key: value for key, value in schema.items() if key not in mine and key != "type"}
+    members = [
+        {"type": kind, **{key: value for key, value in schema.items() if key in about.get(kind, ())}}
+        for kind in kinds
+    ]
+    return {**shared, "anyOf": members}
+
+
+def _with_null(kind: str, kinds: tuple[str, ...]) -> str | list[str]:
+    return [kind, "null"] if "null" in kinds else kind
+
+
+def _nullable(wire: JsonSchema) -> JsonSchema:
+    if "anyOf" in wire:
+        return {**wire, "anyOf": [*wire["anyOf"], {"type": "null"}]}
+    if "$ref" in wire or "const" in wire:
+        return {"anyOf": [wire, {"type": "null"}]}
+    if "enum" in wire:
+        wire = {**wire, "enum": [*wire["enum"], None]}
+    if "type" in wire:
+        kinds = [wire["type"]] if isinstance(wire["type"], str) else wire["type"]
+        return {**wire, "type": [*kinds, "null"]}
+    return wire
+
+
+def _any_value() -> JsonSchema:
+    itself = {"$ref": _PREFIX + _ANY}
+    pair = {
+        "type": "object",
+        "properties": {"key": {"type": "string"}, "value": itself},
+        "required": ["key", "value"],
+        "additionalProperties": False,
+    }
+    entries = {
+        "type": "object",
+        "properties": {"entries": {"type": "array", "items": pair}},
+        "required": ["entries"],
+        "additionalProperties": False,
+    }
+    simple = [{"type": kind} for kind in _PRIMITIVES]
+    return {"anyOf": [*simple, {"type": "array", "items": itself}, entries]}
+
+
+def _described(description: Any, hints: list[str]) -> str:
+    """A description with hints after it."""
+    text = str(description or "").strip()
+    said = "; ".join(hints)
+    if not said:
+        return text
+    return f"{text} ({said})" if text else said[0].upper() + said[1:]
+
+
+def _telling(title: Any, pointer: str) -> str:
+    """A title, where it says more than the property's name does (pydantic makes titles of names)."""
+    name = re.sub(r"[\W_]", "", pointer.rpartition("/")[2]).casefold()
+    told = re.sub(r"[\W_]", "", str(title or "")).casefold()
+    return str(title) if told and told != name and "/properties/" in pointer else ""
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+

@@ -1,0 +1,270 @@
+"""What the caller asks for: gives a JSON Schema, and validates a value.
+
+A `Target` is a pydantic model or any type that pydantic understands (`TypeTarget`), or a JSON Schema
+document (`SchemaTarget`). The rest of the library knows only the two questions that a target answers.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast, overload
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
+from pydantic_core import from_json
+
+from extractor.errors import SchemaError
+from extractor.schema.ready import ready_schema
+from extractor.schema.references import definitions_only
+
+__all__ = ["Checked", "FieldError", "SchemaTarget", "Target", "TypeTarget", "target_of"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+Wanted: TypeAlias = "type[T] | Target[T]"
+"""A type, or a target already made of one."""
+
+Document: TypeAlias = "Mapping[str, Any] | Path | str"
+"""A JSON Schema: the document itself, its path, or the name of a ready one."""
+
+FOUND_LENGTH = 200  # characters of a wrong value that an error quotes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldError:
+    """One thing that is wrong with a value.
+
+    `pointer` is the JSON pointer of the place ("" for the whole), `message` what is expected there,
+    `found` the beginning of what stands there as JSON ("nothing" where it is missing), `kind` the
+    validator's name for the rule.
+    """
+
+    pointer: str
+    message: str
+    found: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or 'the whole'}: {self.message} (found {self.found})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked(Generic[T]):
+    """A text held against a target: `value` if there are no `errors`.
+
+    `data` is the plain JSON value, where it was read at all; `malformed` says that the text is no JSON.
+    """
+
+    value: T | None = None
+    data: Any = None
+    errors: tuple[FieldError, ...] = ()
+    malformed: bool = False
+
+
+class Target(Protocol[T_co]):
+    """What the caller asks for."""
+
+    @property
+    def name(self) -> str:
+        """A name for people and for the wire."""
+        ...
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema (2020-12), every reference in the form `#/$defs/NAME`."""
+        ...
+
+    def validate_json(self, text: str | bytes, context: Any = None) -> Checked[T_co]:
+        """Hold a JSON text against the target. Never raises for what the text is."""
+        ...
+
+
+# ------------------------------------------------------------------------------ types, by pydantic
+
+
+@dataclass(frozen=True, eq=False)
+class TypeTarget(Generic[T]):
+    """A pydantic model, or any type for which pydantic can make a schema and a validator."""
+
+    name: str
+    schema: dict[str, Any]
+    adapter: TypeAdapter[T]
+
+    def validate_json(self, text: str | bytes, context: Any = None) -> Checked[T]:
+        """Validate with the caller's own model and validators; `context` is pydantic's."""
+        try:
+            return Checked(value=self.adapter.validate_json(text, context=context))
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False)
+        if details[0]["type"] == "json_invalid":
+            return Checked(errors=(_malformed(details[0]["msg"]),), malformed=True)
+        data = from_json(text)
+        return Checked(data=data, errors=tuple(_type_error(detail, data) for detail in details))
+
+
+def _malformed(message: str) -> FieldError:
+    return FieldError(pointer="", message=message, found="text that is no JSON", kind="json_invalid")
+
+
+def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
+    missing = detail["type"] == "missing"
+    found = "nothing" if missing else shown(detail["input"])
+    pointer = _pointer(_places(detail["loc"], data, missing))
+    return FieldError(pointer=pointer, message=detail["msg"], found=found, kind=detail["type"])
+
+
+def _places(loc: Sequence[str | int], data: Any, missing: bool) -> list[str | int]:
+    """The steps of a location that exist in the value: pydantic also puts names of union members in."""
+    places: list[str | int] = []
+    for number, step in enumerate(loc):
+        if isinstance(data, dict) and step in data:
+            data = data[cast(str, step)]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        elif not (missing and number == len(loc) - 1):
+            continue
+        places.append(step)
+    return places
+
+
+def shown(value: Any) -> str:
+    """The beginning of a value as JSON."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= FOUND_LENGTH else text[:FOUND_LENGTH] + "…"
+
+
+def _pointer(steps: Sequence[str | int]) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def _type_target(wanted: type[T]) -> TypeTarget[T]:
+    name = getattr(wanted, "__name__", None) or str(wanted)
+    try:
+        adapter = TypeAdapter(wanted)
+        return TypeTarget(name=name, schema=adapter.json_schema(), adapter=adapter)
+    except (PydanticUserError, PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, NameError) as error:
+        culprit, reason = _culprit(wanted) or ("", str(error).partition("\n")[0])
+        place = f"{name}.{culprit}" if culprit else name
+        raise SchemaError(
+            f"{place} cannot be asked for: {reason}",
+            pointer=f"/{culprit}" if culprit else "",
+            hint="Use types that JSON can carry, or leave the field out of the model that you extract.",
+        ) from None
+
+
+def _culprit(wanted: Any) -> tuple[str, str] | None:
+    """The first field of a model for which no schema can be made, and why."""
+    for name, info in getattr(wanted, "__pydantic_fields__", {}).items():
+        try:
+            TypeAdapter(info.annotation).json_schema()
+        except (PydanticUserError, PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, NameError) as error:
+            return name, str(error).partition("\n")[0]
+    return None
+
+
+# ----------------------------------------------------------------- JSON Schema, by jsonschema-rs
+
+
+@dataclass(frozen=True, eq=False)
+class SchemaTarget:
+    """A JSON Schema document; what comes back is plain data."""
+
+    name: str
+    schema: dict[str, Any]
+    validator: Any  # jsonschema_rs.Validator
+
+    def validate_json(self, text: str | bytes, context: Any = None) -> Checked[Any]:
+        """Validate with the schema, formats included; `context` means nothing here."""
+        try:
+            data = from_json(text, allow_inf_nan=False)
+        except ValueError as error:
+            return Checked(errors=(_malformed(f"Invalid JSON: {error}"),), malformed=True)
+        errors = tuple(_schema_error(error) for error in self.validator.iter_errors(data))
+        return Checked(value=None if errors else data, data=data, errors=errors)
+
+
+def _schema_error(error: Any) -> FieldError:
+    kind = error.kind.name
+    found = "nothing" if kind == "required" else shown(error.instance)
+    return FieldError(pointer=_pointer(error.instance_path), message=error.message, found=found, kind=kind)
+
+
+def _schema_target(document: Mapping[str, Any], name: str) -> SchemaTarget:
+    import jsonschema_rs
+
+    options: dict[str, Any] = {"validate_formats": True, "offline": True, "mask": "the value"}
+    try:
+        jsonschema_rs.meta.validate(document)
+    except jsonschema_rs.ValidationError as error:
+        raise _invalid_schema(error) from None
+    schema = definitions_only(document)
+    try:
+        # Linear in the text, whatever the pattern. Look-around needs the other engine, which is bounded.
+        validator = jsonschema_rs.validator_for(document, pattern_options=jsonschema_rs.RegexOptions(), **options)
+    except jsonschema_rs.ValidationError:
+        try:
+            bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
+            validator = jsonschema_rs.validator_for(document, pattern_options=bounded, **options)
+        except jsonschema_rs.ValidationError as error:
+            raise _invalid_schema(error) from None
+    return SchemaTarget(name=str(document.get("title") or name), schema=schema, validator=validator)
+
+
+def _invalid_schema(error: Any) -> SchemaError:
+    pointer = _pointer(error.instance_path)
+    return SchemaError(
+        f"This is no valid JSON Schema, at {pointer or 'its root'}: {error.message.partition(chr(10))[0]}.",
+        pointer=pointer,
+        hint="See https://json-schema.org/understanding-json-schema for what is allowed there.",
+    )
+
+
+# ------------------------------------------------------------------------------------- either way
+
+
+@overload
+def target_of(wanted: type[T] | Target[T]) -> Target[T]: ...
+@overload
+def target_of(wanted: Document) -> Target[Any]: ...
+def target_of(wanted: Any) -> Target[Any]:
+    """The target made of a type or of a JSON Schema (a mapping, a path, or the name of a ready one).
+
+    Made once for each. Raises `SchemaError` where that cannot be asked for.
+    """
+    if isinstance(wanted, (TypeTarget, SchemaTarget)):
+        return wanted
+    if isinstance(wanted, Mapping):
+        return _cached_document(json.dumps(wanted), "Record")
+    if isinstance(wanted, Path) or (isinstance(wanted, str) and wanted.endswith(".json")):
+        return _cached_document(_read(Path(wanted)), Path(wanted).stem)
+    if isinstance(wanted, str):
+        return _cached_document(json.dumps(ready_schema(wanted)), wanted)
+    return _cached_type(wanted)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SchemaError(f"The schema {path} cannot be read: {error}.") from None
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_type(wanted: Any) -> TypeTarget[Any]:
+    return _type_target(wanted)
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_document(text: str, name: str) -> SchemaTarget:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise SchemaError(f"The schema is no JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise SchemaError("A JSON Schema must be an object here.", hint="E.g. {\"type\": \"object\", …}.")
+    return _schema_target(document, name)

@@ -1,0 +1,82 @@
+"""A constraint of JSON Schema said in words, for a description or a prompt.
+
+What an endpoint cannot enforce must still reach the model: these are the sentences it is told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["WORDS", "in_words", "plain"]
+
+JsonSchema = Mapping[str, Any]
+
+WORDS: Mapping[str, str] = {
+    "const": "always {}",
+    "contentEncoding": "encoded as {}",
+    "contentMediaType": "of media type {}",
+    "contains": "at least one item matching {}",
+    "default": "default {}",
+    "dependentRequired": "if one is given, so are the others: {}",
+    "dependentSchemas": "where the property is present: {}",
+    "deprecated": "deprecated: {}",
+    "else": "otherwise: {}",
+    "enum": "one of {}",
+    "examples": "for example {}",
+    "exclusiveMaximum": "less than {}",
+    "exclusiveMinimum": "more than {}",
+    "format": "format {}",
+    "if": "if: {}",
+    "maxItems": "at most {} items",
+    "maxLength": "at most {} characters",
+    "maxProperties": "at most {} entries",
+    "maximum": "at most {}",
+    "minItems": "at least {} items",
+    "minLength": "at least {} characters",
+    "minProperties": "at least {} entries",
+    "minimum": "at least {}",
+    "multipleOf": "a multiple of {}",
+    "not": "not: {}",
+    "pattern": "matching {}",
+    "patternProperties": "keys matching these patterns: {}",
+    "propertyNames": "keys: {}",
+    "then": "then: {}",
+    "uniqueItems": "no item twice",
+}
+"""Keyword → what it means, with the value in place of `{}`."""
+
+FORMATS: Mapping[str, str] = {
+    "date": "date as YYYY-MM-DD",
+    "date-time": "date and time as YYYY-MM-DDThh:mm:ssZ",
+    "time": "time as hh:mm:ss",
+    "duration": "duration in ISO 8601 (e.g. P3DT4H)",
+    "email": "e-mail address",
+    "uri": "URL",
+    "uuid": "UUID",
+    "binary": "text",
+}
+
+# Quoting is for strings of data, not for what is itself a notation.
+_NOTATION = frozenset({"pattern", "format", "contentEncoding", "contentMediaType"})
+
+
+def plain(value: Any) -> str:
+    """A JSON value as compact text."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
+
+
+def in_words(keyword: str, value: Any) -> str:
+    """One constraint in words; "" where it says nothing (`uniqueItems: false`)."""
+    if keyword == "uniqueItems":
+        return WORDS[keyword] if value else ""
+    if keyword == "format":
+        return FORMATS.get(value, f"format {value}")
+    if keyword == "enum" and isinstance(value, Iterable):
+        shown = ", ".join(map(plain, value))
+    else:
+        shown = str(value) if keyword in _NOTATION else plain(value)
+    if keyword in ("minLength", "maxLength", "minItems", "maxItems") and value == 1:
+        return WORDS[keyword].format(1).removesuffix("s")
+    return WORDS.get(keyword, keyword + ": {}").replace("{}", shown)
