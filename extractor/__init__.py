@@ -1,7 +1,7 @@
 """A pydantic model and a document in, a validated record out, over any OpenAI-compatible endpoint.
 
-    from extractor import extract
-    invoice = extract(Invoice, text)
+from extractor import extract
+invoice = extract(Invoice, text)
 """
 
 from extractor.chat.content import Audio, File, Image

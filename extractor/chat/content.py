@@ -13,7 +13,17 @@ from typing import Any, TypeAlias
 
 from extractor.errors import DocumentError, OptionError
 
-__all__ = ["Audio", "Content", "Document", "File", "Image", "Message", "checked_messages", "content_of", "has_media"]
+__all__ = [
+    "Audio",
+    "Content",
+    "Document",
+    "File",
+    "Image",
+    "Message",
+    "checked_messages",
+    "content_of",
+    "has_media",
+]
 
 Message: TypeAlias = Mapping[str, Any]
 """`{"role": …, "content": a string or a list of parts}`, as on the wire."""

@@ -6,7 +6,6 @@ on the wire. A field that is None or missing is not sent at all: an explicit nul
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
@@ -75,15 +74,15 @@ class Rule:
 
 # Source of the ranges: the reference endpoint's request body.
 _TOKENS = Rule(types=(int,), minimum=1, maximum=65_536)
-_PENALTY = Rule(types=(int, float), minimum=-2, maximum=2)
+_PENALTY = Rule(types=(float, int), minimum=-2, maximum=2)
 
 RULES: Mapping[str, Rule] = {
     "stream": Rule(types=(bool,)),
     "stream_options": Rule(types=(Mapping,), needs="stream"),
     "max_completion_tokens": _TOKENS,
     "max_tokens": _TOKENS,
-    "temperature": Rule(types=(int, float), minimum=0, maximum=2),
-    "top_p": Rule(types=(int, float), minimum=0, maximum=1),
+    "temperature": Rule(types=(float, int), minimum=0, maximum=2),
+    "top_p": Rule(types=(float, int), minimum=0, maximum=1),
     "frequency_penalty": _PENALTY,
     "presence_penalty": _PENALTY,
     "stop": Rule(types=(str, Sequence), items=str),
@@ -129,6 +128,8 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unknown(name: str) -> OptionError:
+    import difflib  # not for every start
+
     near = difflib.get_close_matches(name, RULES, n=1)
     meant = f"Did you mean {near[0]}? " if near else ""
     return OptionError(
@@ -139,17 +140,26 @@ def _unknown(name: str) -> OptionError:
 
 
 def _check(name: str, value: Any, rule: Rule) -> None:
-    # bool is an int to Python, but 1 and true are two things on the wire.
-    if not isinstance(value, rule.types) or (isinstance(value, bool) and bool not in rule.types):
-        raise _wrong(name, value, " or ".join(_WORDS[kind] for kind in rule.types if kind is not int or len(rule.types) == 1))
+    if not _is_of(rule.types, value):
+        kinds = [float] if float in rule.types else rule.types
+        raise _wrong(name, value, " or ".join(_WORDS[kind] for kind in kinds))
     if isinstance(value, str):
         if rule.choices and value not in rule.choices:
             raise _wrong(name, value, "one of " + ", ".join(rule.choices))
-    elif rule.items is not None and isinstance(value, Sequence):
+    elif rule.items is not None:
         if not value or not all(isinstance(item, rule.items) for item in value):
-            raise _wrong(name, value, f"{_WORDS[Sequence]} with each member {_WORDS[rule.items]}")
+            raise _wrong(name, value, f"{_WORDS[Sequence]}, each member {_WORDS[rule.items]}")
     elif rule.minimum is not None and not _within(value, rule):
         raise _wrong(name, value, _range(rule))
+
+
+def _is_of(types: tuple[type, ...], value: Any) -> bool:
+    # bool is an int to Python, and str a sequence, but they are other things on the wire.
+    if isinstance(value, bool):
+        return bool in types
+    if isinstance(value, (str, bytes)):
+        return type(value) in types
+    return isinstance(value, types)
 
 
 def _within(value: float, rule: Rule) -> bool:
@@ -158,7 +168,11 @@ def _within(value: float, rule: Rule) -> bool:
 
 
 def _range(rule: Rule) -> str:
-    return f"at least {rule.minimum:g}" if rule.maximum is None else f"from {rule.minimum:g} to {rule.maximum:,g}"
+    return (
+        f"at least {rule.minimum:g}"
+        if rule.maximum is None
+        else f"from {rule.minimum:g} to {rule.maximum:,g}"
+    )
 
 
 def _wrong(name: str, value: Any, expected: str) -> OptionError:

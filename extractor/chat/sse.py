@@ -51,26 +51,28 @@ class ReplyCollector:
     """Chunks of one streamed completion in, the whole body out.
 
     `finished` says whether the stream came to its end (a `finish_reason` for every candidate, or
-    `[DONE]`); `error` is the error object that came inside the stream, if one did.
+    `[DONE]`); `error` is the chunk that carried an error, if one did. What has a wrong type is passed over.
     """
 
     def __init__(self) -> None:
         self._body: dict[str, Any] = {}
-        self._choices: dict[int, dict[str, Any]] = {}
+        self._choices: dict[int, _Choice] = {}
         self._done = False
         self.error: Any = None
 
     @property
     def finished(self) -> bool:
         """Whether nothing is missing."""
-        closed = bool(self._choices) and all(c.get("finish_reason") for c in self._choices.values())
+        closed = bool(self._choices) and all(
+            each.fields.get("finish_reason") for each in self._choices.values()
+        )
         return self._done or closed
 
     @property
     def body(self) -> dict[str, Any]:
         """What has been collected so far, in the shape of a reply that was not streamed."""
-        choices = [self._choices[index] for index in sorted(self._choices)]
-        return {**self._body, "object": "chat.completion", "choices": [_closed(choice) for choice in choices]}
+        choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
+        return {**self._body, "object": "chat.completion", "choices": choices}
 
     def add(self, data: str) -> None:
         """Take the data of one event. Raises `ValueError` where it is no JSON object."""
@@ -83,54 +85,78 @@ class ReplyCollector:
         if chunk.get("error"):
             self.error = chunk
         for key, value in chunk.items():
-            if key == "choices":
-                for number, choice in enumerate(value or ()):
-                    self._add_choice(choice, number)
-            elif value is not None:
+            if key != "choices" and value is not None:
                 self._body[key] = value
-
-    def _add_choice(self, choice: Mapping[str, Any], number: int) -> None:
-        index = choice.get("index", number)
-        known = self._choices.setdefault(index, {"index": index, "message": {"role": "assistant"}})
-        for key, value in choice.items():
-            if key == "delta" and value:
-                _add_delta(known["message"], value)
-            elif key == "logprobs" and value:
-                known.setdefault("logprobs", {"content": []})["content"] += value.get("content") or []
-            elif key not in ("delta", "logprobs", "index") and value is not None:
-                known[key] = value
+        for number, choice in enumerate(_dicts(chunk.get("choices"))):
+            self._choices.setdefault(_index(choice, number), _Choice()).add(choice)
 
 
-def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
-    for key, value in delta.items():
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _index(item: Mapping[str, Any], number: int) -> int:
+    index = item.get("index")
+    return index if isinstance(index, int) else number
+
+
+class _Choice:
+    """One candidate. Pieces of text are kept in lists and joined at the end: adding strings up would take
+    quadratic time."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self._message: dict[str, Any] = {"role": "assistant"}
+        self._texts: dict[str, list[str]] = {}
+        self._calls: dict[int, _Call] = {}
+        self._logprobs: list[Any] = []
+
+    def add(self, choice: Mapping[str, Any]) -> None:
+        delta, logprobs = choice.get("delta"), choice.get("logprobs")
+        if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
+            self._logprobs += logprobs["content"]
+        passed = {"delta", "logprobs", "index"}
+        self.fields.update({k: v for k, v in choice.items() if k not in passed and v is not None})
+        for key, value in delta.items() if isinstance(delta, dict) else ():
+            self._add(key, value)
+
+    def _add(self, key: str, value: Any) -> None:
         if key == "tool_calls":
-            for number, call in enumerate(value or ()):
-                _add_call(message.setdefault("tool_calls", {}), call, number)
+            for number, call in enumerate(_dicts(value)):
+                self._calls.setdefault(_index(call, number), _Call()).add(call)
         elif isinstance(value, str) and key != "role":
-            # Pieces are kept in a list and joined at the end: adding strings would take quadratic time.
-            message.setdefault(key, []).append(value)
+            self._texts.setdefault(key, []).append(value)
+        elif isinstance(value, list):
+            self._message.setdefault(key, [])
+            if isinstance(self._message[key], list):
+                self._message[key] += value
         elif value is not None:
-            message[key] = value
+            self._message[key] = value
+
+    def whole(self, index: int) -> dict[str, Any]:
+        texts = {key: "".join(pieces) for key, pieces in self._texts.items()}
+        calls = {"tool_calls": [self._calls[n].whole() for n in sorted(self._calls)]} if self._calls else {}
+        logprobs = {"logprobs": {"content": self._logprobs}} if self._logprobs else {}
+        return {"index": index, **self.fields, **logprobs, "message": {**self._message, **texts, **calls}}
 
 
-def _add_call(calls: dict[int, dict[str, Any]], call: Mapping[str, Any], number: int) -> None:
-    known = calls.setdefault(call.get("index", number), {"function": {"arguments": []}})
-    function = call.get("function") or {}
-    known["function"]["arguments"].append(function.get("arguments") or "")
-    known["function"].setdefault("name", function.get("name"))
-    known.setdefault("id", call.get("id"))
+class _Call:
+    """One tool call: its id and name come in any piece, its arguments in many."""
 
+    def __init__(self) -> None:
+        self._id = ""
+        self._name = ""
+        self._arguments: list[str] = []
 
-def _closed(choice: Mapping[str, Any]) -> dict[str, Any]:
-    message: dict[str, Any] = {}
-    for key, value in choice["message"].items():
-        if key == "tool_calls":
-            message[key] = [_closed_call(value[index]) for index in sorted(value)]
-        else:
-            message[key] = "".join(value) if isinstance(value, list) else value
-    return {**choice, "message": message}
+    def add(self, call: Mapping[str, Any]) -> None:
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        self._id = self._id or str(call.get("id") or "")
+        self._name = self._name or str(function.get("name") or "")
+        arguments = function.get("arguments")
+        if arguments:
+            self._arguments.append(arguments if isinstance(arguments, str) else json.dumps(arguments))
 
-
-def _closed_call(call: Mapping[str, Any]) -> dict[str, Any]:
-    function = call["function"]
-    return {**call, "type": "function", "function": {**function, "arguments": "".join(function["arguments"])}}
+    def whole(self) -> dict[str, Any]:
+        function = {"name": self._name, "arguments": "".join(self._arguments)}
+        return {"id": self._id, "type": "function", "function": function}

@@ -221,6 +221,8 @@ _REPLY: Final = frozenset({"id", "model", "object", "created", "choices", "usage
 _CHOICE: Final = frozenset({"index", "message", "finish_reason", "logprobs"})
 _MESSAGE: Final = frozenset({"role", "content", "tool_calls", "refusal", "reasoning_content"})
 _USAGE: Final = frozenset(item.name for item in fields(Usage))
+_PROMPT_DETAILS: Final = tuple(item.name for item in fields(PromptTokensDetails))
+_COMPLETION_DETAILS: Final = tuple(item.name for item in fields(CompletionTokensDetails))
 
 
 def decode_reply(data: Mapping[str, Any]) -> ChatReply:
@@ -262,7 +264,9 @@ def _message(data: Mapping[str, Any]) -> ReplyMessage:
 def _content(content: Any) -> str | None:
     # Some endpoints answer in parts, as requests are made of.
     if isinstance(content, list):
-        texts = [part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)]
+        texts = [
+            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
+        ]
         return "".join(texts) if texts else None
     return content if isinstance(content, str) else None
 
@@ -296,8 +300,8 @@ def _usage(data: Mapping[str, Any]) -> Usage:
         prompt_tokens=prompt,
         completion_tokens=completion,
         total_tokens=_count(data, "total_tokens") or prompt + completion,
-        prompt_tokens_details=_counts(PromptTokensDetails, before),
-        completion_tokens_details=_counts(CompletionTokensDetails, after),
+        prompt_tokens_details=_counts(PromptTokensDetails, _PROMPT_DETAILS, before),
+        completion_tokens_details=_counts(CompletionTokensDetails, _COMPLETION_DETAILS, after),
         input_tokens=_count(data, "input_tokens"),
         output_tokens=_count(data, "output_tokens"),
         input_tokens_details=_object(data, "input_tokens_details") or None,
@@ -305,5 +309,5 @@ def _usage(data: Mapping[str, Any]) -> Usage:
     )
 
 
-def _counts(kind: Any, data: Mapping[str, Any]) -> Any:
-    return kind(**{item.name: _count(data, item.name) for item in fields(kind)}) if data else kind()
+def _counts(kind: Any, names: tuple[str, ...], data: Mapping[str, Any]) -> Any:
+    return kind(**{name: _count(data, name) for name in names}) if data else kind()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import httpx
 from pydantic_core import from_json
@@ -18,9 +18,18 @@ from pydantic_core import from_json
 from extractor.chat.content import has_media
 from extractor.chat.sse import EventReader, ReplyCollector
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
+from extractor.endpoint.clients import async_client, sync_client
 from extractor.endpoint.presets import Address
-from extractor.endpoint.refusals import bad_reply, error_inside, refusal
-from extractor.errors import BadReply, ConfigurationError, ConnectionFailed, EndpointError, ExtractorError, TimedOut
+from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
+from extractor.errors import (
+    OptionError,
+    BadReply,
+    ConfigurationError,
+    ConnectionFailed,
+    EndpointError,
+    ExtractorError,
+    TimedOut,
+)
 
 __all__ = ["AsyncSender", "Sender"]
 
@@ -29,19 +38,54 @@ DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 
 _TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
-    httpx.ConnectTimeout: (TimedOut, "no connection in time", "Is the address right? timeout= sets how long to try."),
-    httpx.PoolTimeout: (TimedOut, "no free connection in time", "Raise timeout=, or send fewer requests at a time."),
+    httpx.ConnectTimeout: (
+        TimedOut,
+        "no connection in time",
+        "Is the address right? timeout= sets how long to try.",
+    ),
+    httpx.PoolTimeout: (
+        TimedOut,
+        "no free connection in time",
+        "Raise timeout=, or send fewer requests at a time.",
+    ),
     httpx.TimeoutException: (TimedOut, "no answer in time", "Raise timeout=, or ask for less at once."),
-    httpx.ConnectError: (ConnectionFailed, "nobody answers there", "Is the server running, and the address right?"),
-    httpx.UnsupportedProtocol: (ConfigurationError, "httpx does not know the protocol", "Use http:// or https://."),
+    httpx.ConnectError: (
+        ConnectionFailed,
+        "nobody answers there",
+        "Is the server running, and the address right?",
+    ),
+    httpx.UnsupportedProtocol: (
+        ConfigurationError,
+        "httpx does not know the protocol",
+        "Use http:// or https://.",
+    ),
     httpx.LocalProtocolError: (ConfigurationError, "a header cannot be sent", "Check headers= and api_key=."),
     httpx.ProxyError: (ConnectionFailed, "the proxy refused", "Check the proxy's settings."),
-    httpx.DecodingError: (BadReply, "its compression cannot be undone", "The reply may have been damaged on the way."),
-    httpx.TransportError: (ConnectionFailed, "the connection broke", "Try again; the endpoint or the network failed."),
+    httpx.DecodingError: (
+        BadReply,
+        "its compression cannot be undone",
+        "The reply may have been damaged on the way.",
+    ),
+    httpx.TransportError: (
+        ConnectionFailed,
+        "the connection broke",
+        "Try again; the endpoint or the network failed.",
+    ),
     httpx.HTTPError: (ConnectionFailed, "the request failed", "Try again."),
     httpx.InvalidURL: (ConfigurationError, "the address is invalid", "Check base_url=."),
+    httpx.CookieConflict: (
+        ConfigurationError,
+        "two cookies have one name",
+        "Check the cookies of http_client=.",
+    ),
+    httpx.StreamError: (
+        ConnectionFailed,
+        "the reply was read already",
+        "Check the event hooks of http_client=.",
+    ),
 }
 """Error of httpx → ours, what happened, what to do. The most special first."""
+_CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 
 
 def _translated(error: Exception, url: str) -> ExtractorError:
@@ -73,49 +117,74 @@ class _Exchange:
 
     url: httpx.URL
     media_url: httpx.URL
-    headers: httpx.Headers
+    headers: httpx.Headers = field(repr=False)
     timeouts: Mapping[str, float | None]
-    api_key: str | None = field(repr=False)
+    api_key: str = field(repr=False)
+    owned: bool
 
     def build(
         self, client: httpx.Client | httpx.AsyncClient, request: ChatRequest, expires: float | None
     ) -> httpx.Request:
-        """The request to send. Raises `TimedOut` where the deadline has passed already."""
-        url = self.media_url if has_media(request.tail) else self.url
+        """The request to send. Raises `CallerError` where it cannot be, `TimedOut` where it is too late."""
+        url = self.media_url if has_media(request.messages) else self.url
+        if client.is_closed:
+            raise ConfigurationError(
+                "The http_client is closed.", hint="Keep it open as long as the extractor."
+            )
         if expires is not None and time.monotonic() >= expires:
             raise _too_late(str(url))
-        built = client.build_request("POST", url, headers=self.headers, content=request.encode())
+        content = _encoded(request)
+        if self.owned:  # nothing of the client's own to merge in: half the work
+            built = httpx.Request("POST", url, headers=self.headers, content=content)
+        else:
+            built = client.build_request("POST", url, headers=self.headers, content=content)
         timeouts = self.timeouts or built.extensions["timeout"]
         built.extensions["timeout"] = timeouts if expires is None else _Remaining(timeouts, expires)
         return built
 
-    def read(self, response: httpx.Response, body: bytes) -> ChatReply:
-        """The completion in an answer. Raises what is the matter where there is none."""
-        url, headers = str(response.url), dict(response.headers)
+    def read(self, response: httpx.Response, body: bytes) -> ChatReply | EndpointError:
+        """The completion in an answer, or what is the matter where there is none.
+
+        The error is given, not raised: a traceback would show what the body says, maybe the key.
+        """
+        if response.is_success:
+            data = _events(body) if _is_stream(response, body) else _json(body)
+            if isinstance(data, dict) and data.get("choices") and not data.get("error"):
+                reply = decode_reply(data)
+                if reply.choices:
+                    return reply
+        else:
+            data = _json(body)
+        return self._refused(response, data, body)
+
+    def _refused(self, response: httpx.Response, data: Any, body: bytes) -> EndpointError:
+        refused = Refused(
+            status=response.status_code,
+            headers=dict(response.headers),
+            data=data,
+            body=body,
+            url=str(response.url),
+            secret=self.api_key,
+        )
         if not response.is_success:
-            raise refusal(response.status_code, self._clean(headers), self._cleaned(body), url)
-        data = _events(body) if _is_stream(headers, body) else _json(body)
-        if isinstance(data, dict) and data.get("choices"):
-            reply = decode_reply(data)
-            if reply.choices:
-                return reply
-        headers, body = self._clean(headers), self._cleaned(body)
-        inside = error_inside(data, headers, body, url)
-        if inside is not None:
-            raise inside
+            return refusal(refused)
         why = "a body that is no JSON" if data is None else "no choices in it"
-        raise bad_reply(response.status_code, headers, body, url, why)
+        return error_inside(refused) or bad_reply(refused, why)
 
-    def _cleaned(self, body: bytes) -> bytes:
-        """A body without the key: some endpoints quote it in the error about it."""
-        return body.replace(self.api_key.encode(), b"[the API key]") if self.api_key else body
 
-    def _clean(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {name: self._cleaned(value.encode()).decode() for name, value in headers.items()}
+def _encoded(request: ChatRequest) -> bytes:
+    try:
+        return request.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OptionError(
+            f"The messages cannot be written as JSON: {error}.", option="messages", hint="Use plain data."
+        ) from None
 
 
 def _too_late(url: str) -> TimedOut:
-    return TimedOut(f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once.")
+    return TimedOut(
+        f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once."
+    )
 
 
 class _Body:
@@ -134,7 +203,6 @@ class _Body:
             raise BadReply(
                 f"{self._url}: the reply is larger than {MAX_REPLY_BYTES:,} bytes.",
                 url=self._url,
-                body=self._chunks[0][:2_000].decode("utf-8", "replace"),
                 hint="No completion is that long; is this the right address?",
             )
         if self._expires is not None and time.monotonic() > self._expires:
@@ -151,8 +219,15 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _is_stream(headers: Mapping[str, str], body: bytes) -> bool:
-    return headers.get("content-type", "").startswith("text/event-stream") or body[:6] == b"data: "
+def _is_stream(response: httpx.Response, body: bytes) -> bool:
+    # Some send events under another content type, or begin with a comment.
+    return body[:100].lstrip()[:6].startswith((b"data:", b":", b"event:")) or response.headers.get(
+        "content-type", ""
+    ).lower().startswith("text/event-stream")
+
+
+def _is_encoded(response: httpx.Response) -> bool:
+    return "content-encoding" in response.headers
 
 
 def _events(body: bytes) -> Any:
@@ -161,29 +236,58 @@ def _events(body: bytes) -> Any:
     try:
         for data in [*reader.feed(body), *reader.close()]:
             collector.add(data)
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, RecursionError):
         return None
     if collector.error is not None:
         return collector.error
     return collector.body if collector.finished else None
 
 
+def _late_or(failure: ExtractorError, expires: float | None) -> ExtractorError:
+    """The deadline is what ended it, where a timeout was cut to it."""
+    if expires is not None and isinstance(failure, TimedOut) and time.monotonic() >= expires - 0.01:
+        return _too_late(failure.url)
+    return failure
+
+
 def _exchange(
-    address: Address,
-    timeout: float | httpx.Timeout | None,
-    headers: Mapping[str, str],
-    own_client: bool,
+    address: Address, timeout: float | httpx.Timeout | None, headers: Mapping[str, str]
 ) -> _Exchange:
+    """The exchange for the caller's own client, which keeps its headers and timeouts unless told otherwise."""
     url = httpx.URL(address.base_url + "/chat/completions")
     media_url = httpx.URL(address.media_url + "/chat/completions") if address.media_url else url
     fields = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
     if address.api_key is not None:
         key_header = address.key_header or "Authorization"
         fields[key_header] = address.api_key if address.key_header else f"Bearer {address.api_key}"
-    # The caller's own client keeps its own timeouts unless told otherwise.
-    chosen = DEFAULT_TIMEOUT if timeout is None and not own_client else timeout
-    timeouts = httpx.Timeout(chosen).as_dict() if chosen is not None else {}
-    return _Exchange(url=url, media_url=media_url, headers=httpx.Headers(fields), timeouts=timeouts, api_key=address.api_key)
+    return _Exchange(
+        url=url,
+        media_url=media_url,
+        headers=_headers(fields),
+        timeouts={} if timeout is None else httpx.Timeout(timeout).as_dict(),
+        api_key=address.api_key or "",
+        owned=False,
+    )
+
+
+def _headers(fields: Mapping[str, str]) -> httpx.Headers:
+    try:
+        return httpx.Headers(fields)
+    except (UnicodeEncodeError, AttributeError, TypeError):
+        pass  # raised outside: the error of httpx holds the headers
+    raise ConfigurationError(
+        "headers= has a name or value that no HTTP header can carry.", hint="Use ASCII strings."
+    )
+
+
+def _owning(exchange: _Exchange, client: httpx.Client | httpx.AsyncClient) -> _Exchange:
+    """The exchange for a client of ours: all that its requests need is known beforehand."""
+    return replace(
+        exchange,
+        headers=httpx.Headers({**client.headers, **exchange.headers}),
+        timeouts=exchange.timeouts or DEFAULT_TIMEOUT.as_dict(),
+        owned=True,
+    )
 
 
 class Sender:
@@ -197,9 +301,10 @@ class Sender:
         timeout: float | httpx.Timeout | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._exchange = _exchange(address, timeout, headers or {}, client is not None)
-        self._owned = client is None
-        self._client = client or httpx.Client(limits=_LIMITS)
+        self._exchange = _exchange(address, timeout, headers or {})
+        self._client = client or sync_client(self._exchange.url)
+        if client is None:
+            self._exchange = _owning(self._exchange, self._client)
 
     def send(self, request: ChatRequest, expires: float | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
@@ -208,19 +313,22 @@ class Sender:
             response = self._client.send(http_request, stream=True, follow_redirects=False)
             body = _Body(str(http_request.url), expires)
             try:
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_bytes() if _is_encoded(response) else cast(Any, response.stream):
                     body.add(chunk)
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            failure = _late_or(_translated(error, str(http_request.url)), expires)
+            chunk = b""  # what it said is not for tracebacks
+        except _CAUGHT as error:
+            result: ChatReply | ExtractorError = _late_or(_translated(error, str(http_request.url)), expires)
         else:
-            return self._exchange.read(response, body.whole())
-        raise failure
+            result = self._exchange.read(response, body.whole())
+        if isinstance(result, ChatReply):
+            return result
+        raise result
 
     def close(self) -> None:
         """Close the connections, unless they are the caller's."""
-        if self._owned:
+        if self._exchange.owned:
             self._client.close()
 
 
@@ -235,9 +343,10 @@ class AsyncSender:
         timeout: float | httpx.Timeout | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._exchange = _exchange(address, timeout, headers or {}, client is not None)
-        self._owned = client is None
-        self._client = client or httpx.AsyncClient(limits=_LIMITS)
+        self._exchange = _exchange(address, timeout, headers or {})
+        self._client = client or async_client(self._exchange.url)
+        if client is None:
+            self._exchange = _owning(self._exchange, self._client)
 
     async def send(self, request: ChatRequest, expires: float | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
@@ -246,29 +355,22 @@ class AsyncSender:
             response = await self._client.send(http_request, stream=True, follow_redirects=False)
             body = _Body(str(http_request.url), expires)
             try:
-                async for chunk in response.aiter_bytes():
+                async for chunk in (
+                    response.aiter_bytes() if _is_encoded(response) else cast(Any, response.stream)
+                ):
                     body.add(chunk)
             finally:
                 await response.aclose()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            failure = _late_or(_translated(error, str(http_request.url)), expires)
+            chunk = b""  # what it said is not for tracebacks
+        except _CAUGHT as error:
+            result: ChatReply | ExtractorError = _late_or(_translated(error, str(http_request.url)), expires)
         else:
-            return self._exchange.read(response, body.whole())
-        raise failure
+            result = self._exchange.read(response, body.whole())
+        if isinstance(result, ChatReply):
+            return result
+        raise result
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
-        if self._owned:
+        if self._exchange.owned:
             await self._client.aclose()
-
-
-# httpx keeps 20 idle connections and opens at most 100; a batch needs more of both, and the endpoint's
-# own limit is found by being asked, not by running out of connections here.
-_LIMITS = httpx.Limits(max_connections=1_024, max_keepalive_connections=256)
-
-
-def _late_or(failure: ExtractorError, expires: float | None) -> ExtractorError:
-    """The deadline is what ended it, where a timeout was cut to it."""
-    if expires is not None and isinstance(failure, TimedOut) and time.monotonic() >= expires - 0.01:
-        return _too_late(failure.url)
-    return failure

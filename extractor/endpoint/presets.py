@@ -6,10 +6,11 @@ host that it belongs to.
 
 from __future__ import annotations
 
-import difflib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+
+import httpx
 
 from extractor.errors import ConfigurationError
 
@@ -24,8 +25,8 @@ class Preset:
     """One provider: `name/MODEL` means it.
 
     `fallback_url` is the second address of the same provider, asked first where a document has
-    `media_first`. `key_variable` and `url_variable` are its environment variables, `key_header` how the
-    key is sent (`Authorization: Bearer` where that is empty). Without a key, `keyless` ones work too.
+    `media_first`. `key_variable` and `url_variable` are its environment variables (`url_path` completes
+    an address without a path), `key_header` how the key is sent (`Authorization: Bearer` where that is empty). Without a key, `keyless` ones work too.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Preset:
     media_first: bool = False
     key_variable: str = ""
     url_variable: str = ""
+    url_path: str = "/v1"
     key_header: str = ""
     keyless: bool = False
     extra_body: bool = False  # whether its body has a field of that name
@@ -131,6 +133,7 @@ PRESETS: Mapping[str, Preset] = {
             dialect="openai",
             key_variable="AZURE_OPENAI_API_KEY",
             url_variable="AZURE_OPENAI_ENDPOINT",
+            url_path="/openai/v1",
             key_header="api-key",
         ),
         Preset(name="ollama", base_url="http://localhost:11434/v1", dialect="llama.cpp", keyless=True),
@@ -140,6 +143,15 @@ PRESETS: Mapping[str, Preset] = {
         Preset(name="local", base_url="", dialect="llama.cpp", model="smollm2-135m", keyless=True),
     )
 }
+
+
+VARIABLES = (
+    "EXTRACTOR_MODEL",
+    "EXTRACTOR_BASE_URL",
+    "EXTRACTOR_API_KEY",
+    *(name for preset in PRESETS.values() for name in (preset.key_variable, preset.url_variable) if name),
+)
+"""Every environment variable that `resolve` looks at."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -173,21 +185,25 @@ def resolve(
     """
     own = _Own(
         model=environ.get("EXTRACTOR_MODEL") or None,
-        base_url=environ.get("EXTRACTOR_BASE_URL") or None,
-        api_key=environ.get("EXTRACTOR_API_KEY") or None,
+        base_url=_checked_url(environ.get("EXTRACTOR_BASE_URL")),
+        api_key=_checked_key(environ.get("EXTRACTOR_API_KEY")),
     )
+    base_url, api_key = _checked_url(base_url), _checked_key(api_key)
     if model is None and base_url is None:
         model, base_url = own.model, own.base_url
     elif base_url is None and model is not None and _provider(model) is None:
         base_url = own.base_url  # a bare name of a model, for the address that the environment gives
-    if api_key is None and own.owns(model, base_url):
-        api_key = own.api_key
+    if own.names_nothing:
+        spare = own.api_key if base_url is not None or model is not None else None
+    else:
+        spare = None
+        api_key = api_key or (own.api_key if own.owns(model, base_url) else None)
     if base_url is not None:
-        return _bare(base_url, model or own.model, _checked_key(api_key), environ)
+        return _bare(base_url, model or own.model_for(base_url), api_key, spare, environ)
     model = model or _by_key(environ) or ("local/" + PRESETS["local"].model if local_installed else None)
     if model is None:
         raise ConfigurationError("No endpoint is configured.", hint=_NOTHING)
-    return _preset(model, _checked_key(api_key), environ)
+    return _preset(model, api_key, spare, environ)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,14 +214,22 @@ class _Own:
     base_url: str | None
     api_key: str | None = field(repr=False)
 
+    @property
+    def names_nothing(self) -> bool:
+        """Whether it is a key at most: then that is for what the call names, unless that has its own."""
+        return self.model is None and self.base_url is None
+
     def owns(self, model: str | None, base_url: str | None) -> bool:
         """Whether its key belongs to the endpoint that is meant."""
         if self.base_url is not None:
             return base_url is not None and _host(base_url) == _host(self.base_url)
-        if self.model is not None:
-            return base_url is None and model is not None and _provider(model) == _provider(self.model)
-        # It names no endpoint: a key alone is for what the call names, unless that has one of its own.
-        return base_url is not None or model is not None
+        named = model is not None and self.model is not None
+        return base_url is None and named and _provider(str(model)) == _provider(str(self.model))
+
+    def model_for(self, base_url: str) -> str | None:
+        """Its model, where that is the name of one at this address and not of another provider's."""
+        mine = self.base_url == base_url or (self.model is not None and _provider(self.model) is None)
+        return self.model if mine else None
 
 
 _NOTHING = (
@@ -228,10 +252,12 @@ def _provider(model: str) -> Preset | None:
     return PRESETS.get(model.partition("/")[0])
 
 
-def _preset(model: str, api_key: str | None, environ: Mapping[str, str]) -> Address:
+def _preset(model: str, api_key: str | None, spare: str | None, environ: Mapping[str, str]) -> Address:
     name, _, rest = model.partition("/")
     preset = PRESETS.get(name)
     if preset is None:
+        import difflib  # not for every start
+
         near = difflib.get_close_matches(name, PRESETS, n=1)
         meant = f"Did you mean {near[0]}/…? " if near else ""
         raise ConfigurationError(
@@ -240,16 +266,18 @@ def _preset(model: str, api_key: str | None, environ: Mapping[str, str]) -> Addr
         )
     base_url = preset.base_url or environ.get(preset.url_variable, "")
     if not base_url and preset.name != "local":
-        raise ConfigurationError(f"{name} has no address.", hint=f"Set {preset.url_variable}, or give base_url=.")
-    if preset.name == "azure" and base_url and not urlsplit(base_url).path.strip("/"):
-        base_url = base_url.rstrip("/") + "/openai/v1"
-    api_key = api_key or _checked_key(environ.get(preset.key_variable))
+        raise ConfigurationError(
+            f"{name} has no address.", hint=f"Set {preset.url_variable}, or give base_url=."
+        )
+    api_key = api_key or _checked_key(environ.get(preset.key_variable)) or spare
     if api_key is None and not preset.keyless:
-        raise ConfigurationError(f"There is no key for {name}.", hint=f"Set {preset.key_variable}, or give api_key=.")
+        raise ConfigurationError(
+            f"There is no key for {name}.", hint=f"Set {preset.key_variable}, or give api_key=."
+        )
     if not (rest or preset.model):
         raise ConfigurationError(f"{model!r} names no model.", hint=f"Write {name}/MODEL.")
     return Address(
-        base_url=_checked_url(base_url) if base_url else "",
+        base_url=base_url,
         model=rest or preset.model,
         dialect=preset.dialect,
         media_url=preset.fallback_url if preset.media_first else "",
@@ -260,46 +288,62 @@ def _preset(model: str, api_key: str | None, environ: Mapping[str, str]) -> Addr
     )
 
 
-def _bare(base_url: str, model: str | None, api_key: str | None, environ: Mapping[str, str]) -> Address:
+def _bare(
+    url: str, model: str | None, api_key: str | None, spare: str | None, environ: Mapping[str, str]
+) -> Address:
     """An address given as such. A provider's host is recognised: its key and dialect go with it."""
-    url = _checked_url(base_url)
-    known = next((p for p in PRESETS.values() if p.base_url and _host(p.base_url) == _host(url)), None)
-    if known is not None and api_key is None:
-        api_key = _checked_key(environ.get(known.key_variable))
+    known = next((preset for preset in PRESETS.values() if _is_at(preset, url)), _UNKNOWN)
     return Address(
         base_url=url,
-        model=model or (known.model if known else "") or DEFAULT_MODEL,
-        dialect=known.dialect if known else "unknown",
-        api_key=api_key,
-        key_header=known.key_header if known else "",
-        extra_body=known.extra_body if known else True,
+        model=model or known.model or DEFAULT_MODEL,
+        dialect=known.dialect,
+        api_key=api_key or _checked_key(environ.get(known.key_variable)) or spare,
+        key_header=known.key_header,
+        extra_body=known.extra_body,
     )
 
 
-def _host(url: str) -> tuple[str, int | None, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.port, (parts.hostname or "").casefold()
+_UNKNOWN = Preset(name="", base_url="", dialect="unknown", extra_body=True)
 
 
-def _checked_url(base_url: str) -> str:
+def _is_at(preset: Preset, url: str) -> bool:
+    return any(_host(url) == _host(own) for own in (preset.base_url, preset.fallback_url) if own)
+
+
+@functools.lru_cache(maxsize=256)
+def _host(url: str) -> tuple[str, str, int | None]:
+    # By the parser that connects: others take different names for the same.
+    parsed = httpx.URL(url)
+    return parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port
+
+
+def _checked_url(base_url: str | None, default_path: str = "/v1") -> str | None:
+    """The address as it is used. As in the OpenAI SDK the path belongs to it; without one the usual is meant."""
+    if not base_url:
+        return None
     try:
-        parts = urlsplit(base_url.strip())
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid or parts.username or parts.password:
+        url = httpx.URL(base_url.strip())
+        fits = (
+            url.scheme in ("http", "https")
+            and bool(url.host)
+            and not (url.userinfo or url.query or url.fragment)
+        )
+    except (httpx.InvalidURL, UnicodeError):
+        fits = False
+    if not fits:
         raise ConfigurationError(
             "base_url is no address of an endpoint.",
-            hint="Write it as https://HOST/v1, without user and password; the key goes into api_key=.",
+            hint="Write it as https://HOST/v1, without user, password or query; the key goes into api_key=.",
         )
-    url = base_url.strip().rstrip("/").removesuffix("/chat/completions")
-    # As in the OpenAI SDK the path is part of base_url; a bare host can only mean the usual one.
-    return url if urlsplit(url).path.strip("/") else url + "/v1"
+    path = url.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return str(url.copy_with(path=path or default_path))
 
 
 def _checked_key(api_key: str | None) -> str | None:
     """The key without white space around it. One that no header can carry would end in an error quoting it."""
     key = (api_key or "").strip()
     if not key.isascii() or not key.isprintable():
-        raise ConfigurationError("The API key has characters that no HTTP header can carry.", hint="Copy it anew.")
+        raise ConfigurationError(
+            "The API key has characters that no HTTP header can carry.", hint="Copy it anew."
+        )
     return key or None

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
     BadRequest,
-    EndpointError,
     NotFound,
     QuotaExceeded,
     RateLimited,
@@ -25,10 +24,39 @@ from extractor.errors import (
     StatusError,
 )
 
-__all__ = ["bad_reply", "error_inside", "refusal"]
+__all__ = ["Refused", "bad_reply", "error_inside", "refusal"]
 
 SHOWN_BODY = 2_000  # characters of a body that an error carries
 SHOWN_MESSAGE = 500  # characters of an endpoint's own message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """An answer that is no completion. `data` is the JSON of its `body` (for a stream, of the event that
+    matters; None where there is none). `secret` is the key, which some endpoints quote: it is shown nowhere."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+    body: bytes = field(repr=False)
+    url: str
+    secret: str = field(default="", repr=False)
+
+    def clean(self, text: str) -> str:
+        """A text without the key."""
+        return text.replace(self.secret, "[the API key]") if self.secret else text
+
+    def shown_body(self) -> str:
+        """The beginning of the body. JSON is written anew: an escaped key would not be recognised."""
+        if self.data is not None:
+            text = json.dumps(self.data, ensure_ascii=False, default=str)
+        else:
+            text = self.body[: 4 * SHOWN_BODY].decode("utf-8", "replace")
+        return _short(self.clean(text), SHOWN_BODY)
+
+    def shown_headers(self) -> dict[str, str]:
+        """The headers without the key."""
+        return {name: self.clean(value) for name, value in self.headers.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +70,9 @@ _KINDS: Mapping[int, _Kind] = {
     400: _Kind(error=BadRequest, hint="See .body for what it does not accept."),
     401: _Kind(error=AuthenticationFailed, hint="Check the API key, and that it belongs to this endpoint."),
     402: _Kind(error=QuotaExceeded, hint="Add credits to the account, or use another endpoint."),
-    403: _Kind(error=AuthenticationFailed, hint="The key is not allowed to do this; check its rights and the model."),
+    403: _Kind(
+        error=AuthenticationFailed, hint="The key is not allowed to do this; check its rights and the model."
+    ),
     404: _Kind(error=NotFound, hint=_TRY_MODEL),
     405: _Kind(error=NotFound, hint=_TRY_MODEL),
     413: _Kind(error=RequestTooLarge, hint="Give a shorter document, or extract from its parts."),
@@ -57,48 +87,66 @@ _REDIRECT = _Kind(
 _SERVER = _Kind(error=ServerError, hint="The endpoint failed; try again later.")
 # A document that is too long is refused as a plain 400 by most endpoints.
 _TOO_LONG = re.compile(
-    r"exceed_context_size|context_length_exceeded|maximum context length|prompt is too long|context window", re.I
+    r"exceed_context_size|context_length_exceeded|context (window|length)|maximum (context|prompt) length"
+    r"|prompt is too long|exceeds the maximum number of tokens|too many tokens",
+    re.I,
 )
 _NO_MONEY = re.compile(r"insufficient_quota|insufficient_credits|billing", re.I)
+# What an error inside a successful reply says of itself, where it has no status. The reference endpoint's types.
+_STATUSES: Mapping[str, int] = {
+    "rate_limit": 429,
+    "authentication": 401,
+    "insufficient_quota": 402,
+    "permission": 403,
+    "not_found": 404,
+    "too_large": 413,
+    "invalid_request": 400,
+    "exceed_context_size": 400,
+    "upstream": 502,
+    "unavailable": 503,
+}
 
 
-def refusal(status: int, headers: Mapping[str, str], body: bytes, url: str) -> StatusError:
+def refusal(refused: Refused) -> StatusError:
     """The error for a reply whose status is no success."""
-    text = body[: 4 * SHOWN_BODY].decode("utf-8", "replace")
-    said = _said(body)
-    kind = _kind(status, f"{said.get('type', '')} {said.get('code', '')} {said.get('message', '')}")
-    message = str(said.get("message") or _stripped(text) or "no reason given")
+    return _refusal(refused, refused.status, _error_object(refused.data) or {})
+
+
+def error_inside(refused: Refused) -> StatusError | None:
+    """The error that a successful reply carries instead of a completion; None where it carries none."""
+    said = _error_object(refused.data)
+    if said is None:
+        return None
+    code = said.get("code")
+    if isinstance(code, int) and 400 <= code < 600:
+        return _refusal(refused, code, said)
+    words = f"{said.get('type', '')} {code}"
+    return _refusal(refused, next((status for word, status in _STATUSES.items() if word in words), 500), said)
+
+
+def _refusal(refused: Refused, status: int, said: Mapping[str, Any]) -> StatusError:
+    message = refused.clean(str(said.get("message") or _stripped(refused) or "no reason given"))
+    kind = _kind(status, f"{said.get('type', '')} {said.get('code', '')} {message}")
     return kind.error(
         f"The endpoint answered {status}: {_short(message, SHOWN_MESSAGE).rstrip('.')}.",
         status=status,
-        url=url,
-        code=_word(said.get("code")),
-        type=_word(said.get("type")),
-        param=_word(said.get("param")),
-        body=_short(text, SHOWN_BODY),
-        headers=headers,
+        url=refused.url,
+        code=refused.clean(_word(said.get("code"))),
+        type=refused.clean(_word(said.get("type"))),
+        param=refused.clean(_word(said.get("param"))),
+        body=refused.shown_body(),
+        headers=refused.shown_headers(),
         hint=kind.hint,
     )
 
 
-def error_inside(data: Any, headers: Mapping[str, str], body: bytes, url: str) -> StatusError | None:
-    """The error that a successful reply carries instead of a completion; None where it carries none."""
-    said = _error_object(data)
-    if said is None:
-        return None
-    code = said.get("code")
-    status = code if isinstance(code, int) and 400 <= code < 600 else 500
-    return refusal(status, headers, body, url)
-
-
-def bad_reply(status: int, headers: Mapping[str, str], body: bytes, url: str, why: str) -> EndpointError:
+def bad_reply(refused: Refused, why: str) -> BadReply:
     """The error for a successful status with a body that is no chat completion."""
-    text = body[: 4 * SHOWN_BODY].decode("utf-8", "replace")
-    kind = headers.get("content-type", "").partition(";")[0] or "no content type"
+    kind = refused.clean(refused.headers.get("content-type", "").partition(";")[0]) or "no content type"
     return BadReply(
-        f"The endpoint answered {status} with {why} ({kind}).",
-        url=url,
-        body=_short(text, SHOWN_BODY),
+        f"The endpoint answered {refused.status} with {why} ({kind}).",
+        url=refused.url,
+        body=refused.shown_body(),
         hint="Is base_url the address of an OpenAI-compatible API? It usually ends in /v1.",
     )
 
@@ -111,14 +159,6 @@ def _kind(status: int, said: str) -> _Kind:
     if 300 <= status < 400:
         return _REDIRECT
     return _KINDS.get(status, _SERVER if status >= 500 else _OTHER)
-
-
-def _said(body: bytes) -> Mapping[str, Any]:
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return _error_object(data) or {}
 
 
 def _error_object(data: Any) -> Mapping[str, Any] | None:
@@ -135,12 +175,21 @@ def _error_object(data: Any) -> Mapping[str, Any] | None:
     if data.get("object") == "error" or ("message" in data and "choices" not in data):
         return data
     if "detail" in data and "choices" not in data:
-        return {"message": data["detail"]}
+        return {"message": _detail(data["detail"])}
     return None
 
 
-def _stripped(text: str) -> str:
-    """The words of an HTML page, or a text as it is, on one line."""
+def _detail(detail: Any) -> str:
+    """A `detail` without the `input` that it may quote: that is the document."""
+    if not isinstance(detail, list):
+        return str(detail)
+    said = [each for each in detail if isinstance(each, dict)]
+    return "; ".join(f"{'.'.join(map(str, each.get('loc') or ()))}: {each.get('msg', '')}" for each in said)
+
+
+def _stripped(refused: Refused) -> str:
+    """The words of an HTML page, or of a text that is no JSON, on one line."""
+    text = "" if refused.data is not None else refused.body[: 4 * SHOWN_BODY].decode("utf-8", "replace")
     if text.lstrip()[:1] == "<":
         text = re.sub(r"<(script|style)[^>]*>[^<]*", " ", text)
         text = re.sub(r"<[^>]*>", " ", text)

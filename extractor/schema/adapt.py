@@ -150,7 +150,9 @@ class _Walk:
     def node(self, schema: Any, pointer: str) -> Node:
         """Any schema."""
         if schema is False:
-            raise SchemaError(f"Nothing can stand at {pointer or 'the root'}: its schema is false.", pointer=pointer)
+            raise SchemaError(
+                f"Nothing can stand at {pointer or 'the root'}: its schema is false.", pointer=pointer
+            )
         schema = {} if schema is True else schema
         if "allOf" in schema:
             schema = self._joined(schema, pointer)
@@ -264,7 +266,9 @@ class _Walk:
             if key not in required and self._dialect.all_required and not self._accepts_null(member):
                 wire = _nullable(wire)
                 absent.add(key)
-                self._note(f"{pointer}/properties/{_escaped(key)}", "optional → nullable", "all must be required")
+                self._note(
+                    f"{pointer}/properties/{_escaped(key)}", "optional → nullable", "all must be required"
+                )
             members[key] = wire
         names = [key for key in members if self._dialect.all_required or key in required]
         if isinstance(more, dict) and self._dialect.closed:
@@ -295,7 +299,9 @@ class _Walk:
             for number, item in enumerate(schema.get("prefixItems", ()))
         ]
         if first and "prefixItems" in self._dialect.keywords:
-            return {"prefixItems": [wire for wire, _ in first]}, Items(plan=None, first=tuple(p for _, p in first))
+            return {"prefixItems": [wire for wire, _ in first]}, Items(
+                plan=None, first=tuple(p for _, p in first)
+            )
         if first:
             self._note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
             members = list({repr(wire): wire for wire, _ in first}.values())
@@ -444,5 +450,3 @@ def _telling(title: Any, pointer: str) -> str:
 
 def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-

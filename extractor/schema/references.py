@@ -73,13 +73,15 @@ class _Normaliser:
             siblings = {key: value for key, value in node.__reference__.items() if key != "$ref"}
             return {"$ref": f"#/$defs/{self._name(node)}", **self._copy(siblings)}
         if isinstance(node, Mapping):
-            return {key: self._copy(value) for key, value in node.items() if key not in ("$defs", "definitions")}
+            return {
+                key: self._copy(value) for key, value in node.items() if key not in ("$defs", "definitions")
+            }
         if isinstance(node, list):
             return [self._copy(item) for item in node]
         return node
 
     def _name(self, reference: Any) -> str:
-        uri = reference.full_uri
+        uri = reference.__reference__["$ref"]
         if uri not in self._names:
             subject = reference.__subject__
             wish = re.sub(r"[^A-Za-z0-9_.-]", "_", uri.rpartition("/")[2].lstrip("#")) or "Root"

@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["AnyValue", "Branches", "Items", "Members", "Named", "Pairs", "Plan", "Wrapped", "changes", "restore", "to_wire"]
+__all__ = [
+    "AnyValue",
+    "Branches",
+    "Items",
+    "Members",
+    "Named",
+    "Pairs",
+    "Plan",
+    "Wrapped",
+    "changes",
+    "restore",
+    "to_wire",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

