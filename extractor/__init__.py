@@ -5,7 +5,7 @@ invoice = extract(Invoice, text)
 """
 
 from extractor.chat.content import Audio, File, Image
-from extractor.client import AsyncExtractor, Extractor, aextract, extract
+from extractor.client import AsyncExtractor, Extractor
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
@@ -36,6 +36,7 @@ from extractor.extraction import Attempt, Extraction
 from extractor.reply.outcome import Outcome
 from extractor.schema.dialects import Dialect
 from extractor.schema.target import FieldError
+from extractor.shared import aextract, extract
 
 __version__ = "0.1.0"
 

@@ -11,14 +11,11 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from pydantic_core import to_json
-
 from extractor.chat.content import Message
 from extractor.chat.wire import ChatReply, ChatRequest, Choice, Prefix, Usage
 from extractor.errors import ContentFiltered, CutOff, EmptyReply, EndpointError, ExtractionFailed, Refused
 from extractor.feedback import ask_again
 from extractor.reply.outcome import Outcome, outcome_of, text_of, was_cut
-from extractor.reply.reader import read_json
 from extractor.schema.adapt import Adapted
 from extractor.schema.target import Checked, FieldError, Target
 
@@ -41,7 +38,11 @@ class Task(Generic[T]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
-    """One request and what became of it. `value` is the plain JSON value, where one was read."""
+    """One request and what became of it.
+
+    Where the reply does not conform, `value` is its plain JSON value (None where there was none to read),
+    and `errors` are what is wrong with it.
+    """
 
     request: ChatRequest = field(repr=False)
     reply: ChatReply = field(repr=False)
@@ -118,22 +119,12 @@ def _judged(task: Task[T], choice: Choice) -> _Verdict[T]:
     outcome = outcome_of(choice)
     if outcome is not None:
         return _Verdict(outcome=outcome, checked=Checked(), text=text or choice.message.refusal or "")
-    checked = _checked(task, text)
+    checked = task.target.validate_json(text, task.context, task.adapted.restorer)
     if checked.malformed:
         outcome = Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED
     else:
         outcome = Outcome.INVALID if checked.errors else Outcome.CONFORMING
     return _Verdict(outcome=outcome, checked=checked, text=text)
-
-
-def _checked(task: Task[T], text: str) -> Checked[T]:
-    if not task.adapted.changed:
-        return task.target.validate_json(text, task.context)
-    try:
-        value = task.adapted.restore(read_json(text))
-    except ValueError:
-        return task.target.validate_json(text, task.context)  # it says what is malformed
-    return task.target.validate_json(to_json(value), task.context)
 
 
 def _best(verdicts: list[_Verdict[T]]) -> _Verdict[T]:

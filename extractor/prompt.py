@@ -10,12 +10,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from extractor.chat.content import Document, Message, checked_messages, content_of
+from pydantic_core import to_jsonable_python
+
+from extractor.chat.content import Document, Message, checked_messages, user_turn
 from extractor.errors import DocumentError
 from extractor.schema.adapt import Adapted
 from extractor.schema.outline import outline
 
-__all__ = ["Example", "document_messages", "stable_messages"]
+__all__ = ["Example", "conversation", "stable_messages"]
 
 Example: TypeAlias = "tuple[Document, Any]"
 """A document and the right value for it: an instance of the model, or plain data."""
@@ -37,42 +39,34 @@ def stable_messages(
     system = "\n\n".join(filter(None, [task, (instructions or "").strip()]))
     turns: list[dict[str, Any]] = [{"role": "system", "content": system}]
     for document, value in examples:
-        answer = json.dumps(adapted.to_wire(_plain(value)), ensure_ascii=False)
-        turns += [{"role": "user", "content": content_of(document)}, {"role": "assistant", "content": answer}]
+        answer = json.dumps(adapted.to_wire(to_jsonable_python(value, by_alias=True)), ensure_ascii=False)
+        turns += [user_turn(document), {"role": "assistant", "content": answer}]
     return tuple(turns)
 
 
-def document_messages(
-    document: Document | None, messages: Sequence[Message] | None
+def conversation(
+    stable: tuple[Message, ...], messages: Sequence[Message] | None, document: Document | None
 ) -> tuple[dict[str, Any], ...]:
-    """The caller's own messages, then the document. Raises `DocumentError` where there is neither."""
-    turns = () if messages is None else checked_messages(messages)
-    if document is not None:
-        return (*turns, {"role": "user", "content": content_of(document)})
-    if not turns:
-        raise DocumentError("There is no document.", hint="Give a text, parts, or messages=.")
-    return turns
+    """The whole of the messages, with the caller's own turns between the stable part and the document.
 
-
-def with_one_system(
-    stable: tuple[dict[str, Any], ...], tail: tuple[dict[str, Any], ...]
-) -> tuple[dict[str, Any], ...]:
-    """Both together with at most one system message at the beginning: many chat templates refuse a second.
-
-    The caller's own comes first in it.
+    There is one system message at most, at the beginning, the caller's own text first in it: many chat
+    templates refuse a second. Raises `DocumentError` where there is nothing to extract from.
     """
-    own = [message for message in tail if message["role"] in ("system", "developer")]
-    if not own or not all(isinstance(message.get("content"), str) for message in own):
-        return (*stable, *tail)
-    text = "\n\n".join([*(message["content"] for message in own), stable[0]["content"]])
-    rest = [message for message in tail if message not in own]
-    return ({**own[0], "content": text}, *stable[1:], *rest)
+    turns = () if messages is None else checked_messages(messages)
+    own = [turn for turn in turns if turn["role"] in ("system", "developer")]
+    rest = [turn for turn in turns if turn not in own]
+    if document is not None:
+        rest.append(user_turn(document))
+    if not rest:
+        raise DocumentError("There is no document.", hint="Give a text, parts, or messages=.")
+    if not own:
+        return (*map(dict, stable), *rest)
+    texts = [*map(_text, own), *map(_text, stable[:1])]
+    first = {**own[0], "content": "\n\n".join(filter(None, texts))}
+    return (first, *map(dict, stable[1:]), *rest)
 
 
-def _plain(value: Any) -> Any:
-    """An example's value as plain JSON data."""
-    if isinstance(value, (Mapping, list, str, int, float, bool)) or value is None:
-        return value
-    from pydantic_core import to_jsonable_python
-
-    return to_jsonable_python(value, by_alias=True)
+def _text(turn: Mapping[str, Any]) -> str:
+    """The text of a turn, also where it is in parts."""
+    content = turn.get("content") or ""
+    return content if isinstance(content, str) else "\n".join(str(part.get("text", "")) for part in content)

@@ -138,7 +138,7 @@ class FakeEndpoint:
             self.requests.append(recorded)
             reply: Any = self._next()
         if callable(reply):
-            reply = reply(recorded)
+            reply = _called(reply, recorded)
         if not isinstance(reply, Reply):
             reply = Reply(content=reply)
         if reply.delay:
@@ -154,6 +154,14 @@ class FakeEndpoint:
         if number < len(self.script):
             return self.script[number]
         said = f"request {number + 1}, but the fake endpoint's script has {len(self.script)}"
+        return Reply(status=500, raw=json.dumps({"error": {"message": said}}))
+
+
+def _called(function: Callable[[Recorded], Any], recorded: Recorded) -> Any:
+    try:
+        return function(recorded)
+    except Exception as error:  # noqa: BLE001  # it ran in the server: only an answer reaches the test
+        said = f"the function in the script raised {type(error).__name__}: {error}"
         return Reply(status=500, raw=json.dumps({"error": {"message": said}}))
 
 
@@ -217,7 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, sent, body = self.server.fake._respond(self.command, self.path, headers, raw)
+        status, sent, body = self.server.fake._respond(
+            self.command, self.path.partition("?")[0], headers, raw
+        )
         self.send_response(status)
         for name, value in {"content-length": str(len(body)), **sent}.items():
             self.send_header(name, value)

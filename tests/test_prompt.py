@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from extractor.chat.content import Image
 from extractor.chat.wire import ChatRequest, Prefix
 from extractor.errors import DocumentError, OptionError
-from extractor.prompt import document_messages, stable_messages, with_one_system
+from extractor.prompt import conversation, stable_messages
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import DIALECTS
 from extractor.schema.outline import outline
@@ -124,7 +124,7 @@ def test_the_stable_part_is_the_same_for_every_document(dialect: str, one: str, 
         asked = adapt(target_of(Entry).schema, DIALECTS[dialect])
         stable = stable_messages(asked, instructions="Be exact.", examples=[("x", ENTRY)])
         prefix = Prefix(fields={"model": "m", "response_format": asked.response_format}, messages=stable)
-        bodies.append(ChatRequest(prefix=prefix, tail=document_messages(document, None)).encode())
+        bodies.append(ChatRequest(prefix=prefix, tail=conversation((), None, document)).encode())
         assert bodies[-1].startswith(prefix.encoded)
         assert len(prefix.encoded) > 500
     assert bodies[0][: len(prefix.encoded)] == bodies[1][: len(prefix.encoded)]
@@ -153,21 +153,21 @@ DOCUMENT = {"role": "user", "content": "doc"}
         ),
     ],
 )
-def test_document_messages(document: Any, messages: Any, turns: Any) -> None:
+def test_conversations(document: Any, messages: Any, turns: Any) -> None:
     """The caller's messages come first, as they are, and then the document."""
-    assert document_messages(document, messages) == turns
+    assert conversation((), messages, document) == turns
 
 
 def test_neither_document_nor_messages() -> None:
     """Without a document and messages there is nothing to extract from."""
     with pytest.raises(DocumentError, match=r"There is no document\. Give a text, parts, or messages=\."):
-        document_messages(None, None)
+        conversation((), None, None)
     with pytest.raises(OptionError, match="messages is empty"):
-        document_messages(None, [])
+        conversation((), [], None)
     with pytest.raises(OptionError, match="messages is empty"):
-        document_messages("doc", [])
+        conversation((), [], "doc")
     with pytest.raises(DocumentError, match="is empty"):
-        document_messages(" ", [USER])
+        conversation((), [USER], " ")
 
 
 STABLE = (
@@ -207,13 +207,13 @@ STABLE = (
 )
 def test_one_system_message(tail: Any, together: Any) -> None:
     """The caller's system messages and ours become one, at the beginning, the caller's first."""
-    assert with_one_system(STABLE, tail) == together
+    assert conversation(STABLE, tail, None) == together
 
 
 def test_a_system_message_in_parts() -> None:
     """A system message made of text parts is merged too: many chat templates refuse a second one."""
     own = {"role": "system", "content": [{"type": "text", "text": "You are kind."}]}
-    messages = with_one_system(STABLE, (own, USER))
+    messages = conversation(STABLE, (own, USER), None)
     assert [message["role"] for message in messages].count("system") == 1
     assert "You are kind." in json.dumps(messages[0])
     assert "Extract." in json.dumps(messages[0])

@@ -23,6 +23,7 @@ __all__ = [
     "checked_messages",
     "content_of",
     "has_media",
+    "user_turn",
 ]
 
 Message: TypeAlias = Mapping[str, Any]
@@ -88,7 +89,7 @@ Document: TypeAlias = "Part | Sequence[Part]"
 """What a caller can extract from: a text, a part, or several of them in reading order."""
 
 
-def content_of(document: Document) -> Content:
+def content_of(document: Any) -> Content:
     """The document as the content of a message.
 
     Raises `DocumentError` where there is nothing in it, or something that is no part.
@@ -97,15 +98,21 @@ def content_of(document: Document) -> Content:
         if not document.strip():
             raise DocumentError("The document is empty.", hint="There is nothing to extract from.")
         return document
-    if isinstance(document, bytes):
+    if not isinstance(document, (Image, Audio, File, Mapping, Sequence)) or isinstance(document, bytes):
         raise DocumentError(
-            "The document is bytes.", hint="Decode it to a string, or say what it is: Image, Audio or File."
+            f"The document is {type(document).__name__}.",
+            hint="Give a string (decoded, if it was bytes), or say what it is: Image, Audio or File.",
         )
     parts = document if isinstance(document, Sequence) else [document]
     content = [_part(part) for part in parts]
     if not any(part.get("type") != "text" or str(part.get("text", "")).strip() for part in content):
         raise DocumentError("The document is empty.", hint="There is nothing to extract from.")
     return content
+
+
+def user_turn(document: Document) -> dict[str, Any]:
+    """The document as the turn of a user. Raises `DocumentError`."""
+    return {"role": "user", "content": content_of(document)}
 
 
 def _part(part: Any) -> dict[str, Any]:
@@ -133,7 +140,8 @@ def checked_messages(messages: Iterable[Message]) -> tuple[dict[str, Any], ...]:
 
 
 def _message(message: Any, number: int) -> dict[str, Any]:
-    if not isinstance(message, Mapping) or message.get("role") not in ROLES:
+    role = message.get("role") if isinstance(message, Mapping) else None
+    if not isinstance(role, str) or role not in ROLES:
         raise OptionError(
             f"messages[{number}] has no valid role.",
             option="messages",
@@ -142,9 +150,14 @@ def _message(message: Any, number: int) -> dict[str, Any]:
     content = message.get("content")
     if content is None or isinstance(content, str):
         return dict(message)
-    if not isinstance(content, Sequence):
+    if not isinstance(content, Sequence) or isinstance(content, bytes):
         raise OptionError(f"messages[{number}].content is no string and no list of parts.", option="messages")
-    return {**message, "content": [_part(part) for part in content]}
+    try:
+        return {**message, "content": [_part(part) for part in content]}
+    except DocumentError as error:
+        raise OptionError(
+            f"messages[{number}]: {error.message}", option="messages", hint=error.hint
+        ) from None
 
 
 def has_media(messages: Iterable[Message]) -> bool:

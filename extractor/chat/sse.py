@@ -126,10 +126,11 @@ class _Choice:
                 self._calls.setdefault(_index(call, number), _Call()).add(call)
         elif isinstance(value, str) and key != "role":
             self._texts.setdefault(key, []).append(value)
+        elif key == "content" and isinstance(value, list):
+            self._texts.setdefault(key, []).extend(str(part.get("text") or "") for part in _dicts(value))
         elif isinstance(value, list):
-            self._message.setdefault(key, [])
-            if isinstance(self._message[key], list):
-                self._message[key] += value
+            known = self._message.get(key)
+            self._message[key] = [*known, *value] if isinstance(known, list) else value
         elif value is not None:
             self._message[key] = value
 

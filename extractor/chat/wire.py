@@ -40,7 +40,10 @@ def encode(value: Any) -> bytes:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prefix:
     """What is the same in every request for one target: all `fields` but the messages, by their wire
-    names, and the `messages` that come before the document. `encoded` is the beginning of the body."""
+    names, and the `messages` that come before the document. `encoded` is the body up to there.
+
+    Raises `TypeError` or `ValueError` for what is no JSON.
+    """
 
     fields: Mapping[str, Any]
     messages: tuple[Message, ...] = ()
@@ -49,7 +52,7 @@ class Prefix:
     def __post_init__(self) -> None:
         head = encode(dict(self.fields))[:-1]
         comma = b"," if self.fields else b""
-        messages = b"".join(encode(message) + b"," for message in self.messages)
+        messages = b",".join(map(encode, self.messages))
         object.__setattr__(self, "encoded", head + comma + b'"messages":[' + messages)
 
 
@@ -72,7 +75,8 @@ class ChatRequest:
 
     def encode(self) -> bytes:
         """The body as it is sent."""
-        return self.prefix.encoded + b",".join(map(encode, self.tail)) + b"]}"
+        comma = b"," if self.prefix.messages and self.tail else b""
+        return self.prefix.encoded + comma + b",".join(map(encode, self.tail)) + b"]}"
 
 
 # --------------------------------------------------------------------------------------- the reply
@@ -112,14 +116,15 @@ class Usage:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __add__(self, other: Usage) -> Usage:
-        return _added(self, other)
+        total: Usage = _added(self, other)
+        return total
 
 
 def _added(left: Any, right: Any) -> Any:
     """Two records of numbers and of such records, added field by field; what is not counted is left out."""
     if isinstance(left, int):
         return left + right
-    sums = {
+    sums: dict[str, Any] = {
         item.name: _added(getattr(left, item.name), getattr(right, item.name))
         for item in fields(left)
         if item.name not in ("extra", "input_tokens_details")
@@ -203,6 +208,13 @@ def _count(data: Mapping[str, Any], key: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
+def _number(data: Mapping[str, Any], key: str) -> float | None:
+    value = data.get(key)
+    # A whole number may be too large for a float, and no log-probability is.
+    fits = isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
+    return float(value) if fits and value is not None and not isinstance(value, bool) else None
+
+
 def _object(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = data.get(key)
     return value if isinstance(value, dict) else {}
@@ -284,10 +296,10 @@ def _tool_call(data: Mapping[str, Any]) -> ToolCall:
 
 
 def _logprob(data: Mapping[str, Any]) -> TokenLogprob:
-    logprob, raw = data.get("logprob"), data.get("bytes")
+    raw = data.get("bytes")
     return TokenLogprob(
         token=_text(data, "token"),
-        logprob=float(logprob) if isinstance(logprob, (int, float)) else None,
+        logprob=_number(data, "logprob"),
         bytes=tuple(raw) if isinstance(raw, list) else None,
         top_logprobs=tuple(map(_logprob, _objects(data, "top_logprobs"))),
     )

@@ -24,11 +24,11 @@ _NO_COOKIES = _NoCookies()
 
 
 class _Client(httpx.Client):
-    cookies = property(lambda self: _NO_COOKIES)  # type: ignore[assignment]  # no setter is wanted
+    cookies = property(lambda self: _NO_COOKIES)
 
 
 class _AsyncClient(httpx.AsyncClient):
-    cookies = property(lambda self: _NO_COOKIES)  # type: ignore[assignment]  # no setter is wanted
+    cookies = property(lambda self: _NO_COOKIES)
 
 
 def _verify(url: httpx.URL) -> ssl.SSLContext | bool:

@@ -25,9 +25,10 @@ from extractor.schema.restore import (
     Pairs,
     Plan,
     Plans,
+    Restorer,
+    Values,
     Wrapped,
-    changes,
-    restore,
+    restorer,
     to_wire,
 )
 from extractor.schema.words import WORDS, in_words
@@ -38,7 +39,6 @@ JsonSchema: TypeAlias = "dict[str, Any]"
 Node: TypeAlias = "tuple[JsonSchema, Plan]"
 
 _PREFIX = "#/$defs/"
-_ANY = "AnyValue"
 _COMPOUND = ("object", "array")
 # Which keywords speak about which type: they go with their type when a node has several.
 _ABOUT: Mapping[str, frozenset[str]] = {
@@ -56,7 +56,10 @@ _WALKED = frozenset(
     "$ref $defs definitions allOf anyOf oneOf type properties required items prefixItems additionalProperties "
     "const enum description title default".split()
 )
+_ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated"})
 _PRIMITIVES = ("string", "number", "boolean", "null")
+# What not every engine for patterns knows: look-around, word borders, references back, named groups.
+_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,15 +75,14 @@ class Rewrite:
 class Adapted:
     """A schema in a dialect. `schema` is what is sent, `rewrites` what was changed for it.
 
-    `changed` says whether values come back in another shape than the target's; then `restore` turns
-    them into it.
+    `restorer` is what `restore` does, None where values come back in the target's own shape anyway.
     """
 
     name: str
     dialect: Dialect
     schema: JsonSchema
     rewrites: tuple[Rewrite, ...]
-    changed: bool
+    restorer: Restorer | None = field(repr=False)
     plan: Plan = field(repr=False)
     definitions: Plans = field(repr=False)
 
@@ -93,11 +95,11 @@ class Adapted:
         return {"type": "json_schema", "json_schema": described}
 
     def restore(self, value: Any) -> Any:
-        """A value as the endpoint gave it, in the target's own shape."""
-        return restore(self.plan, value, self.definitions)
+        """A value as the endpoint gives it, in the target's own shape."""
+        return value if self.restorer is None else self.restorer(value)
 
     def to_wire(self, value: Any) -> Any:
-        """The opposite: a value of the target as the endpoint is asked to write it."""
+        """The opposite of `restore`: a value of the target as the endpoint is asked to write it."""
         return to_wire(self.plan, value, self.definitions)
 
 
@@ -119,7 +121,7 @@ def adapt(schema: Mapping[str, Any], dialect: Dialect, *, name: str = "record") 
         dialect=dialect,
         schema=root,
         rewrites=tuple(dict.fromkeys(walk.rewrites)),
-        changed=changes(plan, definitions),
+        restorer=restorer(plan, definitions),
         plan=plan,
         definitions=definitions,
     )
@@ -131,6 +133,7 @@ class _Walk:
     def __init__(self, schema: Mapping[str, Any], dialect: Dialect) -> None:
         self._schema = schema
         self._dialect = dialect
+        self._any = _free("AnyValue", schema.get("$defs", {}))
         self.definitions: dict[str, Node] = {}
         self.rewrites: list[Rewrite] = []
 
@@ -149,19 +152,17 @@ class _Walk:
 
     def node(self, schema: Any, pointer: str) -> Node:
         """Any schema."""
-        if schema is False:
-            raise SchemaError(
-                f"Nothing can stand at {pointer or 'the root'}: its schema is false.", pointer=pointer
-            )
         schema = {} if schema is True else schema
-        if "allOf" in schema:
+        if schema is not False and "allOf" in schema:
             schema = self._joined(schema, pointer)
+        if schema is False:
+            raise _nothing_fits(pointer, "its schema is false")
         if "$ref" in schema:
             return self._reference(schema, pointer)
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 return self._union(schema, keyword, pointer)
-        return self._typed(schema, pointer)
+        return self._typed(_modern(schema), pointer)
 
     # ------------------------------------------------------------------ references, unions, allOf
 
@@ -172,21 +173,35 @@ class _Walk:
             raise SchemaError(f"The reference {reference!r} leads nowhere.", pointer=reference) from None
         return {} if definition is True else definition
 
-    def _joined(self, schema: JsonSchema, pointer: str) -> JsonSchema:
-        result: Any = {key: value for key, value in schema.items() if key != "allOf"}
-        for member in schema["allOf"]:
-            result = merged(result, self._resolved(member["$ref"]) if set(member) == {"$ref"} else member)
-        left_over = result.pop("allOf", None)
+    def _joined(self, schema: JsonSchema, pointer: str) -> Any:
+        """A schema with what its `allOf` demands said directly."""
         self._note(pointer, "allOf joined into one schema", "the endpoint does not take allOf")
+        result = self._flat(schema, ())
+        left_over = result.pop("allOf", ()) if isinstance(result, dict) else ()
         if left_over:
-            words = "; ".join(in_words(key, value) for rest in left_over for key, value in rest.items())
-            result["description"] = _described(result.get("description"), [words])
-        return dict(result)
+            words = [in_words(key, self._inlined(value)) for rest in left_over for key, value in rest.items()]
+            result["description"] = _described(result.get("description"), words)
+        return result
+
+    def _flat(self, schema: Any, inside: tuple[str, ...]) -> Any:
+        if not isinstance(schema, Mapping):
+            return schema
+        result: Any = {key: value for key, value in schema.items() if key not in ("allOf", "$ref")}
+        if "$ref" in schema and "allOf" not in schema and not inside:
+            return schema
+        reference = schema.get("$ref")
+        if reference is not None and reference in inside:
+            raise SchemaError(f"{reference} demands itself.", pointer=reference)
+        if reference is not None:
+            result = merged(result, self._flat(self._resolved(reference), (*inside, reference)))
+        for member in schema.get("allOf", ()):
+            result = merged(result, self._flat(member, (*inside, "")))
+        return result
 
     def _reference(self, schema: JsonSchema, pointer: str) -> Node:
         name = schema["$ref"].removeprefix(_PREFIX)
         siblings = {key: value for key, value in schema.items() if key != "$ref"}
-        if siblings.keys() - {"description", "title", "default", "examples", "deprecated"}:
+        if siblings.keys() & ((_WALKED | WORDS.keys()) - _ANNOTATIONS):
             return self.node(merged(siblings, self._resolved(schema["$ref"])), pointer)
         if name not in self.definitions:
             definition = self._resolved(schema["$ref"])
@@ -208,10 +223,12 @@ class _Walk:
             self._note(pointer, "oneOf → anyOf", "the endpoint does not take oneOf")
         # What stands beside a union holds for each of its members; some endpoints forget it there.
         members = [
-            self.node(merged(inside, member) if inside else member, f"{pointer}/{keyword}/{number}")
+            self.node({**inside, "allOf": [member]} if inside else member, f"{pointer}/{keyword}/{number}")
             for number, member in enumerate(schema[keyword])
             if member is not False
         ]
+        if not members:
+            raise _nothing_fits(pointer, f"its {keyword} has no member that can be met")
         description = _described(outside.get("description"), self._hints(outside, pointer))
         head: JsonSchema = {"description": description} if description else {}
         if len(members) == 1 and not head:
@@ -222,6 +239,8 @@ class _Walk:
 
     def _typed(self, schema: JsonSchema, pointer: str) -> Node:
         kinds = _kinds_of(schema)
+        if schema.get("type") == [] or schema.get("enum") == []:
+            raise _nothing_fits(pointer, "no value meets all that is demanded")
         compound = [kind for kind in kinds if kind in _COMPOUND]
         if not kinds and "enum" not in schema and "const" not in schema:
             return self._anything(schema, pointer)
@@ -253,36 +272,36 @@ class _Walk:
     def _object(self, schema: JsonSchema, pointer: str) -> Node:
         properties: Mapping[str, Any] = schema.get("properties", {})
         more = schema.get("additionalProperties", True)
-        if not properties and more is not False:
+        if not properties and not schema.get("required") and more is not False:
             return self._map(more, pointer)
         required = set(schema.get("required", ()))
+        wanted = {**properties, **{key: True for key in schema.get("required", ()) if key not in properties}}
         members: dict[str, JsonSchema] = {}
         plans: dict[str, Plan] = {}
         absent: set[str] = set()
-        for key, member in properties.items():
-            if member is False:
+        for key, member in wanted.items():
+            if member is False and key not in required:
                 continue
-            wire, plans[key] = self.node(member, f"{pointer}/properties/{_escaped(key)}")
+            place = f"{pointer}/properties/{_escaped(key)}"
+            wire, plans[key] = self.node(member, place)
             if key not in required and self._dialect.all_required and not self._accepts_null(member):
                 wire = _nullable(wire)
                 absent.add(key)
-                self._note(
-                    f"{pointer}/properties/{_escaped(key)}", "optional → nullable", "all must be required"
-                )
+                self._note(place, "optional → nullable", "all must be required")
             members[key] = wire
         names = [key for key in members if self._dialect.all_required or key in required]
         if isinstance(more, dict) and self._dialect.closed:
             self._note(pointer, "further properties are not asked for", "objects must be closed")
         closed = self._dialect.closed or more is False
         body: JsonSchema = {"properties": members, "required": names}
-        return {**body, **({"additionalProperties": False} if closed else {})}, Members(
-            plans=plans, absent=frozenset(absent)
-        )
+        optional = frozenset(names) - required
+        plan = Members(plans=plans, optional=optional, absent=frozenset(absent))
+        return {**body, **({"additionalProperties": False} if closed else {})}, plan
 
     def _map(self, values: Any, pointer: str) -> Node:
         wire, plan = self.node(values, f"{pointer}/additionalProperties")
         if self._dialect.maps:
-            return {"additionalProperties": wire}, Members(plans=_Every(plan), absent=frozenset())
+            return {"additionalProperties": wire}, Values(plan=plan)
         self._note(pointer, "map → list of key and value", "objects with free keys are not taken")
         pair = {
             "type": "object",
@@ -293,24 +312,25 @@ class _Walk:
         return {"items": pair, "": "a map, as a list of its entries"}, Pairs(plan=plan)
 
     def _array(self, schema: JsonSchema, pointer: str) -> Node:
-        rest = schema.get("items", True)
+        items = schema.get("items", "prefixItems" not in schema)
         first = [
             self.node(item, f"{pointer}/prefixItems/{number}")
             for number, item in enumerate(schema.get("prefixItems", ()))
         ]
-        if first and "prefixItems" in self._dialect.keywords:
-            return {"prefixItems": [wire for wire, _ in first]}, Items(
-                plan=None, first=tuple(p for _, p in first)
-            )
-        if first:
-            self._note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
-            members = list({repr(wire): wire for wire, _ in first}.values())
-            items = members[0] if len(members) == 1 else {"anyOf": members}
-            return {"items": items}, Items(plan=None, first=tuple(plan for _, plan in first))
-        if rest is False:
-            return {"items": {"type": "null"}}, None
-        wire, plan = self.node(rest, f"{pointer}/items")
-        return {"items": wire}, Items(plan=plan)
+        firsts = tuple(plan for _, plan in first)
+        # Nothing is asked for behind the first ones unless the schema says what.
+        rest = None if items is False else self.node(items, f"{pointer}/items")
+        if not first:
+            wire, plan = rest or ({"type": "null"}, None)
+            return {"items": wire}, Items(plan=plan)
+        behind = rest[1] if rest else None
+        if "prefixItems" in self._dialect.keywords:
+            more = {"items": rest[0]} if rest else {}
+            return {"prefixItems": [wire for wire, _ in first], **more}, Items(plan=behind, first=firsts)
+        self._note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
+        members = list({repr(wire): wire for wire, _ in [*first, *([rest] if rest else [])]}.values())
+        wire = members[0] if len(members) == 1 else {"anyOf": members}
+        return {"items": wire}, Items(plan=behind, first=firsts)
 
     def _anything(self, schema: JsonSchema, pointer: str) -> Node:
         description = _described(schema.get("description"), self._hints(schema, pointer))
@@ -318,10 +338,10 @@ class _Walk:
         if self._dialect.any:
             return head, None
         self._note(pointer, "any value → one of the types of JSON", "a schema must have a type")
-        if _ANY not in self.definitions:
-            self.definitions[_ANY] = (_any_value(), AnyValue())
-        reference = {"$ref": _PREFIX + _ANY}
-        return ({**head, "anyOf": [reference]} if head else reference), Named(name=_ANY)
+        reference = {"$ref": _PREFIX + self._any}
+        if self._any not in self.definitions:
+            self.definitions[self._any] = (_any_value(reference), AnyValue())
+        return ({**head, "anyOf": [reference]} if head else reference), Named(name=self._any)
 
     # ------------------------------------------------------------------------------------- words
 
@@ -331,8 +351,8 @@ class _Walk:
             return False
         if keyword == "format":
             return value in self._dialect.formats
-        if keyword == "pattern" and self._dialect.anchored_patterns:
-            return bool(value.startswith("^") and value.endswith("$"))
+        if keyword == "pattern":
+            return not _EXOTIC.search(value) and (not self._dialect.anchored_patterns or _is_anchored(value))
         return not (keyword in _BOUNDS and not self._dialect.real_bounds and "integer" not in kinds)
 
     def _hints(self, lost: Mapping[str, Any], pointer: str) -> list[str]:
@@ -341,10 +361,20 @@ class _Walk:
             said = keyword == "default" and value not in (None, [], {}, "")
             if (keyword in _WALKED and not said) or keyword not in WORDS:
                 continue
-            if words := in_words(keyword, value):
+            if words := in_words(keyword, self._inlined(value)):
                 hints.append(words)
                 self._note(pointer, f"{keyword} → in words: {words}", "the endpoint does not enforce it")
         return hints
+
+    def _inlined(self, value: Any, inside: tuple[str, ...] = ()) -> Any:
+        """A value with the definitions that it refers to in their places, since words refer to nothing."""
+        if isinstance(value, Mapping):
+            reference = value.get("$ref")
+            if isinstance(reference, str) and reference.startswith(_PREFIX):
+                name = reference.removeprefix(_PREFIX)
+                return name if name in inside else self._inlined(self._resolved(reference), (*inside, name))
+            return {key: self._inlined(member, inside) for key, member in value.items()}
+        return [self._inlined(item, inside) for item in value] if isinstance(value, list) else value
 
     def _note(self, pointer: str, what: str, why: str) -> None:
         self.rewrites.append(Rewrite(pointer=pointer, what=what, why=why))
@@ -365,14 +395,41 @@ class _Walk:
         return "null" in kinds or not kinds
 
 
-class _Every(dict[str, Plan]):
-    """The same plan for every key."""
+def _nothing_fits(pointer: str, why: str) -> SchemaError:
+    return SchemaError(
+        f"Nothing can stand at {pointer or 'the root'}: {why}.",
+        pointer=pointer,
+        hint="Correct the schema there.",
+    )
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__({"": plan})
 
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[""]
+def _free(name: str, taken: Mapping[str, Any]) -> str:
+    return name if name not in taken else _free(name + "_", taken)
+
+
+def _modern(schema: JsonSchema) -> JsonSchema:
+    """A node in the words of 2020-12 where older drafts had others."""
+    if isinstance(schema.get("items"), list):
+        schema = {**schema, "prefixItems": schema["items"], "items": schema.get("additionalItems", True)}
+        schema.pop("additionalItems", None)
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(schema.get(exclusive), bool):
+            strictly = schema[exclusive]
+            schema = {key: value for key, value in schema.items() if key != exclusive}
+            if strictly and bound in schema:
+                schema = {exclusive if key == bound else key: value for key, value in schema.items()}
+    return schema
+
+
+def _is_anchored(pattern: str) -> bool:
+    """Whether a pattern speaks about the whole text: `^…$`, without alternatives outside of groups."""
+    if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
+        return False
+    depth, before = 0, ""
+    for character in re.sub(r"\\.|\[[^\]]*\]", "", pattern):
+        depth += (character == "(") - (character == ")")
+        before += character if depth == 0 else ""
+    return "|" not in before
 
 
 def _kinds_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
@@ -414,8 +471,7 @@ def _nullable(wire: JsonSchema) -> JsonSchema:
     return wire
 
 
-def _any_value() -> JsonSchema:
-    itself = {"$ref": _PREFIX + _ANY}
+def _any_value(itself: JsonSchema) -> JsonSchema:
     pair = {
         "type": "object",
         "properties": {"key": {"type": "string"}, "value": itself},

@@ -15,10 +15,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
-from extractor.schema.words import in_words
+from extractor.schema.words import WORDS, in_words
 
 __all__ = ["outline"]
 
@@ -57,6 +57,7 @@ class _Writer:
         self._named: dict[str, str] = {}
 
     def definitions(self) -> Iterator[str]:
+        """The definitions that have a name, one after the other."""
         for name, text in self._named.items():
             yield f"type {name} = {text}\n"
 
@@ -64,40 +65,55 @@ class _Writer:
         """The type expression of a schema, its members on lines of their own below `depth`."""
         if not isinstance(schema, Mapping):
             return "any" if schema else "never"
-        for keyword, write in _WRITERS.items():
-            if keyword in schema:
-                return write(self, schema, depth)
-        return self._by_type(schema, depth)
+        found = [write(self, schema, depth) for keyword, write in _WRITERS.items() if keyword in schema]
+        if not found:
+            return self._by_type(schema, depth)
+        if len(found) > 1:
+            return " & ".join(f"({each})" if " | " in each else each for each in found)
+        null = "null" in schema.get("type", ()) and "enum" not in schema and "const" not in schema
+        return f"{found[0]} | null" if null else found[0]
 
     def comment(self, schema: Any) -> str:
-        """` // …` with the description and every constraint that the notation does not say."""
+        """The description and every constraint that the notation does not say."""
         if not isinstance(schema, Mapping):
             return ""
-        said = [str(schema["description"]).strip()] if schema.get("description") else []
+        said = [str(schema["description"])] if schema.get("description") else []
         said += [
             in_words(keyword, value)
             for keyword, value in schema.items()
-            if keyword not in _NOTED and not (keyword == "format" and value in _NAMED_FORMATS)
+            if keyword in WORDS and keyword not in _NOTED and not _is_named_format(keyword, value)
         ]
-        text = "; ".join(" ".join(words.split()) for words in said if words)
-        return f" // {text}" if text else ""
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and self._is_inline(reference):
+            said.append(self.comment(self._all.get(reference.removeprefix(_PREFIX))))
+        # A comment may not end the one around it.
+        texts = dict.fromkeys(" ".join(words.split()).replace("*/", "* /") for words in said if words)
+        return "; ".join(texts)
+
+    def inner(self, schema: Any, depth: int) -> str:
+        """A type expression inside of another, its comment behind it."""
+        comment = self.comment(schema)
+        return self.type_of(schema, depth) + (f" /* {comment} */" if comment else "")
+
+    def _is_inline(self, reference: str) -> bool:
+        return self._uses[reference.removeprefix(_PREFIX)] == 1
 
     def _reference(self, schema: Mapping[str, Any], depth: int) -> str:
         name = schema["$ref"].removeprefix(_PREFIX)
-        if self._uses[name] == 1:
-            return self.type_of(self._all.get(name, {}), depth)
+        definition = self._all.get(name, {})
+        if self._is_inline(schema["$ref"]) and name not in self._named:
+            return self.type_of(definition, depth)
         if name not in self._named:
             self._named[name] = ""  # holds the name while it is written: it may be recursive
-            definition = self._all.get(name, {})
             self._named[name] = _commented(self.type_of(definition, 0), self.comment(definition))
         return name
 
-    def _union(self, schema: Mapping[str, Any], depth: int) -> str:
-        members = schema.get("anyOf") or schema.get("oneOf") or []
-        return " | ".join(dict.fromkeys(self.type_of(member, depth) for member in members))
+    def _union(self, keyword: str, schema: Mapping[str, Any], depth: int) -> str:
+        return " | ".join(dict.fromkeys(self.inner(member, depth) for member in schema[keyword]))
 
     def _all_of(self, schema: Mapping[str, Any], depth: int) -> str:
-        return " & ".join(self.type_of(member, depth) for member in schema["allOf"])
+        members = [self.inner(member, depth) for member in schema["allOf"]]
+        return " & ".join(f"({member})" if " | " in member else member for member in members)
 
     def _enum(self, schema: Mapping[str, Any], depth: int) -> str:
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
@@ -113,21 +129,22 @@ class _Writer:
             f"{_commented(self.type_of(member, depth + 1), self.comment(member))}\n"
             for name, member in schema["properties"].items()
         ]
-        null = " | null" if "null" in schema.get("type", ()) else ""
-        return "{\n" + "".join(lines) + "  " * depth + "}" + null
+        more = schema.get("additionalProperties", False)
+        if isinstance(more, Mapping):
+            lines.append(f"{indent}[key: string]: {self.inner(more, depth + 1)}\n")
+        return "{\n" + "".join(lines) + "  " * depth + "}"
 
     def _map(self, schema: Mapping[str, Any], depth: int) -> str:
-        return "{ [key: string]: " + self.type_of(schema.get("additionalProperties", True), depth) + " }"
+        return "{ [key: string]: " + self.inner(schema.get("additionalProperties", True), depth) + " }"
 
     def _list(self, schema: Mapping[str, Any], depth: int) -> str:
-        if "prefixItems" in schema:
-            return "[" + ", ".join(self.type_of(item, depth) for item in schema["prefixItems"]) + "]"
-        items = schema.get("items", True)
-        member = self.type_of(items, depth)
-        comment = self.comment(items)
-        if comment:
-            member += f" /*{comment.removeprefix(' //')} */"
-        return f"({member})[]" if " | " in member.partition("{")[0] or comment else f"{member}[]"
+        rest = schema.get("items", "prefixItems" not in schema)
+        member = self.inner(rest, depth)
+        each = f"({member})[]" if " | " in member or member.endswith("*/") else f"{member}[]"
+        if "prefixItems" not in schema:
+            return each
+        first = [self.inner(item, depth) for item in schema["prefixItems"]]
+        return "[" + ", ".join([*first, *([f"...{each}"] if rest is not False else [])]) + "]"
 
     def _by_type(self, schema: Mapping[str, Any], depth: int) -> str:
         kinds = schema.get("type", "any")
@@ -140,18 +157,29 @@ class _Writer:
         if kind == "array":
             return self._list(schema, depth)
         if kind == "string" and schema.get("format") in _NAMED_FORMATS:
-            return f"{schema['format']}"
+            return str(schema["format"])
         return kind
 
 
-# The first keyword that is there decides; what has none of them is written by its `type`.
-_WRITERS = {
+def _is_named_format(keyword: str, value: Any) -> bool:
+    return keyword == "format" and value in _NAMED_FORMATS
+
+
+_Write: TypeAlias = "Callable[[_Writer, Mapping[str, Any], int], str]"
+
+
+def _union_writer(keyword: str) -> _Write:
+    return lambda writer, schema, depth: writer._union(keyword, schema, depth)
+
+
+# What each keyword is written as; what has none of them is written by its `type`.
+_WRITERS: Mapping[str, _Write] = {
     "$ref": _Writer._reference,
     "enum": _Writer._enum,
     "const": _Writer._const,
     "properties": _Writer._object,
-    "anyOf": _Writer._union,
-    "oneOf": _Writer._union,
+    "anyOf": _union_writer("anyOf"),
+    "oneOf": _union_writer("oneOf"),
     "allOf": _Writer._all_of,
 }
 
@@ -159,7 +187,7 @@ _WRITERS = {
 def _commented(text: str, comment: str) -> str:
     """The comment at the end of the first line, where a reader meets it before the members."""
     first, newline, rest = text.partition("\n")
-    return first + comment + newline + rest
+    return first + (f" // {comment}" if comment else "") + newline + rest
 
 
 def _key(name: str) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast, get_type_hints, overload
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from extractor.errors import SchemaError
 from extractor.schema.ready import ready_schema
@@ -24,13 +25,15 @@ from extractor.schema.references import definitions_only
 __all__ = ["Checked", "FieldError", "SchemaTarget", "Target", "TypeTarget", "target_of"]
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 Wanted: TypeAlias = "type[T] | Target[T]"
 """A type, or a target already made of one."""
 
 Document: TypeAlias = "Mapping[str, Any] | Path | str"
 """A JSON Schema: the document itself, its path, or the name of a ready one."""
+
+Restore: TypeAlias = "Callable[[Any], Any]"
+"""A value as the endpoint gave it → the same in the target's own shape."""
 
 FOUND_LENGTH = 200  # characters of a wrong value that an error quotes
 
@@ -66,7 +69,7 @@ class Checked(Generic[T]):
     malformed: bool = False
 
 
-class Target(Protocol[T_co]):
+class Target(Protocol[T]):
     """What the caller asks for."""
 
     @property
@@ -79,8 +82,11 @@ class Target(Protocol[T_co]):
         """The JSON Schema (2020-12), every reference in the form `#/$defs/NAME`."""
         ...
 
-    def validate_json(self, text: str | bytes, context: Any = None) -> Checked[T_co]:
-        """Hold a JSON text against the target. Never raises for what the text is."""
+    def validate_json(self, text: str, context: Any = None, restore: Restore | None = None) -> Checked[T]:
+        """Hold a JSON text against the target, its value put through `restore` first if that is given.
+
+        Never raises for what the text is.
+        """
         ...
 
 
@@ -95,20 +101,42 @@ class TypeTarget(Generic[T]):
     schema: dict[str, Any]
     adapter: TypeAdapter[T]
 
-    def validate_json(self, text: str | bytes, context: Any = None) -> Checked[T]:
+    def validate_json(self, text: str, context: Any = None, restore: Restore | None = None) -> Checked[T]:
         """Validate with the caller's own model and validators; `context` is pydantic's."""
+        raw = _bytes(text)
         try:
-            return Checked(value=self.adapter.validate_json(text, context=context))
+            if restore is not None:
+                raw = to_json(restore(_read(raw)))
+            elif _may_have_constants(text):
+                _read(raw)  # pydantic would take NaN and Infinity for numbers; JSON has neither
+            return Checked(value=self.adapter.validate_json(raw, context=context))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False)
-        if details[0]["type"] == "json_invalid":
-            return Checked(errors=(_malformed(details[0]["msg"]),), malformed=True)
-        data = from_json(text)
+        except ValueError as error:
+            return _malformed(str(error))
+        if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
+            return _malformed(details[0]["msg"])
+        data = _read(raw)
         return Checked(data=data, errors=tuple(_type_error(detail, data) for detail in details))
 
 
-def _malformed(message: str) -> FieldError:
-    return FieldError(pointer="", message=message, found="text that is no JSON", kind="json_invalid")
+def _bytes(text: str) -> bytes:
+    # A lone surrogate becomes bytes that are no UTF-8, and so is found where the JSON is read.
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _read(raw: bytes) -> Any:
+    return from_json(raw, allow_inf_nan=False)
+
+
+def _may_have_constants(text: str) -> bool:
+    return "NaN" in text or "Infinity" in text
+
+
+def _malformed(message: str) -> Checked[Any]:
+    said = message if message.startswith("Invalid JSON") else f"Invalid JSON: {message}"
+    error = FieldError(pointer="", message=said, found="text that is no JSON", kind="json_invalid")
+    return Checked(errors=(error,), malformed=True)
 
 
 def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
@@ -164,9 +192,14 @@ def _type_target(wanted: type[T]) -> TypeTarget[T]:
 
 def _culprit(wanted: Any) -> tuple[str, str] | None:
     """The first field of a model for which no schema can be made, and why."""
-    for name, info in getattr(wanted, "__pydantic_fields__", {}).items():
+    fields = {name: info.annotation for name, info in getattr(wanted, "__pydantic_fields__", {}).items()}
+    try:
+        fields = fields or get_type_hints(wanted, include_extras=True)
+    except (NameError, TypeError):
+        return None
+    for name, annotation in fields.items():
         try:
-            TypeAdapter(info.annotation).json_schema()
+            TypeAdapter(annotation).json_schema()
         except (
             PydanticUserError,
             PydanticInvalidForJsonSchema,
@@ -188,12 +221,13 @@ class SchemaTarget:
     schema: dict[str, Any]
     validator: Any  # jsonschema_rs.Validator
 
-    def validate_json(self, text: str | bytes, context: Any = None) -> Checked[Any]:
+    def validate_json(self, text: str, context: Any = None, restore: Restore | None = None) -> Checked[Any]:
         """Validate with the schema, formats included; `context` means nothing here."""
         try:
-            data = from_json(text, allow_inf_nan=False)
+            data = _read(_bytes(text))
         except ValueError as error:
-            return Checked(errors=(_malformed(f"Invalid JSON: {error}"),), malformed=True)
+            return _malformed(str(error))
+        data = data if restore is None else restore(data)
         errors = tuple(_schema_error(error) for error in self.validator.iter_errors(data))
         return Checked(value=None if errors else data, data=data, errors=errors)
 
@@ -204,10 +238,11 @@ def _schema_error(error: Any) -> FieldError:
     return FieldError(pointer=_pointer(error.instance_path), message=error.message, found=found, kind=kind)
 
 
-def _schema_target(document: Mapping[str, Any], name: str) -> SchemaTarget:
+def _schema_target(document: dict[str, Any], name: str) -> SchemaTarget:
     import jsonschema_rs
 
     options: dict[str, Any] = {"validate_formats": True, "offline": True, "mask": "the value"}
+    _check_draft(document)
     try:
         jsonschema_rs.meta.validate(document)
     except jsonschema_rs.ValidationError as error:
@@ -225,6 +260,20 @@ def _schema_target(document: Mapping[str, Any], name: str) -> SchemaTarget:
         except jsonschema_rs.ValidationError as error:
             raise _invalid_schema(error) from None
     return SchemaTarget(name=str(document.get("title") or name), schema=schema, validator=validator)
+
+
+# Others would be looked for in the network.
+_DRAFTS = re.compile(r"https?://json-schema\.org/(draft-0[467]|draft/(2019-09|2020-12))/schema#?")
+
+
+def _check_draft(document: Mapping[str, Any]) -> None:
+    draft = document.get("$schema", "https://json-schema.org/draft/2020-12/schema")
+    if not isinstance(draft, str) or not _DRAFTS.fullmatch(draft):
+        raise SchemaError(
+            f"The $schema {str(draft)[:100]!r} is not known.",
+            pointer="/$schema",
+            hint="Known are the drafts 4, 6, 7, 2019-09 and 2020-12.",
+        )
 
 
 def _invalid_schema(error: Any) -> SchemaError:
@@ -251,15 +300,15 @@ def target_of(wanted: Any) -> Target[Any]:
     if isinstance(wanted, (TypeTarget, SchemaTarget)):
         return wanted
     if isinstance(wanted, Mapping):
-        return _cached_document(json.dumps(wanted), "Record")
+        return _cached_document(json.dumps(wanted, default=dict), "Record")
     if isinstance(wanted, Path) or (isinstance(wanted, str) and wanted.endswith(".json")):
-        return _cached_document(_read(Path(wanted)), Path(wanted).stem)
+        return _cached_document(_text_of(Path(wanted)), Path(wanted).stem)
     if isinstance(wanted, str):
         return _cached_document(json.dumps(ready_schema(wanted)), wanted)
-    return _cached_type(wanted)
+    return _cached_type(wanted, repr(wanted))
 
 
-def _read(path: Path) -> str:
+def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -267,7 +316,8 @@ def _read(path: Path) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _cached_type(wanted: Any) -> TypeTarget[Any]:
+def _cached_type(wanted: Any, written: str) -> TypeTarget[Any]:
+    # By how it is written too: int | str equals str | int, but is another order of preference.
     return _type_target(wanted)
 
 

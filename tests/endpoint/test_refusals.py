@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from extractor.endpoint.refusals import bad_reply, error_inside, refusal
+from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
@@ -26,9 +26,13 @@ URL = "https://h.example/v1/chat/completions"
 WHY = "Unknown name: seed"
 
 
+def _refused(status: int, body: Any, **headers: str) -> Refused:
+    data, raw = (None, body) if isinstance(body, bytes) else (body, json.dumps(body).encode())
+    return Refused(status=status, headers=headers, data=data, body=raw, url=URL)
+
+
 def _refusal(status: int, body: Any, **headers: str) -> StatusError:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return refusal(status, headers, raw, URL)
+    return refusal(_refused(status, body, **headers))
 
 
 # ------------------------------------------------------------------------------------------- statuses
@@ -320,7 +324,7 @@ def test_no_money_is_told_from_too_many_requests(status: int, error: Any, kind: 
 )
 def test_an_error_inside_a_success(body: Any, status: int, kind: type[StatusError]) -> None:
     """An error that comes with status 200 is the error that it says it is."""
-    error = error_inside(body, {}, json.dumps(body).encode(), URL)
+    error = error_inside(_refused(200, body))
     assert error is not None
     assert type(error) is kind
     assert error.status == status
@@ -338,7 +342,7 @@ def test_an_error_inside_a_stream_keeps_its_words() -> None:
         }
     }
     events = b": keep-alive\n\ndata: " + json.dumps(body).encode() + b"\n\ndata: [DONE]\n\n"
-    error = error_inside(body, {}, events, URL)
+    error = error_inside(Refused(status=200, headers={}, data=body, body=events, url=URL))
     assert type(error) is RequestTooLarge
     assert error.message == "The endpoint answered 400: This model's maximum context length is 8."
     assert (error.type, error.code, error.param) == ("t", "400", "p")
@@ -361,7 +365,7 @@ def test_an_error_inside_a_stream_keeps_its_words() -> None:
 )
 def test_no_error_inside(body: Any) -> None:
     """What says nothing of an error carries none."""
-    assert error_inside(body, {}, json.dumps(body).encode(), URL) is None
+    assert error_inside(_refused(200, body)) is None
 
 
 # --------------------------------------------------------------------------------------- no completion
@@ -373,7 +377,12 @@ def test_no_error_inside(body: Any) -> None:
 )
 def test_a_success_that_is_no_completion(headers: dict[str, str], said: str) -> None:
     """A web page with status 200 is a bad reply that names its content type and points to base_url."""
-    error = bad_reply(200, headers, b"<html>Welcome</html>" + b"x" * 1_000_000, URL, "a body that is no JSON")
+    error = bad_reply(
+        Refused(
+            status=200, headers=headers, data=None, body=b"<html>Welcome</html>" + b"x" * 1_000_000, url=URL
+        ),
+        "a body that is no JSON",
+    )
     assert type(error) is BadReply
     assert error.url == URL
     assert error.body.startswith("<html>Welcome</html>")

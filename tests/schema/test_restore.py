@@ -17,11 +17,23 @@ from extractor.schema.restore import (
     Named,
     Pairs,
     Plan,
+    Plans,
     Wrapped,
-    changes,
-    restore,
+    restorer,
     to_wire,
 )
+
+
+def restore(plan: Plan, value: Any, definitions: Plans) -> Any:
+    """The value restored."""
+    function = restorer(plan, definitions)
+    return value if function is None else function(value)
+
+
+def changes(plan: Plan, definitions: Plans) -> bool:
+    """Whether there is anything to restore."""
+    return restorer(plan, definitions) is not None
+
 
 PAIRS = Pairs(plan=None)
 TREE = Members(plans={"kids": Items(plan=Named(name="Tree"))}, absent=frozenset({"kids"}))
