@@ -116,7 +116,7 @@ def run(script: str, url: str, bytecode: str) -> Run:
     program = f"import sys\nurl, model, key, text = sys.argv[1:]\n{script}{_END}"
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before = _cpu()
-    done = subprocess.run(  # noqa: S603  # our own program
+    done = subprocess.run(  # our own program
         [sys.executable, "-P", "-c", program, url, MODEL, KEY, CASES["flat"].document],
         env={**variables, "PYTHONPYCACHEPREFIX": bytecode},
         check=True,

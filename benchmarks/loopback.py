@@ -329,7 +329,7 @@ def _end_with_parent() -> None:
 def serving() -> Iterator[str]:
     """Run the endpoint in a process of its own; gives `http://127.0.0.1:PORT`."""
     command = [sys.executable, str(Path(__file__).resolve())]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
             port = server.stdout.readline() if server.stdout else ""
             yield f"http://127.0.0.1:{int(port)}"
@@ -339,7 +339,7 @@ def serving() -> Iterator[str]:
 
 def sent_bytes(root: str) -> dict[str, int]:
     """Path → size in bytes of the last request there, headers included."""
-    with urllib.request.urlopen(root + "/sizes") as answer:  # noqa: S310  # loopback
+    with urllib.request.urlopen(root + "/sizes") as answer:  # loopback
         sizes: dict[str, int] = json.load(answer)
     return sizes
 

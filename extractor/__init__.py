@@ -1,7 +1,9 @@
 """A pydantic model and a document in, a validated record out, over any OpenAI-compatible endpoint.
 
-from extractor import extract
-invoice = extract(Invoice, text)
+Two lines are all that it takes:
+
+    from extractor import extract
+    invoice = extract(Invoice, text)
 """
 
 from extractor.chat.content import Audio, File, Image

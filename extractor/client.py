@@ -18,7 +18,7 @@ import httpx
 from extractor.chat.content import Document, user_turn
 from extractor.chat.wire import Prefix
 from extractor.endpoint.http import AsyncSender, Sender
-from extractor.endpoint.presets import Address, resolve
+from extractor.endpoint.resolve import Address, resolve
 from extractor.errors import CallerError, EndpointError, OptionError
 from extractor.extraction import Extraction, Task, extraction
 from extractor.prompt import conversation, stable_messages

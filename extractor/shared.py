@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Unpack, overload
 
 from extractor.chat.content import Document
 from extractor.client import AsyncExtractor, Extractor
-from extractor.endpoint.presets import VARIABLES
+from extractor.endpoint.resolve import VARIABLES
 from extractor.settings import OneCall
 
 __all__ = ["aextract", "extract"]
@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 class _LoopExtractors:
     """The async extractors of one event loop. They are closed when `asyncio.run` closes the loop: it then
-    ends every async generator that was started in it, and `keeper` is one."""
+    ends every async generator that was started in it, and `keeper` is one.
+    """
 
     def __init__(self) -> None:
         self.extractors: dict[Hashable, AsyncExtractor] = {}

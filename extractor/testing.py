@@ -120,7 +120,8 @@ class FakeEndpoint:
 
     def transport(self) -> httpx.MockTransport:
         """An httpx transport that answers without a socket, sync and async:
-        `httpx.Client(transport=fake.transport())`."""
+        `httpx.Client(transport=fake.transport())`.
+        """
 
         def handle(request: httpx.Request) -> httpx.Response:
             status, headers, body = self._respond(

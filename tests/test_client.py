@@ -1,5 +1,4 @@
 """`Extractor` and `AsyncExtractor` against an endpoint on loopback: what is sent, what comes back."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 
@@ -107,7 +106,7 @@ def _body(fake: FakeEndpoint, number: int = -1) -> dict[str, Any]:
 
 def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments],
         env={**environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -541,7 +540,7 @@ def test_an_endpoint_that_fails_at_the_re_ask(kind: str, fake_endpoint: FakeEndp
     fake_endpoint.answer(Reply(content={"name": "Ann"}, usage=usage), Reply(status=500, raw="no"))
     with pytest.raises(ServerError) as caught:
         _run(kind, fake_endpoint, Person)
-    (attempt,) = pickle.loads(pickle.dumps(caught.value)).attempts  # noqa: S301
+    (attempt,) = pickle.loads(pickle.dumps(caught.value)).attempts
     assert attempt.value == {"name": "Ann"}
     assert attempt.reply.usage.total_tokens == 15
 
@@ -1056,5 +1055,5 @@ def test_the_docstring_of_the_package_is_true(
     fake_endpoint.answer(ANN)
     lines = [line.strip() for line in (extractor.__doc__ or "").splitlines() if line.startswith("    ")]
     names: dict[str, Any] = {"Invoice": Person, "text": "Ann is 34."}
-    exec("\n".join(lines), names)  # noqa: S102
+    exec("\n".join(lines), names)
     assert names["invoice"] == Person(name="Ann", age=34)

@@ -1,5 +1,4 @@
 """What `import extractor` offers."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """The rules of the house: what may import what, what `import extractor` loads, how far one call goes."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 
@@ -54,7 +53,6 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.chat.wire": ("extractor.errors", "extractor.chat.content"),
     "extractor.chat.sse": ("extractor.errors", "extractor.chat.wire"),
     # reply: what came back
-    "extractor.reply.reader": ("extractor.errors",),
     "extractor.reply.outcome": (*SENDING,),
     "extractor.reply": ("extractor.errors", "extractor.chat", "extractor.reply", SCHEMA),
     # the loop
@@ -66,8 +64,16 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.endpoint.presets": ("extractor.errors", "extractor.schema.dialects"),
     "extractor.endpoint": (*SENDING, "extractor.schema.dialects", "extractor.endpoint"),
     # the front door
-    "extractor.client": (*ALL_ASKED, "extractor.extraction", "extractor.endpoint", "extractor.local"),
-    "extractor": (*ALL_ASKED, "extractor.extraction", "extractor.client"),
+    "extractor.settings": (*SENDING, "extractor.prompt"),
+    "extractor.client": (
+        *ALL_ASKED,
+        "extractor.extraction",
+        "extractor.endpoint",
+        "extractor.settings",
+        "extractor.local",
+    ),
+    "extractor.shared": (*SENDING, "extractor.endpoint", "extractor.settings", "extractor.client"),
+    "extractor": (*ALL_ASKED, "extractor.extraction", "extractor.client", "extractor.shared"),
     # beside the ladder
     "extractor.local": ("extractor.errors",),
     "extractor.testing": ("extractor.chat",),
@@ -219,7 +225,7 @@ OWN = (
 
 
 def _python(code: str) -> str:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

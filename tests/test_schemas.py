@@ -1,5 +1,4 @@
 """The ready document schemas in `schemas/`, each with a sample text and its right answer."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 

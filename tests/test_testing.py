@@ -1,5 +1,4 @@
 """The fake endpoint that users get for their own tests."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 

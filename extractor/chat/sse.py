@@ -102,7 +102,8 @@ def _index(item: Mapping[str, Any], number: int) -> int:
 
 class _Choice:
     """One candidate. Pieces of text are kept in lists and joined at the end: adding strings up would take
-    quadratic time."""
+    quadratic time.
+    """
 
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}

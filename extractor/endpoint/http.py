@@ -7,6 +7,7 @@ them: their tracebacks hold the headers, and so the key.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,17 +19,14 @@ from pydantic_core import from_json
 from extractor.chat.content import has_media
 from extractor.chat.sse import EventReader, ReplyCollector
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
-from extractor.endpoint.clients import async_client, sync_client
-from extractor.endpoint.presets import Address
-from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
+from extractor.endpoint.faults import CAUGHT, fault, too_late
+from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal, too_large
+from extractor.endpoint.resolve import Address
 from extractor.errors import (
-    OptionError,
-    BadReply,
     ConfigurationError,
-    ConnectionFailed,
     EndpointError,
     ExtractorError,
-    TimedOut,
+    OptionError,
 )
 
 __all__ = ["AsyncSender", "Sender"]
@@ -36,63 +34,6 @@ __all__ = ["AsyncSender", "Sender"]
 # A model may think for minutes before its first byte; nobody should wait long for a connection.
 DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 MAX_REPLY_BYTES = 32 * 1024 * 1024
-
-_TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
-    httpx.ConnectTimeout: (
-        TimedOut,
-        "no connection in time",
-        "Is the address right? timeout= sets how long to try.",
-    ),
-    httpx.PoolTimeout: (
-        TimedOut,
-        "no free connection in time",
-        "Raise timeout=, or send fewer requests at a time.",
-    ),
-    httpx.TimeoutException: (TimedOut, "no answer in time", "Raise timeout=, or ask for less at once."),
-    httpx.ConnectError: (
-        ConnectionFailed,
-        "nobody answers there",
-        "Is the server running, and the address right?",
-    ),
-    httpx.UnsupportedProtocol: (
-        ConfigurationError,
-        "httpx does not know the protocol",
-        "Use http:// or https://.",
-    ),
-    httpx.LocalProtocolError: (ConfigurationError, "a header cannot be sent", "Check headers= and api_key=."),
-    httpx.ProxyError: (ConnectionFailed, "the proxy refused", "Check the proxy's settings."),
-    httpx.DecodingError: (
-        BadReply,
-        "its compression cannot be undone",
-        "The reply may have been damaged on the way.",
-    ),
-    httpx.TransportError: (
-        ConnectionFailed,
-        "the connection broke",
-        "Try again; the endpoint or the network failed.",
-    ),
-    httpx.HTTPError: (ConnectionFailed, "the request failed", "Try again."),
-    httpx.InvalidURL: (ConfigurationError, "the address is invalid", "Check base_url=."),
-    httpx.CookieConflict: (
-        ConfigurationError,
-        "two cookies have one name",
-        "Check the cookies of http_client=.",
-    ),
-    httpx.StreamError: (
-        ConnectionFailed,
-        "the reply was read already",
-        "Check the event hooks of http_client=.",
-    ),
-}
-"""Error of httpx → ours, what happened, what to do. The most special first."""
-_CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
-
-
-def _translated(error: Exception, url: str) -> ExtractorError:
-    kind, what, hint = next(row for known, row in _TRANSLATED.items() if isinstance(error, known))
-    if issubclass(kind, EndpointError):
-        return kind(f"{url}: {what}.", url=url, hint=hint)
-    return kind(f"{url}: {what}.", hint=hint)
 
 
 class _Remaining(dict[str, float | None]):
@@ -132,7 +73,7 @@ class _Exchange:
                 "The http_client is closed.", hint="Keep it open as long as the extractor."
             )
         if expires is not None and time.monotonic() >= expires:
-            raise _too_late(str(url))
+            raise too_late(str(url))
         content = _encoded(request)
         if self.owned:  # nothing of the client's own to merge in: half the work
             built = httpx.Request("POST", url, headers=self.headers, content=content)
@@ -168,7 +109,10 @@ class _Exchange:
         )
         if not response.is_success:
             return refusal(refused)
-        why = "a body that is no JSON" if data is None else "no choices in it"
+        if _is_stream(response, body):
+            why = "a stream that is no whole completion"
+        else:
+            why = "a body that is no JSON" if data is None else "no choices in it"
         return error_inside(refused) or bad_reply(refused, why)
 
 
@@ -181,18 +125,13 @@ def _encoded(request: ChatRequest) -> bytes:
         ) from None
 
 
-def _too_late(url: str) -> TimedOut:
-    return TimedOut(
-        f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once."
-    )
-
-
 class _Body:
     """A body as it arrives, bounded in size and time."""
 
-    def __init__(self, url: str, expires: float | None) -> None:
+    def __init__(self, url: str, expires: float | None, secret: str) -> None:
         self._url = url
         self._expires = expires
+        self._secret = secret
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -200,13 +139,9 @@ class _Body:
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size > MAX_REPLY_BYTES:
-            raise BadReply(
-                f"{self._url}: the reply is larger than {MAX_REPLY_BYTES:,} bytes.",
-                url=self._url,
-                hint="No completion is that long; is this the right address?",
-            )
+            raise too_large(self._url, self._chunks[0], MAX_REPLY_BYTES, self._secret)
         if self._expires is not None and time.monotonic() > self._expires:
-            raise _too_late(self._url)
+            raise too_late(self._url)
 
     def whole(self) -> bytes:
         return b"".join(self._chunks)
@@ -241,13 +176,6 @@ def _events(body: bytes) -> Any:
     if collector.error is not None:
         return collector.error
     return collector.body if collector.finished else None
-
-
-def _late_or(failure: ExtractorError, expires: float | None) -> ExtractorError:
-    """The deadline is what ended it, where a timeout was cut to it."""
-    if expires is not None and isinstance(failure, TimedOut) and time.monotonic() >= expires - 0.01:
-        return _too_late(failure.url)
-    return failure
 
 
 def _exchange(
@@ -290,6 +218,44 @@ def _owning(exchange: _Exchange, client: httpx.Client | httpx.AsyncClient) -> _E
     )
 
 
+# httpx keeps 20 idle connections and opens at most 100; a batch needs more of both, and the endpoint's
+# own limit is found by being asked, not by running out of connections here.
+_LIMITS = httpx.Limits(max_connections=1_024, max_keepalive_connections=256)
+
+
+class _NoCookies(httpx.Cookies):
+    """Looking for cookies in every reply takes a tenth of a request's CPU; endpoints know us by the key."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keep none."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
+class _Client(httpx.Client):
+    cookies = property(lambda self: _NO_COOKIES)
+
+
+class _AsyncClient(httpx.AsyncClient):
+    cookies = property(lambda self: _NO_COOKIES)
+
+
+def _verify(url: httpx.URL) -> ssl.SSLContext | bool:
+    # Reading the certificates takes 20 ms, which http:// has no use for: its context trusts nobody.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.scheme == "http" else True
+
+
+def _sync_client(url: httpx.URL) -> httpx.Client:
+    """A client for requests to `url` and others of its scheme: httpx's own, less what no endpoint needs."""
+    return _Client(limits=_LIMITS, verify=_verify(url))
+
+
+def _async_client(url: httpx.URL) -> httpx.AsyncClient:
+    """The same with `await`."""
+    return _AsyncClient(limits=_LIMITS, verify=_verify(url))
+
+
 class Sender:
     """Sends requests to one address. With the caller's own `client`, that one is used and left open."""
 
@@ -302,7 +268,7 @@ class Sender:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._exchange = _exchange(address, timeout, headers or {})
-        self._client = client or sync_client(self._exchange.url)
+        self._client = client or _sync_client(self._exchange.url)
         if client is None:
             self._exchange = _owning(self._exchange, self._client)
 
@@ -310,21 +276,24 @@ class Sender:
         """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
         http_request = self._exchange.build(self._client, request, expires)
         try:
-            response = self._client.send(http_request, stream=True, follow_redirects=False)
-            body = _Body(str(http_request.url), expires)
-            try:
-                for chunk in response.iter_bytes() if _is_encoded(response) else cast(Any, response.stream):
-                    body.add(chunk)
-            finally:
-                response.close()
-            chunk = b""  # what it said is not for tracebacks
-        except _CAUGHT as error:
-            result: ChatReply | ExtractorError = _late_or(_translated(error, str(http_request.url)), expires)
+            response, body = self._receive(http_request, expires)
+        except CAUGHT as error:
+            result: ChatReply | ExtractorError = fault(error, str(http_request.url), expires)
         else:
             result = self._exchange.read(response, body.whole())
         if isinstance(result, ChatReply):
             return result
         raise result
+
+    def _receive(self, http_request: httpx.Request, expires: float | None) -> tuple[httpx.Response, _Body]:
+        response = self._client.send(http_request, stream=True, follow_redirects=False)
+        body = _Body(str(http_request.url), expires, self._exchange.api_key)
+        try:
+            for chunk in response.iter_bytes() if _is_encoded(response) else cast(Any, response.stream):
+                body.add(chunk)
+        finally:
+            response.close()
+        return response, body
 
     def close(self) -> None:
         """Close the connections, unless they are the caller's."""
@@ -344,31 +313,39 @@ class AsyncSender:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._exchange = _exchange(address, timeout, headers or {})
-        self._client = client or async_client(self._exchange.url)
+        self._client = client or _async_client(self._exchange.url)
         if client is None:
             self._exchange = _owning(self._exchange, self._client)
 
     async def send(self, request: ChatRequest, expires: float | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
+        import anyio  # httpx has it loaded by now; the sync sender needs none of it
+
         http_request = self._exchange.build(self._client, request, expires)
         try:
-            response = await self._client.send(http_request, stream=True, follow_redirects=False)
-            body = _Body(str(http_request.url), expires)
-            try:
-                async for chunk in (
-                    response.aiter_bytes() if _is_encoded(response) else cast(Any, response.stream)
-                ):
-                    body.add(chunk)
-            finally:
-                await response.aclose()
-            chunk = b""  # what it said is not for tracebacks
-        except _CAUGHT as error:
-            result: ChatReply | ExtractorError = _late_or(_translated(error, str(http_request.url)), expires)
+            with anyio.fail_after(None if expires is None else expires - time.monotonic()):
+                response, body = await self._receive(http_request, expires)
+        except (*CAUGHT, TimeoutError) as error:
+            result: ChatReply | ExtractorError = fault(error, str(http_request.url), expires)
         else:
             result = self._exchange.read(response, body.whole())
         if isinstance(result, ChatReply):
             return result
         raise result
+
+    async def _receive(
+        self, http_request: httpx.Request, expires: float | None
+    ) -> tuple[httpx.Response, _Body]:
+        response = await self._client.send(http_request, stream=True, follow_redirects=False)
+        body = _Body(str(http_request.url), expires, self._exchange.api_key)
+        try:
+            async for chunk in (
+                response.aiter_bytes() if _is_encoded(response) else cast(Any, response.stream)
+            ):
+                body.add(chunk)
+        finally:
+            await response.aclose()
+        return response, body
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""

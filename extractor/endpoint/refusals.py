@@ -6,7 +6,7 @@ Error bodies come as `{"error": {…}}`, `{"error": "…"}`, `[{"error": …}]`,
 
 from __future__ import annotations
 
-import json
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from extractor.errors import (
     StatusError,
 )
 
-__all__ = ["Refused", "bad_reply", "error_inside", "refusal"]
+__all__ = ["Refused", "bad_reply", "error_inside", "refusal", "too_large"]
 
 SHOWN_BODY = 2_000  # characters of a body that an error carries
 SHOWN_MESSAGE = 500  # characters of an endpoint's own message
@@ -33,7 +33,8 @@ SHOWN_MESSAGE = 500  # characters of an endpoint's own message
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refused:
     """An answer that is no completion. `data` is the JSON of its `body` (for a stream, of the event that
-    matters; None where there is none). `secret` is the key, which some endpoints quote: it is shown nowhere."""
+    matters; None where there is none). `secret` is the key, which some endpoints quote: it is shown nowhere.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -44,15 +45,11 @@ class Refused:
 
     def clean(self, text: str) -> str:
         """A text without the key."""
-        return text.replace(self.secret, "[the API key]") if self.secret else text
+        return _cleaned(text, self.secret)
 
     def shown_body(self) -> str:
-        """The beginning of the body. JSON is written anew: an escaped key would not be recognised."""
-        if self.data is not None:
-            text = json.dumps(self.data, ensure_ascii=False, default=str)
-        else:
-            text = self.body[: 4 * SHOWN_BODY].decode("utf-8", "replace")
-        return _short(self.clean(text), SHOWN_BODY)
+        """The beginning of the body."""
+        return _beginning(self.body, self.secret)
 
     def shown_headers(self) -> dict[str, str]:
         """The headers without the key."""
@@ -149,6 +146,30 @@ def bad_reply(refused: Refused, why: str) -> BadReply:
         body=refused.shown_body(),
         hint="Is base_url the address of an OpenAI-compatible API? It usually ends in /v1.",
     )
+
+
+def too_large(url: str, beginning: bytes, limit: int, secret: str) -> BadReply:
+    """The error for a body that does not end."""
+    return BadReply(
+        f"{url}: the reply is larger than {limit:,} bytes.",
+        url=url,
+        body=_beginning(beginning, secret),
+        hint="No completion is that long; is this the right address?",
+    )
+
+
+def _beginning(body: bytes, secret: str) -> str:
+    return _short(_cleaned(body[: 4 * SHOWN_BODY].decode("utf-8", "replace"), secret), SHOWN_BODY)
+
+
+def _cleaned(text: str, secret: str) -> str:
+    return _pattern(secret).sub("[the API key]", text) if secret else text
+
+
+@functools.lru_cache(maxsize=64)
+def _pattern(secret: str) -> re.Pattern[str]:
+    """The key, with any of its characters escaped as JSON does."""
+    return re.compile("".join(rf"(?:\\?{re.escape(each)}|(?i:\\u00{ord(each):02x}))" for each in secret))
 
 
 def _kind(status: int, said: str) -> _Kind:

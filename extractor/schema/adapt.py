@@ -31,7 +31,7 @@ from extractor.schema.restore import (
     restorer,
     to_wire,
 )
-from extractor.schema.words import WORDS, in_words
+from extractor.schema.words import WORDS, in_words, inlined
 
 __all__ = ["Adapted", "Rewrite", "adapt"]
 
@@ -179,7 +179,7 @@ class _Walk:
         result = self._flat(schema, ())
         left_over = result.pop("allOf", ()) if isinstance(result, dict) else ()
         if left_over:
-            words = [in_words(key, self._inlined(value)) for rest in left_over for key, value in rest.items()]
+            words = [self._said(key, value) for rest in left_over for key, value in rest.items()]
             result["description"] = _described(result.get("description"), words)
         return result
 
@@ -361,20 +361,13 @@ class _Walk:
             said = keyword == "default" and value not in (None, [], {}, "")
             if (keyword in _WALKED and not said) or keyword not in WORDS:
                 continue
-            if words := in_words(keyword, self._inlined(value)):
+            if words := self._said(keyword, value):
                 hints.append(words)
                 self._note(pointer, f"{keyword} → in words: {words}", "the endpoint does not enforce it")
         return hints
 
-    def _inlined(self, value: Any, inside: tuple[str, ...] = ()) -> Any:
-        """A value with the definitions that it refers to in their places, since words refer to nothing."""
-        if isinstance(value, Mapping):
-            reference = value.get("$ref")
-            if isinstance(reference, str) and reference.startswith(_PREFIX):
-                name = reference.removeprefix(_PREFIX)
-                return name if name in inside else self._inlined(self._resolved(reference), (*inside, name))
-            return {key: self._inlined(member, inside) for key, member in value.items()}
-        return [self._inlined(item, inside) for item in value] if isinstance(value, list) else value
+    def _said(self, keyword: str, value: Any) -> str:
+        return in_words(keyword, inlined(value, self._schema.get("$defs", {})))
 
     def _note(self, pointer: str, what: str, why: str) -> None:
         self.rewrites.append(Rewrite(pointer=pointer, what=what, why=why))

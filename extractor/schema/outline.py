@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from extractor.schema.words import WORDS, in_words
+from extractor.schema.words import WORDS, in_words, inlined
 
 __all__ = ["outline"]
 
@@ -69,7 +69,7 @@ class _Writer:
         if not found:
             return self._by_type(schema, depth)
         if len(found) > 1:
-            return " & ".join(f"({each})" if " | " in each else each for each in found)
+            return " & ".join(f"({each})" if _is_union(each) else each for each in found)
         null = "null" in schema.get("type", ()) and "enum" not in schema and "const" not in schema
         return f"{found[0]} | null" if null else found[0]
 
@@ -79,7 +79,7 @@ class _Writer:
             return ""
         said = [str(schema["description"])] if schema.get("description") else []
         said += [
-            in_words(keyword, value)
+            in_words(keyword, inlined(value, self._all))
             for keyword, value in schema.items()
             if keyword in WORDS and keyword not in _NOTED and not _is_named_format(keyword, value)
         ]
@@ -99,7 +99,7 @@ class _Writer:
         return self._uses[reference.removeprefix(_PREFIX)] == 1
 
     def _reference(self, schema: Mapping[str, Any], depth: int) -> str:
-        name = schema["$ref"].removeprefix(_PREFIX)
+        name = str(schema["$ref"]).removeprefix(_PREFIX)
         definition = self._all.get(name, {})
         if self._is_inline(schema["$ref"]) and name not in self._named:
             return self.type_of(definition, depth)
@@ -113,7 +113,7 @@ class _Writer:
 
     def _all_of(self, schema: Mapping[str, Any], depth: int) -> str:
         members = [self.inner(member, depth) for member in schema["allOf"]]
-        return " & ".join(f"({member})" if " | " in member else member for member in members)
+        return " & ".join(f"({member})" if _is_union(member) else member for member in members)
 
     def _enum(self, schema: Mapping[str, Any], depth: int) -> str:
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
@@ -140,7 +140,7 @@ class _Writer:
     def _list(self, schema: Mapping[str, Any], depth: int) -> str:
         rest = schema.get("items", "prefixItems" not in schema)
         member = self.inner(rest, depth)
-        each = f"({member})[]" if " | " in member or member.endswith("*/") else f"{member}[]"
+        each = f"({member})[]" if _is_union(member) or member.endswith("*/") else f"{member}[]"
         if "prefixItems" not in schema:
             return each
         first = [self.inner(item, depth) for item in schema["prefixItems"]]
@@ -182,6 +182,15 @@ _WRITERS: Mapping[str, _Write] = {
     "oneOf": _union_writer("oneOf"),
     "allOf": _Writer._all_of,
 }
+
+
+def _is_union(text: str) -> bool:
+    """Whether a type expression has alternatives, other than inside of braces."""
+    depth, outside = 0, ""
+    for character in text:
+        depth += (character in "{[(") - (character in "}])")
+        outside += character if depth == 0 else ""
+    return " | " in outside
 
 
 def _commented(text: str, comment: str) -> str:

@@ -24,13 +24,16 @@ def definitions_only(document: Mapping[str, Any]) -> dict[str, Any]:
         return dict(document)
     import jsonref  # only here: pydantic's schemas, the usual case, have nothing to resolve
 
-    if "$ref" in document:
+    at_root = document.get("$ref")
+    if at_root == "#":
+        raise SchemaError("The schema refers to itself and says nothing else.", pointer="/$ref")
+    if at_root is not None:
         # jsonref would put the definition in the place of the document, and look for the others in it.
         rest = {key: value for key, value in document.items() if key != "$ref"}
-        document = {**rest, "allOf": [{"$ref": document["$ref"]}, *rest.get("allOf", ())]}
+        document = {**rest, "allOf": [{"$ref": at_root}, *rest.get("allOf", ())]}
     try:
         resolved = jsonref.replace_refs(document, loader=_refuse, jsonschema=False, lazy_load=True)
-        return _Normaliser(jsonref.JsonRef).document(resolved)
+        normal = _Normaliser(jsonref.JsonRef).document(resolved)
     except jsonref.JsonRefError as error:
         ref = str(error.reference.get("$ref"))
         raise SchemaError(
@@ -40,6 +43,10 @@ def definitions_only(document: Mapping[str, Any]) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise SchemaError("The schema is nested too deeply, or refers to itself without end.") from None
+    if at_root is not None:
+        (first, *others) = normal.pop("allOf")
+        normal = {**first, **normal, **({"allOf": others} if others else {})}
+    return normal
 
 
 def _refuse(uri: str) -> Any:

@@ -32,7 +32,8 @@ __all__ = [
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Members:
     """An object. `optional` are the properties that may be left out but must be written, as null; `absent`
-    those of them whose own schema has no null, so that null can only mean that they are left out."""
+    those of them whose own schema has no null, so that null can only mean that they are left out.
+    """
 
     plans: Mapping[str, Plan]
     optional: frozenset[str] = frozenset()
@@ -220,7 +221,8 @@ def _values(each: Restorer, value: Any) -> Any:
 
 def _is_pairs(value: Any) -> bool:
     """Whether a value is a list of pairs with different keys. Of two pairs with one key one would be lost:
-    left as they are, the target says what is wrong."""
+    left as they are, the target says what is wrong.
+    """
     if not isinstance(value, list) or not all(map(_is_pair, value)):
         return False
     return len({pair["key"] for pair in value}) == len(value)
@@ -247,7 +249,8 @@ def _any_value(value: Any) -> Any:
 
 class _Choice:
     """Which branch of a union a wire value belongs to: the first whose wire schema accepts it; where none
-    does, the first of its type, so that as much as possible of a wrong value is put back."""
+    does, the first of its type, so that as much as possible of a wrong value is put back.
+    """
 
     def __init__(self, schemas: list[Mapping[str, Any]], definitions: Plans) -> None:
         self._schemas = schemas
@@ -315,9 +318,12 @@ def to_wire(plan: Plan, value: Any, definitions: Plans) -> Any:
     match plan, value:
         case Wrapped(plan=inner), _:
             return {"value": to_wire(inner, value, definitions)}
-        case Members(plans=plans, optional=optional), dict():
+        case Members(plans=plans, optional=optional, absent=absent), dict():
             written = {key: to_wire(plans.get(key), member, definitions) for key, member in value.items()}
-            in_order = {key: written.get(key) for key in plans if key in written or key in optional}
+            nulls = optional | absent
+            in_order = dict.fromkeys(
+                [*(key for key in plans if key in written or key in nulls), *sorted(nulls)]
+            )
             return {**in_order, **written}
         case Values(plan=inner), dict():
             return {key: to_wire(inner, member, definitions) for key, member in value.items()}

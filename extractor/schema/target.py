@@ -82,7 +82,9 @@ class Target(Protocol[T]):
         """The JSON Schema (2020-12), every reference in the form `#/$defs/NAME`."""
         ...
 
-    def validate_json(self, text: str, context: Any = None, restore: Restore | None = None) -> Checked[T]:
+    def validate_json(
+        self, text: str | bytes, context: Any = None, restore: Restore | None = None
+    ) -> Checked[T]:
         """Hold a JSON text against the target, its value put through `restore` first if that is given.
 
         Never raises for what the text is.
@@ -101,13 +103,15 @@ class TypeTarget(Generic[T]):
     schema: dict[str, Any]
     adapter: TypeAdapter[T]
 
-    def validate_json(self, text: str, context: Any = None, restore: Restore | None = None) -> Checked[T]:
+    def validate_json(
+        self, text: str | bytes, context: Any = None, restore: Restore | None = None
+    ) -> Checked[T]:
         """Validate with the caller's own model and validators; `context` is pydantic's."""
         raw = _bytes(text)
         try:
             if restore is not None:
                 raw = to_json(restore(_read(raw)))
-            elif _may_have_constants(text):
+            elif b"NaN" in raw or b"Infinity" in raw:
                 _read(raw)  # pydantic would take NaN and Infinity for numbers; JSON has neither
             return Checked(value=self.adapter.validate_json(raw, context=context))
         except ValidationError as error:
@@ -120,17 +124,15 @@ class TypeTarget(Generic[T]):
         return Checked(data=data, errors=tuple(_type_error(detail, data) for detail in details))
 
 
-def _bytes(text: str) -> bytes:
+def _bytes(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
     # A lone surrogate becomes bytes that are no UTF-8, and so is found where the JSON is read.
     return text.encode("utf-8", "surrogatepass")
 
 
 def _read(raw: bytes) -> Any:
     return from_json(raw, allow_inf_nan=False)
-
-
-def _may_have_constants(text: str) -> bool:
-    return "NaN" in text or "Infinity" in text
 
 
 def _malformed(message: str) -> Checked[Any]:
@@ -142,22 +144,36 @@ def _malformed(message: str) -> Checked[Any]:
 def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
     missing = detail["type"] == "missing"
     found = "nothing" if missing else shown(detail["input"])
-    pointer = _pointer(_places(detail["loc"], data, missing))
-    return FieldError(pointer=pointer, message=detail["msg"], found=found, kind=detail["type"])
+    places = _places(detail["loc"], data, detail["input"], missing=missing)
+    return FieldError(pointer=_pointer(places), message=detail["msg"], found=found, kind=detail["type"])
 
 
-def _places(loc: Sequence[str | int], data: Any, missing: bool) -> list[str | int]:
-    """The steps of a location that exist in the value: pydantic also puts names of union members in."""
-    places: list[str | int] = []
-    for number, step in enumerate(loc):
-        if isinstance(data, dict) and step in data:
-            data = data[cast(str, step)]
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-            data = data[step]
-        elif not (missing and number == len(loc) - 1):
-            continue
-        places.append(step)
+Steps: TypeAlias = "Sequence[str | int]"
+
+
+def _places(loc: Steps, data: Any, found: Any, *, missing: bool) -> Steps:
+    """The steps of a location that exist in the value: pydantic puts the names of union members in, too.
+
+    Where such a name is also a key, the way that leads to what was `found` is meant.
+    """
+    if missing:
+        return [*_followed(loc[:-1], data)[0], loc[-1]]
+    places, value = _followed(loc, data)
+    if value != found and not isinstance(found, (dict, list)):
+        others = (_followed([*loc[:number], *loc[number + 1 :]], data) for number in range(len(loc)))
+        places = next((other for other, value in others if value == found), places)
     return places
+
+
+def _followed(loc: Steps, data: Any) -> tuple[list[str | int], Any]:
+    places: list[str | int] = []
+    for step in loc:
+        if (isinstance(data, dict) and step in data) or (
+            isinstance(data, list) and isinstance(step, int) and step < len(data)
+        ):
+            data = data[step]  # type: ignore[index]  # a key of one, an index of the other
+            places.append(step)
+    return places, data
 
 
 def shown(value: Any) -> str:
@@ -166,7 +182,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= FOUND_LENGTH else text[:FOUND_LENGTH] + "…"
 
 
-def _pointer(steps: Sequence[str | int]) -> str:
+def _pointer(steps: Steps) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
@@ -221,7 +237,9 @@ class SchemaTarget:
     schema: dict[str, Any]
     validator: Any  # jsonschema_rs.Validator
 
-    def validate_json(self, text: str, context: Any = None, restore: Restore | None = None) -> Checked[Any]:
+    def validate_json(
+        self, text: str | bytes, context: Any = None, restore: Restore | None = None
+    ) -> Checked[Any]:
         """Validate with the schema, formats included; `context` means nothing here."""
         try:
             data = _read(_bytes(text))

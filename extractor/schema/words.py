@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["WORDS", "in_words", "plain"]
+__all__ = ["WORDS", "in_words", "inlined"]
 
 JsonSchema = Mapping[str, Any]
 
@@ -69,7 +69,21 @@ FORMATS: Mapping[str, str] = {
 _NOTATION = frozenset({"pattern", "format", "contentEncoding", "contentMediaType"})
 
 
-def plain(value: Any) -> str:
+def inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...] = ()) -> Any:
+    """A value with the definitions that it refers to in their places, since words refer to nothing."""
+    if isinstance(value, list):
+        return [inlined(item, definitions, inside) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    name = str(value.get("$ref", "")).removeprefix("#/$defs/")
+    if name in inside:
+        return name
+    if name in definitions:
+        return inlined(definitions[name], definitions, (*inside, name))
+    return {key: inlined(member, definitions, inside) for key, member in value.items()}
+
+
+def _plain(value: Any) -> str:
     """A JSON value as compact text."""
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": "), default=str)
 
@@ -81,9 +95,9 @@ def in_words(keyword: str, value: Any) -> str:
     if keyword == "format":
         return FORMATS.get(value, f"format {value}")
     if keyword == "enum" and isinstance(value, Iterable):
-        shown = ", ".join(map(plain, value))
+        shown = ", ".join(map(_plain, value))
     else:
-        shown = str(value) if keyword in _NOTATION else plain(value)
+        shown = str(value) if keyword in _NOTATION else _plain(value)
     if keyword in ("minLength", "maxLength", "minItems", "maxItems") and value == 1:
         return WORDS[keyword].format(1).removesuffix("s")
     return WORDS.get(keyword, keyword + ": {}").replace("{}", shown)

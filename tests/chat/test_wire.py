@@ -140,12 +140,12 @@ DECODED = ChatReply(
             finish_reason="stop",
             logprobs=(
                 TokenLogprob(
-                    token="Hello",  # noqa: S106  # no password
+                    token="Hello",  # no password
                     logprob=-0.25,
                     bytes=(72, 101),
-                    top_logprobs=(TokenLogprob(token="Hi", logprob=-1.5, bytes=(72, 105)),),  # noqa: S106
+                    top_logprobs=(TokenLogprob(token="Hi", logprob=-1.5, bytes=(72, 105)),),
                 ),
-                TokenLogprob(token="!", logprob=None),  # noqa: S106
+                TokenLogprob(token="!", logprob=None),
             ),
         ),
     ),
@@ -220,7 +220,7 @@ def test_the_stable_part_comes_first() -> None:
     for text in ("one", "two"):
         body = ChatRequest(prefix=prefix, tail=({"role": "user", "content": text},)).encode()
         assert body.startswith(prefix.encoded)
-    assert prefix.encoded == b'{"model":"m","messages":[{"role":"system","content":"s"},'
+    assert prefix.encoded == b'{"model":"m","messages":[{"role":"system","content":"s"}'
 
 
 # --------------------------------------------------------------------------------------- the reply
@@ -276,7 +276,7 @@ def test_log_probabilities_of_no_use(logprob: Any) -> None:
     """A log-probability that is no number a float can hold does not stop the reply."""
     item = {"token": "a", "logprob": logprob, "bytes": "x"}
     found = decode_reply({"choices": [{"logprobs": {"content": [item]}}]}).choices[0].logprobs[0]
-    assert found.token == "a"  # noqa: S105  # no password
+    assert found.token == "a"  # no password
     assert not isinstance(found.logprob, int)
     assert found.bytes is None
 

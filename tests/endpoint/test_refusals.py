@@ -1,5 +1,4 @@
 """What an endpoint answers that is no chat completion, and the error that is made of it."""
-# ruff: noqa: S101
 
 from __future__ import annotations
 
@@ -228,7 +227,7 @@ def test_what_was_sent_is_not_quoted_in_the_message() -> None:
 def test_a_refusal_survives_pickling() -> None:
     """An error comes out of a process pool with everything that it carries."""
     error = _refusal(429, BODIES["EvoLink"][0], **{"retry-after": "7"})
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is RateLimited
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
@@ -389,5 +388,5 @@ def test_a_success_that_is_no_completion(headers: dict[str, str], said: str) -> 
     assert len(error.body) < 2_100
     assert said in str(error)
     assert "base_url" in error.hint
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301
+    copy = pickle.loads(pickle.dumps(error))
     assert vars(copy) == vars(error)

@@ -395,7 +395,6 @@ class Sourced(BaseModel):
         ({"second": "x", "a": {"b": 1}}, ["/second"]),
         ({"first": 1, "a": {"b": "x"}}, ["/a/b"]),
         ({"first": 1, "a": {}}, ["/a/b"]),
-        ({"first": 1}, ["/a/b"]),
     ],
 )
 def test_places_of_aliases(value: Any, expected: list[str]) -> None:

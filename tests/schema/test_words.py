@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extractor.schema.words import WORDS, in_words, plain
+from extractor.schema.words import WORDS, in_words, inlined
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,9 @@ def test_the_value_is_always_said(keyword: str) -> None:
     assert "4711" in in_words(keyword, [4711] if keyword in ("enum", "examples") else 4711)
 
 
-def test_values_are_compact_json() -> None:
-    """Values are written as JSON on one line, letters as they are."""
-    assert plain({"a": ["ü", None, True]}) == '{"a": ["ü", null, true]}'
-    assert plain("two\nlines") == '"two\\nlines"'
+def test_words_refer_to_nothing() -> None:
+    """Definitions stand in the place of references to them; one that refers to itself, by its name."""
+    definitions = {"A": {"enum": [1]}, "B": {"items": {"$ref": "#/$defs/B"}}}
+    assert inlined([{"not": {"$ref": "#/$defs/A"}}, 1], definitions) == [{"not": {"enum": [1]}}, 1]
+    assert inlined({"$ref": "#/$defs/B"}, definitions) == {"items": "B"}
+    assert inlined({"$ref": "#/$defs/C"}, definitions) == {"$ref": "#/$defs/C"}

@@ -198,7 +198,6 @@ def wrong_options(extractor: Extractor) -> None:
     extractor.run(Invoice, TEXT, temperature="hot")  # type: ignore[call-overload]
     extractor.run(Invoice, TEXT, reasoning_effort="extreme")  # type: ignore[call-overload]
     extractor.run(Invoice, TEXT, base_url="http://localhost")  # type: ignore[call-overload]
-    extractor.run(17, TEXT)  # type: ignore[call-overload]
     extract(Invoice, 17)  # type: ignore[call-overload]
     Extractor("m", messages=[])  # type: ignore[call-arg]
     Extractor("m", http_client=httpx.AsyncClient())  # type: ignore[arg-type]

@@ -1,0 +1,98 @@
+"""Errors of httpx → ours, at the edge: what happened, and what to do about it.
+
+The errors are made here and raised elsewhere, outside of the handlers that caught httpx's: tracebacks of
+those hold the headers, and so the key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import httpx
+
+from extractor.errors import (
+    BadReply,
+    ConfigurationError,
+    ConnectionFailed,
+    EndpointError,
+    ExtractorError,
+    TimedOut,
+)
+
+__all__ = ["CAUGHT", "fault", "too_late"]
+
+_TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
+    httpx.ConnectTimeout: (
+        TimedOut,
+        "no connection in time",
+        "Is the address right? timeout= sets how long to try.",
+    ),
+    httpx.PoolTimeout: (
+        TimedOut,
+        "no free connection in time",
+        "Raise timeout=, or send fewer requests at a time.",
+    ),
+    httpx.TimeoutException: (TimedOut, "no answer in time", "Raise timeout=, or ask for less at once."),
+    httpx.ConnectError: (
+        ConnectionFailed,
+        "nobody answers there",
+        "Is the server running, and the address right?",
+    ),
+    httpx.UnsupportedProtocol: (
+        ConfigurationError,
+        "httpx does not know the protocol",
+        "Use http:// or https://.",
+    ),
+    httpx.LocalProtocolError: (ConfigurationError, "a header cannot be sent", "Check headers= and api_key=."),
+    httpx.ProxyError: (ConnectionFailed, "the proxy refused", "Check the proxy's settings."),
+    httpx.DecodingError: (
+        BadReply,
+        "its compression cannot be undone",
+        "The reply may have been damaged on the way.",
+    ),
+    httpx.TransportError: (
+        ConnectionFailed,
+        "the connection broke",
+        "Try again; the endpoint or the network failed.",
+    ),
+    httpx.HTTPError: (ConnectionFailed, "the request failed", "Try again."),
+    httpx.InvalidURL: (ConfigurationError, "the address is invalid", "Check base_url=."),
+    httpx.CookieConflict: (
+        ConfigurationError,
+        "two cookies have one name",
+        "Check the cookies of http_client=.",
+    ),
+    httpx.StreamError: (
+        ConnectionFailed,
+        "the reply was read already",
+        "Check the event hooks of http_client=.",
+    ),
+}
+"""Error of httpx → ours, what happened, what to do. The most special first."""
+CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+
+
+def _translated(error: Exception, url: str) -> ExtractorError:
+    kind, what, hint = next(row for known, row in _TRANSLATED.items() if isinstance(error, known))
+    if issubclass(kind, EndpointError):
+        return kind(f"{url}: {what}.", url=url, hint=hint)
+    return kind(f"{url}: {what}.", hint=hint)
+
+
+def too_late(url: str) -> TimedOut:
+    """The error for a deadline that has passed."""
+    return TimedOut(
+        f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once."
+    )
+
+
+def fault(error: Exception, url: str, expires: float | None) -> ExtractorError:
+    """Our error for one of `CAUGHT`, or for a `TimeoutError`."""
+    if isinstance(error, TimeoutError):
+        return too_late(url)
+    failure = _translated(error, url)
+    # Where a timeout was cut to the deadline, that is what ended it.
+    if expires is not None and isinstance(failure, TimedOut) and time.monotonic() >= expires - 0.01:
+        return too_late(url)
+    return failure
