@@ -311,9 +311,7 @@ def _length(head: bytes) -> int:
 
 async def _serve() -> None:
     _Connection.replies = {
-        f"{name}/{kind}": _completion(case, kind)
-        for name, case in CASES.items()
-        for kind in ("content", "tool")
+        f"{name}/{kind}": _completion(case, kind) for name, case in CASES.items() for kind in ("content", "tool")
     }
     server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -86,9 +86,7 @@ def openai_parse(case: Case, url: str) -> Call:
     client: Any = importlib.import_module("openai").OpenAI(base_url=url, api_key=KEY)
 
     def call() -> BaseModel:
-        reply = client.chat.completions.parse(
-            model=MODEL, messages=_messages(case), response_format=case.model
-        )
+        reply = client.chat.completions.parse(model=MODEL, messages=_messages(case), response_format=case.model)
         parsed: BaseModel = reply.choices[0].message.parsed
         return parsed
 
@@ -157,9 +155,7 @@ def async_openai_parse(case: Case, url: str) -> AsyncCall:
     client: Any = importlib.import_module("openai").AsyncOpenAI(base_url=url, api_key=KEY)
 
     async def call() -> BaseModel:
-        reply = await client.chat.completions.parse(
-            model=MODEL, messages=_messages(case), response_format=case.model
-        )
+        reply = await client.chat.completions.parse(model=MODEL, messages=_messages(case), response_format=case.model)
         parsed: BaseModel = reply.choices[0].message.parsed
         return parsed
 
@@ -218,9 +214,7 @@ def _path(way: str, name: str, case: Case) -> str:
     return f"/{way}-{name.replace(' ', '-')}/{case.name}/{kind}/v1"
 
 
-def _made(
-    contenders: Mapping[str, Callable[[Case, str], Any]], way: str, case: Case, root: str
-) -> dict[str, Any]:
+def _made(contenders: Mapping[str, Callable[[Case, str], Any]], way: str, case: Case, root: str) -> dict[str, Any]:
     made = {}
     for name, make in contenders.items():
         try:
@@ -303,12 +297,8 @@ def main() -> None:
     isolated()
     with serving() as root:
         sync = {name: measure_sync(case, root, rounds, calls) for name, case in CASES.items()}
-        with (
-            asyncio.Runner() as loop
-        ):  # one for all: some clients are closed later, in the loop they began in
-            asynchronous = {
-                name: loop.run(measure_async(case, root, rounds, calls)) for name, case in CASES.items()
-            }
+        with asyncio.Runner() as loop:  # one for all: some clients are closed later, in the loop they began in
+            asynchronous = {name: loop.run(measure_async(case, root, rounds, calls)) for name, case in CASES.items()}
         sizes = sent_bytes(root)
     if arguments.json:
         measured = {"sync": sync, "async": asynchronous}

@@ -54,9 +54,7 @@ def field(name: str, value: Any, **companions: Any) -> Good:
 
 def _part(what: str, part: Any, expected: Any) -> Good:
     """Make a document of a text and one part."""
-    return Good(
-        what=what, call={}, document=[TEXT, part], path=["messages", -1, "content", 1], expected=expected
-    )
+    return Good(what=what, call={}, document=[TEXT, part], path=["messages", -1, "content", 1], expected=expected)
 
 
 def _data_url(media_type: str, data: bytes) -> str:

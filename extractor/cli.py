@@ -59,9 +59,7 @@ _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Target = Annotated[
     str,
-    typer.Argument(
-        help="What to extract: [b]module:Model[/b], a [b].json[/b] schema, or the name of a ready one."
-    ),
+    typer.Argument(help="What to extract: [b]module:Model[/b], a [b].json[/b] schema, or the name of a ready one."),
 ]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="PROVIDER/MODEL; or any model's name, with --base-url.")
@@ -88,9 +86,7 @@ def run(
     max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None,
     deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = 600.0,
     pretty: Annotated[bool, typer.Option("--pretty", help="Indented, not one line each.")] = False,
-    full: Annotated[
-        bool, typer.Option("--full", help="With file, model, usage, attempts, seconds, errors.")
-    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="With file, model, usage, attempts, seconds, errors.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
     """Extract TARGET from each FILE; one JSON line each, in order (null where it failed)."""
@@ -140,7 +136,9 @@ def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
 
 
 @app.command(
-    epilog="[b]Examples[/b]\n\nextractor schema invoice --dialect llama.cpp\n\nextractor schema shop.models:Order --report"
+    epilog="[b]Examples[/b]\n\n"
+    "extractor schema invoice --dialect llama.cpp\n\n"
+    "extractor schema shop.models:Order --report"
 )
 def schema(
     target: Target,
@@ -169,12 +167,9 @@ def models() -> None:
         elif not preset.key_variable:
             ready = "needs no key"
         else:
-            ready = preset.key_variable + (
-                " is set" if os.environ.get(preset.key_variable) else " is not set"
-            )
-        typer.echo(
-            f"{name}/{preset.model or 'MODEL':45} {preset.base_url or preset.url_variable or 'in this process':58} {ready}"
-        )
+            ready = preset.key_variable + (" is set" if os.environ.get(preset.key_variable) else " is not set")
+        address = preset.base_url or preset.url_variable or "in this process"
+        typer.echo(f"{name + '/' + (preset.model or 'MODEL'):52} {address:56} {ready}")
     typer.echo("\nready schemas: " + ", ".join(ready_names()))
 
 
@@ -212,9 +207,7 @@ def demo(
     """Extract from the sample documents of the ready schemas, and show what it took."""
     with (
         _errors(),
-        Extractor(
-            model or "local/smollm2-135m" if base_url is None else model, base_url=base_url
-        ) as extractor,
+        Extractor(model or "local/smollm2-135m" if base_url is None else model, base_url=base_url) as extractor,
     ):
         typer.echo(f"{extractor.model} at {extractor.base_url}\n")
         worst = Exit.OK
@@ -232,10 +225,8 @@ def demo(
             typer.secho(f"── {name}: the record ", bold=True)
             _print(result.value, pretty=True)
             usage = result.usage
-            typer.echo(
-                f"   valid · {len(result.attempts)} request(s) · {usage.prompt_tokens} + {usage.completion_tokens} tokens "
-                f"· {result.seconds:.1f} s\n"
-            )
+            tokens = f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
+            typer.echo(f"   valid · {len(result.attempts)} request(s) · {tokens} · {result.seconds:.1f} s\n")
     raise typer.Exit(worst)
 
 

@@ -81,9 +81,7 @@ class _Client:
     ) -> tuple[Task[T], float | None]:
         """What is to be done, and until when by the monotonic clock. Raises `CallerError`."""
         if self._closed:
-            raise CallerError(
-                "This extractor is closed.", hint="Make a new one, or use it inside its with block."
-            )
+            raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
         settings = self._checked(call) if call else self._settings
         adapted, prefix = self._prefix(target, settings)
         if settings.messages is None and document is not None:
@@ -188,9 +186,7 @@ class Extractor(_Client):
         return self.run(target, document, **call).value
 
     @overload
-    def run(
-        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
-    ) -> Extraction[T]: ...
+    def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...
     @overload
     def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]: ...
     def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]:
@@ -254,16 +250,10 @@ class AsyncExtractor(_Client):
         return (await self.run(target, document, **call)).value
 
     @overload
-    async def run(
-        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
-    ) -> Extraction[T]: ...
+    async def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...
     @overload
-    async def run(
-        self, target: Any, document: Document | None = None, **call: Unpack[Call]
-    ) -> Extraction[Any]: ...
-    async def run(
-        self, target: Any, document: Document | None = None, **call: Unpack[Call]
-    ) -> Extraction[Any]:
+    async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]: ...
+    async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]:
         """See `Extractor.run`."""
         task, expires = self._task(target_of(target), document, call)
         flow = extraction(task)

@@ -177,7 +177,7 @@ class StatusError(EndpointError):
         status: int,
         url: str = "",
         code: str = "",
-        type: str = "",
+        type: str = "",  # noqa: A002  # as on the wire
         param: str = "",
         body: str = "",
         headers: Mapping[str, str] | None = None,

@@ -23,7 +23,7 @@ _REQUESTS: Mapping[Outcome, str] = {
     Outcome.MALFORMED: "This is not valid JSON:\n{errors}\nReply with the JSON object alone, nothing around it.",
     Outcome.CUT_OFF: "The reply was cut off before its end. Reply with the whole JSON object, as short as it can be.",
     Outcome.EMPTY: "The reply was empty. Reply with the JSON object.",
-    Outcome.REFUSED: "Only the data of the document is asked for. Reply with the JSON object; null for what is not there.",
+    Outcome.REFUSED: "Only the document's data is asked for. Reply with the JSON object; null for what is not there.",
     Outcome.FILTERED: "The reply was stopped. Reply with the JSON object, with no more of the text than it needs.",
 }
 

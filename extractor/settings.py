@@ -73,9 +73,7 @@ class Settings:
         fields = checked(both)
         extra = fields.pop("extra_fields", {})
         if "messages" in extra:
-            raise OptionError(
-                "extra_fields has messages.", option="extra_fields", hint="Use messages= for them."
-            )
+            raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
         return cls(**own, fields=fields, extra_fields=extra)
 
     def key(self) -> Hashable | None:
@@ -111,12 +109,7 @@ def _own(name: str, value: Any) -> Any:
 
 
 def _is_duration(value: Any) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and value > 0
-        and not math.isnan(value)
-    )
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 and not math.isnan(value)
 
 
 def _examples(value: Any) -> tuple[Example, ...]:

@@ -196,9 +196,7 @@ def _events(reply: Reply, head: Mapping[str, Any], usage: Mapping[str, Any] | No
         *({"content": each} for each in pieces),
     ]
     chunks: list[dict[str, Any]] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
-    chunks.append(
-        {"choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason, **reply.choice}]}
-    )
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason, **reply.choice}]})
     if usage is not None:
         chunks.append({"choices": [], "usage": usage})
     lines = [json.dumps({**head, **chunk, **reply.body}) for chunk in chunks]
@@ -226,16 +224,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, sent, body = self.server.fake._respond(
-            self.command, self.path.partition("?")[0], headers, raw
-        )
+        status, sent, body = self.server.fake._respond(self.command, self.path.partition("?")[0], headers, raw)
         self.send_response(status)
         for name, value in {"content-length": str(len(body)), **sent}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815  # http.server's name
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's name
         """Quiet."""

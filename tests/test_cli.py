@@ -134,9 +134,7 @@ def test_a_file_that_is_no_text(fake_endpoint: FakeEndpoint) -> None:
 
 def test_what_would_be_sent() -> None:
     """`schema` prints the response_format, and with --report what was rewritten and why."""
-    Path("o.json").write_text(
-        '{"type": "object", "properties": {"a": {"type": "integer"}}}', encoding="utf-8"
-    )
+    Path("o.json").write_text('{"type": "object", "properties": {"a": {"type": "integer"}}}', encoding="utf-8")
     result = _run("schema", "o.json", "--report")
     sent = json.loads(result.stdout)
     assert sent["json_schema"]["schema"]["properties"]["a"]["type"] == ["integer", "null"]
@@ -151,16 +149,12 @@ def test_models_lists_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OPENAI_API_KEY is set" in listed
     assert "EVOLINK_API_KEY is not set" in listed
     assert "sk-planted" not in listed
-    assert all(
-        name in listed for name in (*ready_names(), "evolink/gemini-2.5-flash-lite", "local/smollm2-135m")
-    )
+    assert all(name in listed for name in (*ready_names(), "evolink/gemini-2.5-flash-lite", "local/smollm2-135m"))
 
 
 def test_the_demo_shows_documents_and_records(fake_endpoint: FakeEndpoint) -> None:
     """`demo` prints the sample, the validated record, and what it took."""
-    answer = json.loads(
-        (Path(__file__).parent.parent / "schemas/samples/contact.json").read_text(encoding="utf-8")
-    )
+    answer = json.loads((Path(__file__).parent.parent / "schemas/samples/contact.json").read_text(encoding="utf-8"))
     fake_endpoint.answer(Reply(content=answer, usage={"prompt_tokens": 9, "completion_tokens": 8}))
     result = _run("demo", "contact", "--base-url", fake_endpoint.base_url)
     assert result.exit_code == 0, result.output

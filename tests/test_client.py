@@ -217,9 +217,7 @@ def test_a_call_leaves_the_defaults_alone(kind: str, fake_endpoint: FakeEndpoint
 def test_extra_fields_are_top_level(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Extra fields are put into the body as they stand."""
     fake_endpoint.answer(ANN)
-    _run(
-        kind, fake_endpoint, Person, extra_fields={"top_k": 40, "provider": {"order": ["a"]}, "nothing": None}
-    )
+    _run(kind, fake_endpoint, Person, extra_fields={"top_k": 40, "provider": {"order": ["a"]}, "nothing": None})
     body = _body(fake_endpoint)
     assert (body["top_k"], body["provider"], body["nothing"]) == (40, {"order": ["a"]}, None)
     assert "extra_fields" not in body
@@ -641,9 +639,7 @@ def test_what_is_no_json_is_not_sent(field: dict[str, Any], kind: str, fake_endp
 
 
 @both
-@pytest.mark.parametrize(
-    "document", ["", " \n", [], [""], None, b"bytes", 17, [17], {"no": "type"}], ids=repr
-)
+@pytest.mark.parametrize("document", ["", " \n", [], [""], None, b"bytes", 17, [17], {"no": "type"}], ids=repr)
 def test_no_document(document: Any, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An empty or unreadable document is an error, and nothing is sent."""
     with pytest.raises(DocumentError):
@@ -769,9 +765,7 @@ def test_sync_inside_a_running_loop(fake_endpoint: FakeEndpoint) -> None:
 
     async def cell() -> tuple[Person, Person]:
         with Extractor("m", base_url=fake_endpoint.base_url) as one:
-            return one.extract(Person, "text"), extract(
-                Person, "text", model="m", base_url=fake_endpoint.base_url
-            )
+            return one.extract(Person, "text"), extract(Person, "text", model="m", base_url=fake_endpoint.base_url)
 
     assert asyncio.run(cell()) == (Person(name="Ann", age=34),) * 2
 
@@ -1047,9 +1041,7 @@ def test_errors_of_an_endpoint_are_the_same_everywhere(fake_endpoint: FakeEndpoi
     assert errors[0] == errors[1]
 
 
-def test_the_docstring_of_the_package_is_true(
-    fake_endpoint: FakeEndpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_docstring_of_the_package_is_true(fake_endpoint: FakeEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first two lines that anybody reads work."""
     monkeypatch.setenv("EXTRACTOR_BASE_URL", fake_endpoint.base_url)
     fake_endpoint.answer(ANN)

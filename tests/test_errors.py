@@ -26,9 +26,7 @@ from extractor.reply.outcome import Outcome
 from extractor.schema.target import FieldError
 
 CLASSES: dict[str, type[ExtractorError]] = {
-    name: value
-    for name, value in vars(errors).items()
-    if isinstance(value, type) and issubclass(value, ExtractorError)
+    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ExtractorError)
 }
 WRONG = FieldError(pointer="/a", message="must be b", found='"c"', kind="enum")
 ATTEMPT = Attempt(

@@ -47,9 +47,7 @@ def test_every_export_is_documented(name: str) -> None:
 def test_every_error_is_exported() -> None:
     """All errors can be caught by a name of the package, and all derive from one."""
     assert set(errors.__all__) <= set(extractor.__all__)
-    classes = {
-        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)
-    }
+    classes = {value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)}
     assert {each.__name__ for each in classes} == set(errors.__all__)
     assert all(issubclass(each, extractor.ExtractorError) for each in classes)
 

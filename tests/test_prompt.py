@@ -69,9 +69,7 @@ def test_instructions() -> None:
         ("llama.cpp", {"The Day": "2024-02-29", "moods": {"gut": 3}, "text": "Größe"}),
     ],
 )
-@pytest.mark.parametrize(
-    "value", [ENTRY, ENTRY.model_dump(mode="json", by_alias=True)], ids=["model", "data"]
-)
+@pytest.mark.parametrize("value", [ENTRY, ENTRY.model_dump(mode="json", by_alias=True)], ids=["model", "data"])
 def test_examples_are_turns(dialect: str, answer: dict[str, Any], value: Any) -> None:
     """An example is a user's turn and the assistant's, whose answer has the form that is asked for."""
     turns = stable_messages(adapted(dialect), instructions=None, examples=[("Tuesday was good.", value)])
@@ -107,9 +105,7 @@ def test_an_example_has_a_document() -> None:
     """An example's document is subject to the same rules as any other."""
     with pytest.raises(DocumentError):
         stable_messages(adapted("openai"), instructions=None, examples=[("", {})])
-    turns = stable_messages(
-        adapted("openai"), instructions=None, examples=[([Image(url="https://h/")], ENTRY)]
-    )
+    turns = stable_messages(adapted("openai"), instructions=None, examples=[([Image(url="https://h/")], ENTRY)])
     assert turns[1]["content"][0]["type"] == "image_url"
 
 

@@ -109,11 +109,7 @@ def leaves(name: str) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 def is_derived(schema: dict[str, Any]) -> bool:
     """Tell whether a string under `schema` is a normal form instead of the printed text."""
-    return (
-        "enum" in schema
-        or schema.get("format") == "date"
-        or schema.get("pattern") in {CURRENCY, CLOCK, MONTH}
-    )
+    return "enum" in schema or schema.get("format") == "date" or schema.get("pattern") in {CURRENCY, CLOCK, MONTH}
 
 
 def stands_alone(form: str, text: str, flags: re.RegexFlag = re.NOFLAG) -> bool:

@@ -68,9 +68,7 @@ def test_the_shape_of_a_reply(client: httpx.Client) -> None:
         "object": "chat.completion",
         "created": 0,
         "model": "some-model",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "text"}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "text"}, "finish_reason": "stop"}],
         "usage": usage,
     }
 
@@ -282,10 +280,7 @@ def test_without_a_socket_async() -> None:
         async with httpx.AsyncClient(transport=fake.transport()) as client:
             return await client.post("http://h.example/v1/chat/completions", json={**BODY, "stream": True})
 
-    assert (
-        "".join(event["choices"][0]["delta"].get("content", "") for event in _data(asyncio.run(ask())))
-        == "text"
-    )
+    assert "".join(event["choices"][0]["delta"].get("content", "") for event in _data(asyncio.run(ask()))) == "text"
 
 
 def test_server_and_transport_record_the_same_path(client: httpx.Client) -> None:

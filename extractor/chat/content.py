@@ -155,9 +155,7 @@ def _message(message: Any, number: int) -> dict[str, Any]:
     try:
         return {**message, "content": [_part(part) for part in content]}
     except DocumentError as error:
-        raise OptionError(
-            f"messages[{number}]: {error.message}", option="messages", hint=error.hint
-        ) from None
+        raise OptionError(f"messages[{number}]: {error.message}", option="messages", hint=error.hint) from None
 
 
 def has_media(messages: Iterable[Message]) -> bool:

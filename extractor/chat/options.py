@@ -168,11 +168,7 @@ def _within(value: float, rule: Rule) -> bool:
 
 
 def _range(rule: Rule) -> str:
-    return (
-        f"at least {rule.minimum:g}"
-        if rule.maximum is None
-        else f"from {rule.minimum:g} to {rule.maximum:,g}"
-    )
+    return f"at least {rule.minimum:g}" if rule.maximum is None else f"from {rule.minimum:g} to {rule.maximum:,g}"
 
 
 def _wrong(name: str, value: Any, expected: str) -> OptionError:

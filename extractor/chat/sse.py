@@ -63,9 +63,7 @@ class ReplyCollector:
     @property
     def finished(self) -> bool:
         """Whether nothing is missing."""
-        closed = bool(self._choices) and all(
-            each.fields.get("finish_reason") for each in self._choices.values()
-        )
+        closed = bool(self._choices) and all(each.fields.get("finish_reason") for each in self._choices.values())
         return self._done or closed
 
     @property
@@ -81,7 +79,7 @@ class ReplyCollector:
             return
         chunk = json.loads(data)
         if not isinstance(chunk, dict):
-            raise ValueError("an event's data is no JSON object")
+            raise ValueError("an event's data is no JSON object")  # noqa: TRY004  # as for what is no JSON
         if chunk.get("error"):
             self.error = chunk
         for key, value in chunk.items():

@@ -276,9 +276,7 @@ def _message(data: Mapping[str, Any]) -> ReplyMessage:
 def _content(content: Any) -> str | None:
     # Some endpoints answer in parts, as requests are made of.
     if isinstance(content, list):
-        texts = [
-            part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)
-        ]
+        texts = [part["text"] for part in content if isinstance(part, dict) and isinstance(part.get("text"), str)]
         return "".join(texts) if texts else None
     return content if isinstance(content, str) else None
 

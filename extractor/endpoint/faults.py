@@ -82,9 +82,7 @@ def _translated(error: Exception, url: str) -> ExtractorError:
 
 def too_late(url: str) -> TimedOut:
     """The error for a deadline that has passed."""
-    return TimedOut(
-        f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once."
-    )
+    return TimedOut(f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once.")
 
 
 def fault(error: Exception, url: str, expires: float | None) -> ExtractorError:

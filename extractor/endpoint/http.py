@@ -49,7 +49,7 @@ class _Remaining(dict[str, float | None]):
         return left if limit is None else min(limit, left)
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  # that would ask itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +69,7 @@ class _Exchange:
         """The request to send. Raises `CallerError` where it cannot be, `TimedOut` where it is too late."""
         url = self.media_url if has_media(request.messages) else self.url
         if client.is_closed:
-            raise ConfigurationError(
-                "The http_client is closed.", hint="Keep it open as long as the extractor."
-            )
+            raise ConfigurationError("The http_client is closed.", hint="Keep it open as long as the extractor.")
         if expires is not None and time.monotonic() >= expires:
             raise too_late(str(url))
         content = _encoded(request)
@@ -178,9 +176,7 @@ def _events(body: bytes) -> Any:
     return collector.body if collector.finished else None
 
 
-def _exchange(
-    address: Address, timeout: float | httpx.Timeout | None, headers: Mapping[str, str]
-) -> _Exchange:
+def _exchange(address: Address, timeout: float | httpx.Timeout | None, headers: Mapping[str, str]) -> _Exchange:
     """The exchange for the caller's own client, which keeps its headers and timeouts unless told otherwise."""
     url = httpx.URL(address.base_url + "/chat/completions")
     media_url = httpx.URL(address.media_url + "/chat/completions") if address.media_url else url
@@ -203,9 +199,7 @@ def _headers(fields: Mapping[str, str]) -> httpx.Headers:
         return httpx.Headers(fields)
     except (UnicodeEncodeError, AttributeError, TypeError):
         pass  # raised outside: the error of httpx holds the headers
-    raise ConfigurationError(
-        "headers= has a name or value that no HTTP header can carry.", hint="Use ASCII strings."
-    )
+    raise ConfigurationError("headers= has a name or value that no HTTP header can carry.", hint="Use ASCII strings.")
 
 
 def _owning(exchange: _Exchange, client: httpx.Client | httpx.AsyncClient) -> _Exchange:
@@ -333,15 +327,11 @@ class AsyncSender:
             return result
         raise result
 
-    async def _receive(
-        self, http_request: httpx.Request, expires: float | None
-    ) -> tuple[httpx.Response, _Body]:
+    async def _receive(self, http_request: httpx.Request, expires: float | None) -> tuple[httpx.Response, _Body]:
         response = await self._client.send(http_request, stream=True, follow_redirects=False)
         body = _Body(str(http_request.url), expires, self._exchange.api_key)
         try:
-            async for chunk in (
-                response.aiter_bytes() if _is_encoded(response) else cast(Any, response.stream)
-            ):
+            async for chunk in response.aiter_bytes() if _is_encoded(response) else cast(Any, response.stream):
                 body.add(chunk)
         finally:
             await response.aclose()

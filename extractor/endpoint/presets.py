@@ -17,7 +17,8 @@ class Preset:
 
     `fallback_url` is the second address of the same provider, asked first where a document has
     `media_first`. `key_variable` and `url_variable` are its environment variables (`url_path` completes
-    an address without a path), `key_header` how the key is sent (`Authorization: Bearer` where that is empty). Without a key, `keyless` ones work too.
+    an address without a path), `key_header` how the key is sent (`Authorization: Bearer` where that is empty).
+    Without a key, `keyless` ones work too.
     """
 
     name: str

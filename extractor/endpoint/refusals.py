@@ -67,9 +67,7 @@ _KINDS: Mapping[int, _Kind] = {
     400: _Kind(error=BadRequest, hint="See .body for what it does not accept."),
     401: _Kind(error=AuthenticationFailed, hint="Check the API key, and that it belongs to this endpoint."),
     402: _Kind(error=QuotaExceeded, hint="Add credits to the account, or use another endpoint."),
-    403: _Kind(
-        error=AuthenticationFailed, hint="The key is not allowed to do this; check its rights and the model."
-    ),
+    403: _Kind(error=AuthenticationFailed, hint="The key is not allowed to do this; check its rights and the model."),
     404: _Kind(error=NotFound, hint=_TRY_MODEL),
     405: _Kind(error=NotFound, hint=_TRY_MODEL),
     413: _Kind(error=RequestTooLarge, hint="Give a shorter document, or extract from its parts."),

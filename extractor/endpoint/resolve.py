@@ -139,14 +139,10 @@ def _preset(model: str, api_key: str | None, spare: str | None, environ: Mapping
         )
     base_url = preset.base_url or _checked_url(environ.get(preset.url_variable) or None, preset.url_path)
     if not base_url and preset.name != "local":
-        raise ConfigurationError(
-            f"{name} has no address.", hint=f"Set {preset.url_variable}, or give base_url=."
-        )
+        raise ConfigurationError(f"{name} has no address.", hint=f"Set {preset.url_variable}, or give base_url=.")
     api_key = api_key or _checked_key(environ.get(preset.key_variable)) or spare
     if api_key is None and not preset.keyless:
-        raise ConfigurationError(
-            f"There is no key for {name}.", hint=f"Set {preset.key_variable}, or give api_key=."
-        )
+        raise ConfigurationError(f"There is no key for {name}.", hint=f"Set {preset.key_variable}, or give api_key=.")
     if not (rest or preset.model):
         raise ConfigurationError(f"{model!r} names no model.", hint=f"Write {name}/MODEL.")
     return Address(
@@ -161,9 +157,7 @@ def _preset(model: str, api_key: str | None, spare: str | None, environ: Mapping
     )
 
 
-def _bare(
-    url: str, model: str | None, api_key: str | None, spare: str | None, environ: Mapping[str, str]
-) -> Address:
+def _bare(url: str, model: str | None, api_key: str | None, spare: str | None, environ: Mapping[str, str]) -> Address:
     """An address given as such. A provider's host is recognised: its key and dialect go with it."""
     known = next((preset for preset in PRESETS.values() if _is_at(preset, url)), _UNKNOWN)
     return Address(
@@ -201,8 +195,7 @@ def _checked_url(base_url: str | None, default_path: str = "/v1") -> str | None:
     try:
         url = httpx.URL(base_url.strip())
         host = (
-            bool(_HOST.fullmatch(url.raw_host.decode("ascii")))
-            and 0 < (443 if url.port is None else url.port) < 65_536
+            bool(_HOST.fullmatch(url.raw_host.decode("ascii"))) and 0 < (443 if url.port is None else url.port) < 65_536
         )
         fits = host and url.scheme in ("http", "https") and not (url.userinfo or url.query or url.fragment)
     except (httpx.InvalidURL, UnicodeError):
@@ -220,7 +213,5 @@ def _checked_key(api_key: str | None) -> str | None:
     """The key without white space around it. One that no header can carry would end in an error quoting it."""
     key = (api_key or "").strip()
     if not key.isascii() or not key.isprintable():
-        raise ConfigurationError(
-            "The API key has characters that no HTTP header can carry.", hint="Copy it anew."
-        )
+        raise ConfigurationError("The API key has characters that no HTTP header can carry.", hint="Copy it anew.")
     return key or None

@@ -441,8 +441,7 @@ def _split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
     about = {**_ABOUT, "integer": _ABOUT["number"]}
     shared = {key: value for key, value in schema.items() if key not in mine and key != "type"}
     members = [
-        {"type": kind, **{key: value for key, value in schema.items() if key in about.get(kind, ())}}
-        for kind in kinds
+        {"type": kind, **{key: value for key, value in schema.items() if key in about.get(kind, ())}} for kind in kinds
     ]
     return {**shared, "anyOf": members}
 

@@ -115,7 +115,5 @@ def dialect_named(dialect: str | Dialect) -> Dialect:
     if isinstance(dialect, Dialect):
         return dialect
     if dialect not in DIALECTS:
-        raise ConfigurationError(
-            f"There is no dialect {dialect!r}.", hint="Known: " + ", ".join(DIALECTS) + "."
-        )
+        raise ConfigurationError(f"There is no dialect {dialect!r}.", hint="Known: " + ", ".join(DIALECTS) + ".")
     return DIALECTS[dialect]

@@ -44,8 +44,8 @@ _JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
     "maxItems": min,
     "maxProperties": min,
     "uniqueItems": lambda left, right: left or right,
-    "items": lambda left, right: merged(left, right),
-    "additionalProperties": lambda left, right: merged(left, right),
+    "items": lambda left, right: merged(left, right),  # noqa: PLW0108  # it is defined below
+    "additionalProperties": lambda left, right: merged(left, right),  # noqa: PLW0108
     "allOf": lambda left, right: [*left, *right],
     # An annotation of the outer schema wins over the inner one's.
     "description": lambda left, right: left,

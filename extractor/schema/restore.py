@@ -176,7 +176,7 @@ class _Compiler:
                 return None
             compiled: list[Restorer] = []
             # Late, since a definition may refer to itself before it is compiled.
-            self._named[name] = lambda value: compiled[0](value)
+            self._named[name] = lambda value: compiled[0](value)  # noqa: PLW0108
             compiled.append(self.compiled(self._definitions[name][1]) or _same)
         return self._named[name]
 
@@ -187,9 +187,7 @@ class _Compiler:
                 return False
             seen.add(plan.name)
             return self._changes(self._definitions[plan.name][1], seen)
-        own = isinstance(plan, (Pairs, AnyValue, Wrapped)) or (
-            isinstance(plan, Members) and bool(plan.absent)
-        )
+        own = isinstance(plan, (Pairs, AnyValue, Wrapped)) or (isinstance(plan, Members) and bool(plan.absent))
         return own or any(self._changes(inner, seen) for inner in _inner(plan))
 
 
@@ -321,9 +319,7 @@ def to_wire(plan: Plan, value: Any, definitions: Plans) -> Any:
         case Members(plans=plans, optional=optional, absent=absent), dict():
             written = {key: to_wire(plans.get(key), member, definitions) for key, member in value.items()}
             nulls = optional | absent
-            in_order = dict.fromkeys(
-                [*(key for key in plans if key in written or key in nulls), *sorted(nulls)]
-            )
+            in_order = dict.fromkeys([*(key for key in plans if key in written or key in nulls), *sorted(nulls)])
             return {**in_order, **written}
         case Values(plan=inner), dict():
             return {key: to_wire(inner, member, definitions) for key, member in value.items()}

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast, get_type_hints, overload
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_type_hints, overload
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
@@ -82,9 +82,7 @@ class Target(Protocol[T]):
         """The JSON Schema (2020-12), every reference in the form `#/$defs/NAME`."""
         ...
 
-    def validate_json(
-        self, text: str | bytes, context: Any = None, restore: Restore | None = None
-    ) -> Checked[T]:
+    def validate_json(self, text: str | bytes, context: Any = None, restore: Restore | None = None) -> Checked[T]:
         """Hold a JSON text against the target, its value put through `restore` first if that is given.
 
         Never raises for what the text is.
@@ -103,9 +101,7 @@ class TypeTarget(Generic[T]):
     schema: dict[str, Any]
     adapter: TypeAdapter[T]
 
-    def validate_json(
-        self, text: str | bytes, context: Any = None, restore: Restore | None = None
-    ) -> Checked[T]:
+    def validate_json(self, text: str | bytes, context: Any = None, restore: Restore | None = None) -> Checked[T]:
         """Validate with the caller's own model and validators; `context` is pydantic's."""
         raw = _bytes(text)
         try:
@@ -237,9 +233,7 @@ class SchemaTarget:
     schema: dict[str, Any]
     validator: Any  # jsonschema_rs.Validator
 
-    def validate_json(
-        self, text: str | bytes, context: Any = None, restore: Restore | None = None
-    ) -> Checked[Any]:
+    def validate_json(self, text: str | bytes, context: Any = None, restore: Restore | None = None) -> Checked[Any]:
         """Validate with the schema, formats included; `context` means nothing here."""
         try:
             data = _read(_bytes(text))
@@ -268,9 +262,7 @@ def _schema_target(document: dict[str, Any], name: str) -> SchemaTarget:
     schema = definitions_only(document)
     try:
         # Linear in the text, whatever the pattern. Look-around needs the other engine, which is bounded.
-        validator = jsonschema_rs.validator_for(
-            document, pattern_options=jsonschema_rs.RegexOptions(), **options
-        )
+        validator = jsonschema_rs.validator_for(document, pattern_options=jsonschema_rs.RegexOptions(), **options)
     except jsonschema_rs.ValidationError:
         try:
             bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)

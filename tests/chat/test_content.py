@@ -85,9 +85,7 @@ def test_empty_documents(document: Any) -> None:
         content_of(document)
 
 
-@pytest.mark.parametrize(
-    "document", [b"bytes", None, 5, [5], [b"bytes"], {"text": "no type"}, {"type": 5}, [None]]
-)
+@pytest.mark.parametrize("document", [b"bytes", None, 5, [5], [b"bytes"], {"text": "no type"}, {"type": 5}, [None]])
 def test_what_is_no_document(document: Any) -> None:
     """Bytes, and whatever is no part, are refused with a word on what would be one."""
     with pytest.raises(DocumentError) as caught:
@@ -132,9 +130,7 @@ def test_messages_without_content() -> None:
 
 def test_messages_may_come_from_a_generator() -> None:
     """Any iterable of messages is taken, once."""
-    assert checked_messages(m for m in [{"role": "user", "content": "x"}]) == (
-        {"role": "user", "content": "x"},
-    )
+    assert checked_messages(m for m in [{"role": "user", "content": "x"}]) == ({"role": "user", "content": "x"},)
 
 
 @pytest.mark.parametrize(

@@ -62,9 +62,7 @@ REFUSED_BY_NAME: dict[str, list[Any]] = {
     "tool_choice": ["any", "", 1, ["auto"]],
     "extra_body extra_fields": ["x", [], 1, True],
 }
-REFUSED = [
-    (name, value) for names, values in REFUSED_BY_NAME.items() for name in names.split() for value in values
-]
+REFUSED = [(name, value) for names, values in REFUSED_BY_NAME.items() for name in names.split() for value in values]
 
 
 def label(value: object) -> str:

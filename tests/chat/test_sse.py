@@ -15,9 +15,7 @@ from extractor.chat.wire import decode_reply
 few = settings(max_examples=60, deadline=None)
 lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=12)
 events = st.lists(st.lists(lines, min_size=1, max_size=3), max_size=5)
-noise = st.lists(
-    st.sampled_from([": keep-alive", ":", "event: x", "id: 7", "retry: 10", "nonsense"]), max_size=2
-)
+noise = st.lists(st.sampled_from([": keep-alive", ":", "event: x", "id: 7", "retry: 10", "nonsense"]), max_size=2)
 
 
 def read(*chunks: bytes) -> list[str]:
@@ -38,9 +36,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[str]]:
     """Draw a stream with comments and either end of line, and the data of its events."""
     wanted = draw(events)
     end = draw(st.sampled_from(["\n", "\r\n"]))
-    space = draw(st.sampled_from([" ", ""])) or (
-        "" if not any(x.startswith(" ") for y in wanted for x in y) else " "
-    )
+    space = draw(st.sampled_from([" ", ""])) or ("" if not any(x.startswith(" ") for y in wanted for x in y) else " ")
     written = [
         line
         for event in wanted
@@ -134,9 +130,7 @@ def replies(draw: st.DrawFn) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         ]
         mine += [{"index": index, "delta": {}, "logprobs": {"content": [token]}} for token in tokens]
         mine.append({"index": index, "delta": {}, "finish_reason": "stop"})
-        chunks += [
-            {**head, "object": "chat.completion.chunk", "choices": [each], "usage": None} for each in mine
-        ]
+        chunks += [{**head, "object": "chat.completion.chunk", "choices": [each], "usage": None} for each in mine]
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     chunks.append({**head, "choices": [], "usage": usage})
     return {**head, "object": "chat.completion", "choices": choices, "usage": usage}, chunks
@@ -232,9 +226,7 @@ def test_a_call_whose_arguments_are_an_object() -> None:
 @pytest.mark.parametrize("key", ["reasoning_details", "annotations"])
 def test_lists_in_deltas(key: str) -> None:
     """A list in a delta, as OpenRouter sends them, is kept and breaks nothing."""
-    collector = collected(
-        piece({"content": "x", key: [{"type": "t"}]}), piece({"content": "y"}, finish_reason="stop")
-    )
+    collector = collected(piece({"content": "x", key: [{"type": "t"}]}), piece({"content": "y"}, finish_reason="stop"))
     message = decode_reply(collector.body).choices[0].message
     assert message.content == "xy"
     assert message.extra[key] == [{"type": "t"}]
@@ -277,9 +269,7 @@ values = st.recursive(
     max_leaves=15,
 )
 deltas = st.dictionaries(st.sampled_from(KEYS), values, max_size=3)
-strange_choices = st.fixed_dictionaries(
-    {}, optional={"index": values, "delta": deltas | values, "logprobs": values}
-)
+strange_choices = st.fixed_dictionaries({}, optional={"index": values, "delta": deltas | values, "logprobs": values})
 strange = st.dictionaries(st.sampled_from(KEYS), values, max_size=4) | st.fixed_dictionaries(
     {"choices": st.lists(strange_choices | values, max_size=2) | values}
 )

@@ -153,12 +153,8 @@ DECODED = ChatReply(
         prompt_tokens=13,
         completion_tokens=1891,
         total_tokens=1904,
-        prompt_tokens_details=PromptTokensDetails(
-            cached_tokens=1, text_tokens=13, audio_tokens=2, image_tokens=3
-        ),
-        completion_tokens_details=CompletionTokensDetails(
-            text_tokens=4, audio_tokens=5, reasoning_tokens=1480
-        ),
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=1, text_tokens=13, audio_tokens=2, image_tokens=3),
+        completion_tokens_details=CompletionTokensDetails(text_tokens=4, audio_tokens=5, reasoning_tokens=1480),
         input_tokens=6,
         output_tokens=7,
     ),
@@ -170,9 +166,7 @@ DECODED = ChatReply(
 
 @few
 @given(
-    fields=st.dictionaries(
-        texts.filter(lambda key: key != "messages"), texts | st.integers() | st.none(), max_size=4
-    ),
+    fields=st.dictionaries(texts.filter(lambda key: key != "messages"), texts | st.integers() | st.none(), max_size=4),
     first=st.lists(turns, max_size=3),
     tail=st.lists(turns, max_size=3),
 )
@@ -191,8 +185,7 @@ def test_encoding_is_compact_utf_8() -> None:
     prefix = Prefix(fields={"model": "m", "seed": 0}, messages=({"role": "system", "content": "Größe"},))
     request = ChatRequest(prefix=prefix, tail=({"role": "user", "content": "日本 🎉"},))
     expected = (
-        '{"model":"m","seed":0,"messages":[{"role":"system","content":"Größe"},'
-        '{"role":"user","content":"日本 🎉"}]}'
+        '{"model":"m","seed":0,"messages":[{"role":"system","content":"Größe"},{"role":"user","content":"日本 🎉"}]}'
     )
     assert request.encode() == expected.encode()
 
@@ -208,9 +201,7 @@ def test_lone_surrogates_do_no_harm(where: str) -> None:
     """A half of a surrogate pair, as broken decoders leave them, is sent as a question mark."""
     turn = ({"role": "user", "content": "a\ud83db"},)
     prefix = Prefix(fields={"model": "m"}, messages=turn if where == "prefix" else ())
-    request = ChatRequest(
-        prefix=prefix, tail=turn if where == "tail" else ({"role": "user", "content": "x"},)
-    )
+    request = ChatRequest(prefix=prefix, tail=turn if where == "tail" else ({"role": "user", "content": "x"},))
     assert "a?b" in {message["content"] for message in json.loads(request.encode())["messages"]}
 
 
@@ -257,14 +248,10 @@ def test_any_choice_decodes(choice: dict[str, Any]) -> None:
 def test_an_empty_reply() -> None:
     """An empty object is a reply without choices, and without usage."""
     assert decode_reply({}) == ChatReply(choices=())
-    assert decode_reply({"usage": None, "choices": None, "id": None, "created": None}) == ChatReply(
-        choices=()
-    )
+    assert decode_reply({"usage": None, "choices": None, "id": None, "created": None}) == ChatReply(choices=())
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, 5, "text", [], {}, True, [None], [5], {"content": 5}, {"content": [None]}]
-)
+@pytest.mark.parametrize("wrong", [None, 5, "text", [], {}, True, [None], [5], {"content": 5}, {"content": [None]}])
 def test_wrong_types_read_as_absent(wrong: Any) -> None:
     """Where a message or log-probabilities should be and something else is, there are none."""
     choice = decode_reply({"choices": [{"message": wrong, "logprobs": wrong}]}).choices[0]
@@ -397,12 +384,8 @@ def test_every_count_is_added() -> None:
         prompt_tokens=26,
         completion_tokens=3782,
         total_tokens=3808,
-        prompt_tokens_details=PromptTokensDetails(
-            cached_tokens=2, text_tokens=26, audio_tokens=4, image_tokens=6
-        ),
-        completion_tokens_details=CompletionTokensDetails(
-            text_tokens=8, audio_tokens=10, reasoning_tokens=2960
-        ),
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=2, text_tokens=26, audio_tokens=4, image_tokens=6),
+        completion_tokens_details=CompletionTokensDetails(text_tokens=8, audio_tokens=10, reasoning_tokens=2960),
         input_tokens=12,
         output_tokens=14,
     )

@@ -41,9 +41,7 @@ from extractor.errors import (
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 KEY = "sk-planted/0123+456789=="
-COMPLETION = {
-    "choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]
-}
+COMPLETION = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}
 TEXT = ChatRequest(prefix=Prefix(fields={"model": "m"}), tail=({"role": "user", "content": "héllo"},))
 
 both = pytest.mark.parametrize("kind", ["sync", "async"])
@@ -84,11 +82,7 @@ def _send(
 
     async def send() -> ChatReply:
         async with contextlib.AsyncExitStack() as stack:
-            own = (
-                None
-                if transport is None
-                else await stack.enter_async_context(httpx.AsyncClient(transport=transport))
-            )
+            own = None if transport is None else await stack.enter_async_context(httpx.AsyncClient(transport=transport))
             sender = AsyncSender(address, client=own, timeout=timeout, headers=headers)
             stack.push_async_callback(sender.close)
             return await sender.send(request, expires)
@@ -295,9 +289,7 @@ EVENTS = (
         "wrong type, keep-alive first",
     ],
 )
-def test_events_though_not_asked_for(
-    kind: str, raw: bytes, content_type: str, fake_endpoint: FakeEndpoint
-) -> None:
+def test_events_though_not_asked_for(kind: str, raw: bytes, content_type: str, fake_endpoint: FakeEndpoint) -> None:
     """An endpoint that sends events unasked is understood, whatever it calls them."""
     fake_endpoint.answer(Reply(raw=raw, content_type=content_type))
     assert _send(kind, _address(fake_endpoint.base_url)).choices[0].message.content == "hello"
@@ -404,9 +396,7 @@ def test_a_deadline_cuts_every_timeout(kind: str) -> None:
 # --------------------------------------------------------------------------------------- going wrong
 
 
-EXCEPTIONS = [
-    value for value in vars(httpx).values() if isinstance(value, type) and issubclass(value, Exception)
-]
+EXCEPTIONS = [value for value in vars(httpx).values() if isinstance(value, type) and issubclass(value, Exception)]
 
 
 def _made(kind: type[Exception]) -> Exception:
@@ -549,9 +539,7 @@ def test_damaged_compression(kind: str) -> None:
         (Reply(raw='data: {"choices": 5}\n\n', content_type="text/event-stream"), ""),
         (Reply(raw='data: {"choices": [5]}\n\n', content_type="text/event-stream"), ""),
         (
-            Reply(
-                raw='data: {"choices": [{"index": [], "delta": {}}]}\n\n', content_type="text/event-stream"
-            ),
+            Reply(raw='data: {"choices": [{"index": [], "delta": {}}]}\n\n', content_type="text/event-stream"),
             "",
         ),
         (Reply(raw='data: {"choices": [{"delta": 5}]}\n\n', content_type="text/event-stream"), ""),
@@ -568,9 +556,7 @@ def test_damaged_compression(kind: str) -> None:
     ],
     ids=lambda value: repr((value.raw or "")[:40]) if isinstance(value, Reply) else "",
 )
-def test_a_success_that_is_no_completion(
-    reply: Reply, said: str, kind: str, fake_endpoint: FakeEndpoint
-) -> None:
+def test_a_success_that_is_no_completion(reply: Reply, said: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A successful status with anything but a completion is a BadReply that carries the body."""
     fake_endpoint.answer(reply)
     with pytest.raises(BadReply) as caught:
@@ -610,8 +596,7 @@ FAILURE = {"message": "the provider failed", "type": "upstream_error", "code": 5
         (Reply(raw=_event({"error": FAILURE}), content_type="text/event-stream"), 502, ServerError),
         (
             Reply(
-                raw=_event({"choices": [{"index": 0, "delta": {"content": "{"}}]})
-                + _event({"error": FAILURE}),
+                raw=_event({"choices": [{"index": 0, "delta": {"content": "{"}}]}) + _event({"error": FAILURE}),
                 content_type="text/event-stream",
             ),
             502,
@@ -648,9 +633,7 @@ FAILURE = {"message": "the provider failed", "type": "upstream_error", "code": 5
         "with a last choice",
     ],
 )
-def test_refusals(
-    reply: Reply, status: int, error: type[StatusError], kind: str, fake_endpoint: FakeEndpoint
-) -> None:
+def test_refusals(reply: Reply, status: int, error: type[StatusError], kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A refusal is the typed error with what the endpoint said, wherever in the answer it stands."""
     fake_endpoint.answer(reply)
     with pytest.raises(StatusError) as caught:
@@ -718,9 +701,7 @@ def test_a_reply_without_end(packed: bool, kind: str, fake_endpoint: FakeEndpoin
 @pytest.mark.parametrize(
     "headers", [{"X-Name": "line\nbreak"}, {"X-Name": "ключ"}, {"bad name": "x"}, {"X-Näme": "x"}], ids=repr
 )
-def test_a_header_that_cannot_be_sent(
-    headers: dict[str, str], kind: str, fake_endpoint: FakeEndpoint
-) -> None:
+def test_a_header_that_cannot_be_sent(headers: dict[str, str], kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A header that HTTP cannot carry is the caller's fault, and nothing arrives."""
     with pytest.raises(ConfigurationError):
         _send(kind, _address(fake_endpoint.base_url), headers=headers)
@@ -843,22 +824,14 @@ def _drip_slowly(request: Recorded) -> Reply:
 
 LEAKS: dict[str, Callable[[Recorded], Reply]] = {
     "plain": _echo(401, "application/json", '{"error": "no"}'),
-    "in a message": _echo(
-        401, "application/json", '{"error": {"message": "Incorrect API key: KEY.", "code": "KEY"}}'
-    ),
-    "in an array": _echo(
-        400, "application/json", '[{"error": {"message": "KEY", "type": "KEY", "param": "KEY"}}]'
-    ),
+    "in a message": _echo(401, "application/json", '{"error": {"message": "Incorrect API key: KEY.", "code": "KEY"}}'),
+    "in an array": _echo(400, "application/json", '[{"error": {"message": "KEY", "type": "KEY", "param": "KEY"}}]'),
     "in HTML": _echo(500, "text/html", "<html>Authorization: Bearer KEY</html>"),
     "in a success": _echo(200, "application/json", '{"you": "sent KEY"}'),
     "in a success that is no JSON": _echo(200, "text/html", "<html>KEY</html>"),
-    "in an error inside a success": _echo(
-        200, "application/json", '{"error": {"message": "KEY", "code": 401}}'
-    ),
+    "in an error inside a success": _echo(200, "application/json", '{"error": {"message": "KEY", "code": 401}}'),
     "in a stream": _echo(200, "text/event-stream", 'data: {"error": {"message": "KEY", "code": 401}}\n\n'),
-    "in a broken stream": _echo(
-        200, "text/event-stream", 'data: {"choices": [{"delta": {"content": "KEY"}}]}\n\n'
-    ),
+    "in a broken stream": _echo(200, "text/event-stream", 'data: {"choices": [{"delta": {"content": "KEY"}}]}\n\n'),
     "escaped": _echo_escaped,
     "in a header": _echo_in_a_header,
     "broken off": _break_off,

@@ -35,9 +35,7 @@ def _resolve(
 
 
 def _env(**names: str) -> dict[str, str]:
-    return {
-        name if name.endswith("_API_KEY") else f"EXTRACTOR_{name}": value for name, value in names.items()
-    }
+    return {name if name.endswith("_API_KEY") else f"EXTRACTOR_{name}": value for name, value in names.items()}
 
 
 # ------------------------------------------------------------------------------------- what is meant
@@ -302,11 +300,7 @@ URLS = [
     "http://localhost:9/v1",
 ]
 ENVIRONMENTS = [
-    {
-        name: value
-        for name, value in zip(("EXTRACTOR_BASE_URL", "EXTRACTOR_MODEL"), pair, strict=True)
-        if value
-    }
+    {name: value for name, value in zip(("EXTRACTOR_BASE_URL", "EXTRACTOR_MODEL"), pair, strict=True) if value}
     for pair in itertools.product([None, OWN, OPENAI], [None, "openai/m", "evolink/m", "bare"])
 ]
 KEYS = {"EXTRACTOR_API_KEY": "own", "EVOLINK_API_KEY": "evo", "OPENAI_API_KEY": "oai"}
@@ -510,9 +504,7 @@ def test_what_is_no_address_in_the_environment(base_url: str, key: str) -> None:
         _resolve("m", environ={"EXTRACTOR_BASE_URL": base_url, "EXTRACTOR_API_KEY": key})
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["res.openai.azure.com", "https://user:planted@h.example", "http://[::1"]
-)
+@pytest.mark.parametrize("endpoint", ["res.openai.azure.com", "https://user:planted@h.example", "http://[::1"])
 def test_bad_address_of_a_provider(endpoint: str) -> None:
     """A provider's address from the environment is checked too."""
     environ = {"AZURE_OPENAI_ENDPOINT": endpoint, "AZURE_OPENAI_API_KEY": "az"}

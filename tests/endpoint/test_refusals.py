@@ -255,8 +255,7 @@ def test_a_refusal_survives_pickling() -> None:
             {
                 "code": 400,
                 "status": "INVALID_ARGUMENT",
-                "message": "The input token count (1200000) exceeds the maximum number of tokens "
-                "allowed (1048576).",
+                "message": "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
             },
         ),
         (
@@ -377,9 +376,7 @@ def test_no_error_inside(body: Any) -> None:
 def test_a_success_that_is_no_completion(headers: dict[str, str], said: str) -> None:
     """A web page with status 200 is a bad reply that names its content type and points to base_url."""
     error = bad_reply(
-        Refused(
-            status=200, headers=headers, data=None, body=b"<html>Welcome</html>" + b"x" * 1_000_000, url=URL
-        ),
+        Refused(status=200, headers=headers, data=None, body=b"<html>Welcome</html>" + b"x" * 1_000_000, url=URL),
         "a body that is no JSON",
     )
     assert type(error) is BadReply

@@ -64,9 +64,7 @@ def test_outcomes(finish_reason: str | None, message: dict[str, Any], outcome: O
     assert outcome_of(choice(finish_reason, **message)) is outcome
 
 
-@pytest.mark.parametrize(
-    ("reason", "cut"), [("length", True), ("stop", False), (None, False), ("tool_calls", False)]
-)
+@pytest.mark.parametrize(("reason", "cut"), [("length", True), ("stop", False), (None, False), ("tool_calls", False)])
 def test_cut(reason: str | None, cut: bool) -> None:
     """Only the token limit cuts a reply."""
     assert was_cut(choice(reason, content="{}")) is cut

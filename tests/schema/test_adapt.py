@@ -41,28 +41,20 @@ both_dialects = pytest.mark.parametrize("dialect", NAMES[:2])  # the third's for
 # ------------------------------------------------------------------- the rules, written down a second time
 # From the providers' documents, not from the table in the package: this checks the table too.
 
-_COMMON = (
-    "type properties required items enum anyOf $ref $defs description additionalProperties minItems maxItems "
-)
+_COMMON = "type properties required items enum anyOf $ref $defs description additionalProperties minItems maxItems "
 ALLOWED: Mapping[str, frozenset[str]] = {
     "openai": frozenset(
-        (
-            _COMMON
-            + "const title pattern format multipleOf minimum maximum exclusiveMinimum exclusiveMaximum"
-        ).split()
+        (_COMMON + "const title pattern format multipleOf minimum maximum exclusiveMinimum exclusiveMaximum").split()
     ),
     "llama.cpp": frozenset(
         (
-            _COMMON
-            + "const oneOf title pattern format minimum maximum exclusiveMinimum exclusiveMaximum minLength "
+            _COMMON + "const oneOf title pattern format minimum maximum exclusiveMinimum exclusiveMaximum minLength "
             "maxLength prefixItems"
         ).split()
     ),
 }
 FORMATS: Mapping[str, frozenset[str]] = {
-    "openai": frozenset(
-        ["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]
-    ),
+    "openai": frozenset(["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]),
     "llama.cpp": frozenset(["date", "time", "date-time", "uuid"]),
 }
 BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
@@ -86,9 +78,7 @@ def nodes(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
 def problems(schema: dict[str, Any], dialect: str) -> list[str]:
     """Say what in a schema an endpoint of the dialect would refuse, ignore or get wrong."""
     rules = "llama.cpp" if dialect == "llama.cpp" else "openai"
-    found = (
-        [] if schema.get("type") == "object" and "anyOf" not in schema else ["#: the root is no plain object"]
-    )
+    found = [] if schema.get("type") == "object" and "anyOf" not in schema else ["#: the root is no plain object"]
     found += [
         f"{path}: {problem}"
         for path, node in nodes(schema)
@@ -479,8 +469,7 @@ CASES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
             counts=counts,
             homes=st.dictionaries(text, addresses, max_size=2),
             colors=st.dictionaries(colors, integers),
-            nested=st.none()
-            | st.dictionaries(text, st.dictionaries(text, st.lists(integers, max_size=1)), max_size=2),
+            nested=st.none() | st.dictionaries(text, st.dictionaries(text, st.lists(integers, max_size=1)), max_size=2),
             anything=st.dictionaries(text, anything, max_size=2),
             bare=st.dictionaries(text, anything, max_size=2),
             sized=st.dictionaries(text, integers, min_size=1, max_size=2),
@@ -706,9 +695,7 @@ PLACES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "property": lambda node: {"properties": {"p": node}, "required": ["p"]},
     "optional": lambda node: {"properties": {"p": node}},
     "item": lambda node: {"properties": {"p": {"type": "array", "items": node}}},
-    "position": lambda node: {
-        "properties": {"p": {"type": "array", "prefixItems": [node, {"type": "null"}]}}
-    },
+    "position": lambda node: {"properties": {"p": {"type": "array", "prefixItems": [node, {"type": "null"}]}}},
     "union": lambda node: {"properties": {"p": {"anyOf": [node, {"type": "null"}]}}},
     "one of": lambda node: {"properties": {"p": {"oneOf": [{"type": "boolean"}, node]}}},
     "beside a union": lambda node: {"properties": {"p": {**node, "anyOf": [{"title": "x"}, {"title": "y"}]}}},

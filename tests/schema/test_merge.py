@@ -102,10 +102,7 @@ values = st.recursive(
 def test_merged_accepts_what_both_accept(left: dict[str, Any], right: dict[str, Any], value: Any) -> None:
     """A value conforms to the merged schema exactly if it conforms to both."""
     both = merged(left, right)
-    if (
-        both.get("type") == [] or both.get("enum") == []
-    ):  # how nothing at all is written is not merged's to say
-        expected = False
-    else:
-        expected = jsonschema_rs.is_valid(both, value)
+    # How nothing at all is written is not merged's to say.
+    nothing = both.get("type") == [] or both.get("enum") == []
+    expected = not nothing and jsonschema_rs.is_valid(both, value)
     assert expected == (jsonschema_rs.is_valid(left, value) and jsonschema_rs.is_valid(right, value))

@@ -143,9 +143,7 @@ any_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["entries", "key", "value", ""]) | st.text(max_size=3), inner, max_size=3
-        )
+        | st.dictionaries(st.sampled_from(["entries", "key", "value", ""]) | st.text(max_size=3), inner, max_size=3)
     ),
     max_leaves=10,
 )

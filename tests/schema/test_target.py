@@ -477,15 +477,11 @@ def test_malformed_text(wanted: Any, text: str | bytes) -> None:
     checked = target_of(wanted).validate_json(text)
     assert checked.malformed
     assert (checked.value, checked.data) == (None, None)
-    assert [(e.pointer, e.kind, e.found) for e in checked.errors] == [
-        ("", "json_invalid", "text that is no JSON")
-    ]
+    assert [(e.pointer, e.kind, e.found) for e in checked.errors] == [("", "json_invalid", "text that is no JSON")]
 
 
 @pytest.mark.parametrize("wanted", [Line, POINT_SCHEMA, str], ids=["type", "schema", "str"])
-@pytest.mark.parametrize(
-    "text", ['"\ud800"', '{"sku": "\udfff", "x": 1}', '"\\ud800"'], ids=["raw", "key", "escape"]
-)
+@pytest.mark.parametrize("text", ['"\ud800"', '{"sku": "\udfff", "x": 1}', '"\\ud800"'], ids=["raw", "key", "escape"])
 def test_lone_surrogates(wanted: Any, text: str) -> None:
     """A half of a surrogate pair in the text is an error of the text, never an exception."""
     assert target_of(wanted).validate_json(text).errors != ()
@@ -597,6 +593,4 @@ def test_messages_do_not_quote_values() -> None:
 def test_recursive_schemas() -> None:
     """A schema that refers to itself judges values at any depth."""
     schema = {"properties": {"v": {"type": "integer"}, "next": {"$ref": "#"}}, "required": ["v"]}
-    assert pointers(schema, {"v": 1, "next": {"v": 2, "next": {"v": "x"}}}) == [
-        ("/next/next/v", "type", '"x"')
-    ]
+    assert pointers(schema, {"v": 1, "next": {"v": 2, "next": {"v": "x"}}}) == [("/next/next/v", "type", '"x"')]

@@ -84,9 +84,7 @@ async def async_functions() -> None:
     assert_type(await aextract(list[int], TEXT), list[int])
     assert_type(await aextract(SCHEMA, TEXT), Any)
     assert_type(await aextract("invoice", TEXT), Any)
-    await aextract(
-        Invoice, TEXT, model="m", base_url="http://localhost:8000/v1", api_key="key", temperature=0
-    )
+    await aextract(Invoice, TEXT, model="m", base_url="http://localhost:8000/v1", api_key="key", temperature=0)
 
 
 def extractors() -> None:
@@ -241,9 +239,7 @@ def testing() -> None:
     def answer(request: Recorded) -> Reply:
         return Reply(content={"number": request.body["messages"][0]["content"]}, finish_reason=None)
 
-    with FakeEndpoint(
-        "text", {"a": 1}, [1], Reply(status=429, raw=b"", headers={"retry-after": "7"}), answer
-    ) as fake:
+    with FakeEndpoint("text", {"a": 1}, [1], Reply(status=429, raw=b"", headers={"retry-after": "7"}), answer) as fake:
         assert_type(fake, FakeEndpoint)
         assert_type(fake.base_url, str)
         assert_type(fake.requests, list[Recorded])
