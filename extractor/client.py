@@ -10,7 +10,7 @@ import functools
 import os
 import time
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, Unpack, overload
 
 import httpx
@@ -21,7 +21,7 @@ from extractor.endpoint.http import AsyncSender, Sender
 from extractor.endpoint.resolve import Address, resolve
 from extractor.errors import CallerError, EndpointError, OptionError
 from extractor.extraction import Extraction, Task, extraction
-from extractor.prompt import conversation, stable_messages
+from extractor.prompt import Prompt, conversation, prompt
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, dialect_named
 from extractor.schema.target import Target, target_of
@@ -31,7 +31,7 @@ __all__ = ["AsyncExtractor", "Extractor"]
 
 T = TypeVar("T")
 
-CACHED = 256  # prefixes kept: bounded, for callers with a new target in every call
+CACHED = 256  # targets and settings kept: bounded, for callers with a new target in every call
 
 
 class _Client:
@@ -50,7 +50,7 @@ class _Client:
         self._dialect = dialect_named(dialect if dialect is not None else address.dialect)
         self._defaults = dict(defaults)
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
-        self._prefixes: dict[Hashable, tuple[Adapted, Prefix]] = {}
+        self._made: dict[Hashable, _Ready] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -83,15 +83,16 @@ class _Client:
         if self._closed:
             raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
         settings = self._checked(call) if call else self._settings
-        adapted, prefix = self._prefix(target, settings)
+        ready = self._ready(target, settings)
         if settings.messages is None and document is not None:
-            tail: tuple[dict[str, Any], ...] = (user_turn(document),)
+            prefix = ready.prefix
+            tail: tuple[dict[str, Any], ...] = (user_turn(document, ready.prompt.lead),)
         else:
-            tail = conversation(prefix.messages, settings.messages, document)
-            prefix = _prefix(prefix.fields, ())
+            prefix = _prefix(ready.prefix.fields, ())
+            tail = conversation(ready.prompt, settings.messages, document)
         task = Task(
             target=target,
-            adapted=adapted,
+            adapted=ready.adapted,
             prefix=prefix,
             messages=tail,
             max_retries=settings.max_retries,
@@ -99,26 +100,40 @@ class _Client:
         )
         return task, None if settings.deadline is None else time.monotonic() + settings.deadline
 
-    def _prefix(self, target: Target[Any], settings: Settings) -> tuple[Adapted, Prefix]:
-        """The adapted schema and the encoded beginning of the body: made once for each setting."""
+    def _ready(self, target: Target[Any], settings: Settings) -> _Ready:
+        """All that does not depend on the document: made once for each target and setting."""
         setting = "default" if settings is self._settings else settings.key()
-        known = None if setting is None else self._prefixes.get((target, setting))
+        known = None if setting is None else self._made.get((target, setting))
         if known is not None:
             return known
         adapted = adapt(target.schema, self._dialect, name=target.name)
+        shared = prompt(
+            adapted,
+            instructions=settings.instructions,
+            examples=settings.examples,
+            demonstrate=self._address.demonstrate,
+        )
         fields = {
             "model": settings.model or self.model,
             "response_format": adapted.response_format,
             **settings.fields,
             **settings.extra_fields,
         }
-        messages = stable_messages(adapted, instructions=settings.instructions, examples=settings.examples)
-        made = adapted, _prefix(fields, messages)
+        made = _Ready(adapted=adapted, prompt=shared, prefix=_prefix(fields, shared.messages))
         if setting is not None:
-            if len(self._prefixes) >= CACHED:
-                self._prefixes.clear()
-            self._prefixes[target, setting] = made
+            if len(self._made) >= CACHED:
+                self._made.clear()
+            self._made[target, setting] = made
         return made
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ready:
+    """What a target and its settings give, whatever the document."""
+
+    adapted: Adapted
+    prompt: Prompt
+    prefix: Prefix
 
 
 def _prefix(fields: Mapping[str, Any], messages: tuple[Mapping[str, Any], ...]) -> Prefix:

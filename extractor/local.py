@@ -109,6 +109,7 @@ def _listen(model: str, path: Path, context: int, host: str, port: int, api_key:
         params.hostnames, params.port, params.api_keys = [host], port, [api_key] if api_key else []
         params.cors_origins, params.cors_credentials = "", False  # else every page's origin is echoed
         params.n_predict, params.sampling.temp = TOKENS, 0.0  # where a request does not say
+        params.sampling.penalty_repeat = 1.05  # against loops; more of it changes what is copied
         params.ui = params.endpoint_slots = False
         params.n_parallel, params.n_ctx = SLOTS, SLOTS * context  # divided; a shared pool fails two long ones
         params.cache_ram_mib = 256  # for prefixes that left their slot; the default is 8 GiB

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from extractor.chat.content import Image
 from extractor.chat.wire import ChatRequest, Prefix
 from extractor.errors import DocumentError, OptionError
-from extractor.prompt import conversation, stable_messages
+from extractor.prompt import Prompt, conversation, prompt
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import DIALECTS
 from extractor.schema.outline import outline
@@ -41,7 +41,7 @@ def adapted(dialect: str, target: Any = Entry) -> Adapted:
 def test_the_schema_is_in_the_prompt_where_the_model_does_not_see_it(dialect: str, shown: bool) -> None:
     """The outline of what is sent is in the prompt exactly where the endpoint does not show the schema."""
     asked = adapted(dialect)
-    (system,) = stable_messages(asked, instructions=None, examples=())
+    (system,) = prompt(asked, instructions=None, examples=()).messages
     assert system["role"] == "system"
     assert (outline(asked.schema) in system["content"]) is shown
     assert ("What happened" in system["content"]) is shown
@@ -52,13 +52,13 @@ def test_the_schema_is_in_the_prompt_where_the_model_does_not_see_it(dialect: st
 @pytest.mark.parametrize("instructions", [None, "", "  \n"])
 def test_no_instructions(instructions: str | None) -> None:
     """Blank instructions add nothing."""
-    plain = stable_messages(adapted("openai"), instructions=None, examples=())
-    assert stable_messages(adapted("openai"), instructions=instructions, examples=()) == plain
+    plain = prompt(adapted("openai"), instructions=None, examples=()).messages
+    assert prompt(adapted("openai"), instructions=instructions, examples=()).messages == plain
 
 
 def test_instructions() -> None:
     """The caller's instructions come last in the system message."""
-    (system,) = stable_messages(adapted("openai"), instructions=" Dates are German.\n", examples=())
+    (system,) = prompt(adapted("openai"), instructions=" Dates are German.\n", examples=()).messages
     assert system["content"].endswith("\n\nDates are German.")
 
 
@@ -72,7 +72,7 @@ def test_instructions() -> None:
 @pytest.mark.parametrize("value", [ENTRY, ENTRY.model_dump(mode="json", by_alias=True)], ids=["model", "data"])
 def test_examples_are_turns(dialect: str, answer: dict[str, Any], value: Any) -> None:
     """An example is a user's turn and the assistant's, whose answer has the form that is asked for."""
-    turns = stable_messages(adapted(dialect), instructions=None, examples=[("Tuesday was good.", value)])
+    turns = prompt(adapted(dialect), instructions=None, examples=[("Tuesday was good.", value)]).messages
     assert [turn["role"] for turn in turns] == ["system", "user", "assistant"]
     assert turns[1]["content"] == "Tuesday was good."
     assert json.loads(turns[2]["content"]) == answer
@@ -97,15 +97,15 @@ def test_examples_are_turns(dialect: str, answer: dict[str, Any], value: Any) ->
 )  # fmt: skip
 def test_values_of_examples(target: Any, value: Any, answer: Any) -> None:
     """Models and dates anywhere in an example's value are written as JSON."""
-    turns = stable_messages(adapted("llama.cpp", target), instructions=None, examples=[("x", value)])
+    turns = prompt(adapted("llama.cpp", target), instructions=None, examples=[("x", value)]).messages
     assert json.loads(turns[2]["content"]) == answer
 
 
 def test_an_example_has_a_document() -> None:
     """An example's document is subject to the same rules as any other."""
     with pytest.raises(DocumentError):
-        stable_messages(adapted("openai"), instructions=None, examples=[("", {})])
-    turns = stable_messages(adapted("openai"), instructions=None, examples=[([Image(url="https://h/")], ENTRY)])
+        prompt(adapted("openai"), instructions=None, examples=[("", {})])
+    turns = prompt(adapted("openai"), instructions=None, examples=[([Image(url="https://h/")], ENTRY)]).messages
     assert turns[1]["content"][0]["type"] == "image_url"
 
 
@@ -118,9 +118,9 @@ def test_the_stable_part_is_the_same_for_every_document(dialect: str, one: str, 
     for document in (one, two):
         # All made anew, as a second process would.
         asked = adapt(target_of(Entry).schema, DIALECTS[dialect])
-        stable = stable_messages(asked, instructions="Be exact.", examples=[("x", ENTRY)])
+        stable = prompt(asked, instructions="Be exact.", examples=[("x", ENTRY)]).messages
         prefix = Prefix(fields={"model": "m", "response_format": asked.response_format}, messages=stable)
-        bodies.append(ChatRequest(prefix=prefix, tail=conversation((), None, document)).encode())
+        bodies.append(ChatRequest(prefix=prefix, tail=conversation(Prompt(messages=()), None, document)).encode())
         assert bodies[-1].startswith(prefix.encoded)
         assert len(prefix.encoded) > 500
     assert bodies[0][: len(prefix.encoded)] == bodies[1][: len(prefix.encoded)]
@@ -151,19 +151,19 @@ DOCUMENT = {"role": "user", "content": "doc"}
 )
 def test_conversations(document: Any, messages: Any, turns: Any) -> None:
     """The caller's messages come first, as they are, and then the document."""
-    assert conversation((), messages, document) == turns
+    assert conversation(Prompt(messages=()), messages, document) == turns
 
 
 def test_neither_document_nor_messages() -> None:
     """Without a document and messages there is nothing to extract from."""
     with pytest.raises(DocumentError, match=r"There is no document\. Give a text, parts, or messages=\."):
-        conversation((), None, None)
+        conversation(Prompt(messages=()), None, None)
     with pytest.raises(OptionError, match="messages is empty"):
-        conversation((), [], None)
+        conversation(Prompt(messages=()), [], None)
     with pytest.raises(OptionError, match="messages is empty"):
-        conversation((), [], "doc")
+        conversation(Prompt(messages=()), [], "doc")
     with pytest.raises(DocumentError, match="is empty"):
-        conversation((), [USER], " ")
+        conversation(Prompt(messages=()), [USER], " ")
 
 
 STABLE = (
@@ -203,13 +203,31 @@ STABLE = (
 )
 def test_one_system_message(tail: Any, together: Any) -> None:
     """The caller's system messages and ours become one, at the beginning, the caller's first."""
-    assert conversation(STABLE, tail, None) == together
+    assert conversation(Prompt(messages=STABLE), tail, None) == together
 
 
 def test_a_system_message_in_parts() -> None:
     """A system message made of text parts is merged too: many chat templates refuse a second one."""
     own = {"role": "system", "content": [{"type": "text", "text": "You are kind."}]}
-    messages = conversation(STABLE, (own, USER), None)
+    messages = conversation(Prompt(messages=STABLE), (own, USER), None)
     assert [message["role"] for message in messages].count("system") == 1
     assert "You are kind." in json.dumps(messages[0])
     assert "Extract." in json.dumps(messages[0])
+
+
+def test_a_small_model_is_shown_the_task() -> None:
+    """With `demonstrate`, two other schemas with documents and answers come before the document's own turn."""
+    asked = adapted("llama.cpp")
+    shown = prompt(asked, instructions="Be exact.", examples=(), demonstrate=True)
+    assert [turn["role"] for turn in shown.messages] == ["system", "user", "assistant", "user", "assistant"]
+    assert shown.messages[0]["content"].endswith("Be exact.")
+    assert shown.lead == f"Type:\n{outline(asked.schema)}\n\nDocument:\n"
+    assert conversation(shown, None, "Tuesday.")[-1] == {"role": "user", "content": shown.lead + "Tuesday."}
+    for turn in (2, 4):
+        assert isinstance(json.loads(shown.messages[turn]["content"]), dict)
+
+
+def test_examples_stand_in_for_demonstrations() -> None:
+    """Where the caller gives examples, nothing else is demonstrated."""
+    shown = prompt(adapted("llama.cpp"), instructions=None, examples=[("x", ENTRY)], demonstrate=True)
+    assert (len(shown.messages), shown.lead) == (3, "")

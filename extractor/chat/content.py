@@ -110,9 +110,12 @@ def content_of(document: Any) -> Content:
     return content
 
 
-def user_turn(document: Document) -> dict[str, Any]:
-    """The document as the turn of a user. Raises `DocumentError`."""
-    return {"role": "user", "content": content_of(document)}
+def user_turn(document: Document, lead: str = "") -> dict[str, Any]:
+    """The document as the turn of a user, with a text before it. Raises `DocumentError`."""
+    content = content_of(document)
+    if lead:
+        content = lead + content if isinstance(content, str) else [{"type": "text", "text": lead}, *content]
+    return {"role": "user", "content": content}
 
 
 def _part(part: Any) -> dict[str, Any]:

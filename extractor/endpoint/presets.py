@@ -33,6 +33,7 @@ class Preset:
     key_header: str = ""
     keyless: bool = False
     extra_body: bool = False  # whether its body has a field of that name
+    demonstrate: bool = False  # whether its default model is so small that it must be shown the task
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -132,6 +133,6 @@ PRESETS: Mapping[str, Preset] = {
         Preset(name="vllm", base_url="http://localhost:8000/v1", dialect="unknown", keyless=True),
         Preset(name="lmstudio", base_url="http://localhost:1234/v1", dialect="llama.cpp", keyless=True),
         # The embedded endpoint: its address is known once it has been started.
-        Preset(name="local", base_url="", dialect="llama.cpp", model="smollm2-135m", keyless=True),
+        Preset(name="local", base_url="", dialect="llama.cpp", model="smollm2-135m", keyless=True, demonstrate=True),
     )
 }

@@ -41,6 +41,7 @@ class Address:
     key_header: str = ""
     local: bool = False
     extra_body: bool = True
+    demonstrate: bool = False
 
 
 def resolve(
@@ -154,6 +155,7 @@ def _preset(model: str, api_key: str | None, spare: str | None, environ: Mapping
         key_header=preset.key_header,
         local=preset.name == "local",
         extra_body=preset.extra_body,
+        demonstrate=preset.demonstrate and (rest or preset.model) == preset.model,
     )
 
 
