@@ -16,6 +16,7 @@ from pydantic_core import to_jsonable_python
 from rich.console import Console
 
 from extractor.client import Extractor
+from extractor.demo import DEMOS
 from extractor.endpoint.presets import PRESETS
 from extractor.errors import (
     CallerError,
@@ -200,34 +201,45 @@ def serve(
 
 @app.command(epilog="[b]Example[/b]\n\nextractor demo receipt contact")
 def demo(
-    names: Annotated[list[str] | None, typer.Argument(help="Ready schemas; by default four of them.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Some of " + ", ".join(DEMOS) + "; else all.")] = None,
     model: Model = None,
     base_url: BaseUrl = None,
 ) -> None:
-    """Extract from the sample documents of the ready schemas, and show what it took."""
-    with (
-        _errors(),
-        Extractor(model or "local/smollm2-135m" if base_url is None else model, base_url=base_url) as extractor,
-    ):
-        typer.echo(f"{extractor.model} at {extractor.base_url}\n")
-        worst = Exit.OK
-        for name in names or ["contact", "receipt", "event", "support_ticket"]:
-            text = ready_sample(name)
-            typer.secho(f"── {name}: the document ", bold=True)
-            typer.echo("\n".join("   " + line for line in text.strip().splitlines()[:12]))
-            try:
-                with _progress(f"extracting {name}", quiet=False):
-                    result = extractor.run(name, text)
-            except ExtractionFailed as error:
-                _say(error)
-                worst = Exit.NOT_CONFORMING
-                continue
-            typer.secho(f"── {name}: the record ", bold=True)
-            _print(result.value, pretty=True)
-            usage = result.usage
-            tokens = f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
-            typer.echo(f"   valid · {len(result.attempts)} request(s) · {tokens} · {result.seconds:.1f} s\n")
+    """Extract small records from sample documents, with the embedded model, and show what it took."""
+    worst = Exit.OK
+    with _errors():
+        demos = {name: _demo(name) for name in names or DEMOS}
+        chosen = model if model or base_url else "local/" + PRESETS["local"].model
+        with Extractor(chosen, base_url=base_url, max_completion_tokens=300) as extractor:
+            typer.echo(f"{extractor.model} at {extractor.base_url}\n")
+            for name, wanted in demos.items():
+                worst = max(worst, _demonstrate(extractor, name, wanted))
     raise typer.Exit(worst)
+
+
+def _demo(name: str) -> Any:
+    if name not in DEMOS:
+        raise SchemaError(f"There is no demonstration {name!r}.", hint="There are: " + ", ".join(DEMOS) + ".")
+    return DEMOS[name]
+
+
+def _demonstrate(extractor: Extractor, name: str, wanted: Any) -> Exit:
+    text = ready_sample(name)
+    typer.secho(f"── {name}: the document", bold=True)
+    lines = text.strip().splitlines()
+    typer.echo("\n".join("   " + line for line in [*lines[:12], *(["…"] if len(lines) > 12 else [])]))
+    try:
+        with _progress(f"extracting {name}", quiet=False):
+            result = extractor.run(wanted, text)
+    except ExtractionFailed as error:
+        _say(error)
+        return Exit.NOT_CONFORMING
+    typer.secho(f"── {name}: the record", bold=True)
+    _print(result.value, pretty=True)
+    requests = "1 request" if len(result.attempts) == 1 else f"{len(result.attempts)} requests"
+    tokens = f"{result.usage.prompt_tokens} + {result.usage.completion_tokens} tokens"
+    typer.echo(f"   valid · {requests} · {tokens} · {result.seconds:.1f} s\n")
+    return Exit.OK
 
 
 # ---------------------------------------------------------------------------------------- the rest

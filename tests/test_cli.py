@@ -113,7 +113,7 @@ def test_a_failure_in_full(fake_endpoint: FakeEndpoint) -> None:
         (["run", "person.json", "a.txt", "-m", "opnai/x", "--base-url", ""], "base_url is no address", 2),
         (["schema", "person.json", "--dialect", "klingon"], "There is no dialect 'klingon'", 2),
         (["serve", "nothing.gguf"], "There is no file nothing.gguf", 2),
-        (["demo", "nothing"], "There is no ready schema 'nothing'", 2),
+        (["demo", "nothing"], "There is no demonstration 'nothing'", 2),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], said: str, code: int) -> None:
@@ -154,7 +154,7 @@ def test_models_lists_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_demo_shows_documents_and_records(fake_endpoint: FakeEndpoint) -> None:
     """`demo` prints the sample, the validated record, and what it took."""
-    answer = json.loads((Path(__file__).parent.parent / "schemas/samples/contact.json").read_text(encoding="utf-8"))
+    answer = {"name": "Saskia", "company": None, "email": None, "phone": None}
     fake_endpoint.answer(Reply(content=answer, usage={"prompt_tokens": 9, "completion_tokens": 8}))
     result = _run("demo", "contact", "--base-url", fake_endpoint.base_url)
     assert result.exit_code == 0, result.output

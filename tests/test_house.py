@@ -78,6 +78,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.local": ("extractor.errors",),
     "extractor.testing": ("extractor.chat",),
     "extractor.pytest_plugin": ("extractor.testing",),
+    "extractor.demo": (),
     "extractor.cli": ("extractor",),
     "extractor.__main__": ("extractor",),
 }
