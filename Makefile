@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check check-only format clean
+.PHONY: demo test check check-only format bench clean
 
 demo: .venv/demo
 	$(BIN)/extractor demo
@@ -22,6 +22,17 @@ format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# With the peers, in an environment of its own: they pull in a hundred packages.
+bench: .venv-bench/ready
+	.venv-bench/bin/python benchmarks/overhead.py
+	.venv-bench/bin/python benchmarks/cold_start.py
+
+.venv-bench/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e '.[benchmarks]'
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps instructor
+	touch $@
+
 .venv/python:
 	$(PYTHON) -m venv .venv
 	touch $@
@@ -37,4 +48,4 @@ format: .venv/dev
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -43,6 +43,13 @@ _MESSAGES = """
 system = {"role": "system", "content": "Extract the data as one JSON object."}
 messages = [system, {"role": "user", "content": text}]
 """
+_REQUEST = """
+import httpx
+described = {"name": "Contact", "strict": True, "schema": Contact.model_json_schema()}
+body = {"model": model, "messages": messages,
+        "response_format": {"type": "json_schema", "json_schema": described}}
+headers = {"Authorization": "Bearer " + key}
+"""
 _END = """
 peak = 0
 if sys.platform == "linux":  # of this program alone: ru_maxrss begins with the memory of its parent
@@ -55,13 +62,20 @@ print(len(sys.modules), peak)
 SCRIPTS: Mapping[str, str] = {
     PLAIN: _MODEL
     + _MESSAGES
+    + _REQUEST
     + """
-import httpx
-described = {"name": "Contact", "strict": True, "schema": Contact.model_json_schema()}
-body = {"model": model, "messages": messages,
-        "response_format": {"type": "json_schema", "json_schema": described}}
-headers = {"Authorization": "Bearer " + key}
 reply = httpx.post(url + "/chat/completions", json=body, headers=headers, timeout=60)
+record = Contact.model_validate_json(reply.json()["choices"][0]["message"]["content"])
+""",
+    "plain async": _MODEL
+    + _MESSAGES
+    + _REQUEST
+    + """
+import asyncio
+async def post():
+    async with httpx.AsyncClient(timeout=60) as client:
+        return await client.post(url + "/chat/completions", json=body, headers=headers)
+reply = asyncio.run(post())
 record = Contact.model_validate_json(reply.json()["choices"][0]["message"]["content"])
 """,
     "extractor": _MODEL
