@@ -111,6 +111,8 @@ def adapt(schema: Mapping[str, Any], dialect: Dialect, *, name: str = "record") 
     walk = _Walk(schema, dialect)
     try:
         root, plan = walk.root()
+    except _NothingFits as error:
+        raise SchemaError(error.message, pointer=error.pointer, hint=error.hint) from None
     except RecursionError:
         raise SchemaError("The schema is nested too deeply.") from None
     definitions = walk.definitions
@@ -156,7 +158,7 @@ class _Walk:
         if schema is not False and "allOf" in schema:
             schema = self._joined(schema, pointer)
         if schema is False:
-            raise _nothing_fits(pointer, "its schema is false")
+            raise _NothingFits(pointer, "its schema is false")
         if "$ref" in schema:
             return self._reference(schema, pointer)
         for keyword in ("anyOf", "oneOf"):
@@ -222,13 +224,16 @@ class _Walk:
         if keyword == "oneOf" and "oneOf" not in self._dialect.keywords:
             self._note(pointer, "oneOf → anyOf", "the endpoint does not take oneOf")
         # What stands beside a union holds for each of its members; some endpoints forget it there.
-        members = [
-            self.node({**inside, "allOf": [member]} if inside else member, f"{pointer}/{keyword}/{number}")
-            for number, member in enumerate(schema[keyword])
-            if member is not False
-        ]
+        members = []
+        for number, member in enumerate(schema[keyword]):
+            try:
+                wire = self.node({**inside, "allOf": [member]} if inside else member, f"{pointer}/{keyword}/{number}")
+            except _NothingFits:
+                self._note(f"{pointer}/{keyword}/{number}", "left out", "nothing can meet it")
+            else:
+                members.append(wire)
         if not members:
-            raise _nothing_fits(pointer, f"its {keyword} has no member that can be met")
+            raise _NothingFits(pointer, f"its {keyword} has no member that can be met")
         description = _described(outside.get("description"), self._hints(outside, pointer))
         head: JsonSchema = {"description": description} if description else {}
         if len(members) == 1 and not head:
@@ -240,7 +245,7 @@ class _Walk:
     def _typed(self, schema: JsonSchema, pointer: str) -> Node:
         kinds = _kinds_of(schema)
         if schema.get("type") == [] or schema.get("enum") == []:
-            raise _nothing_fits(pointer, "no value meets all that is demanded")
+            raise _NothingFits(pointer, "no value meets all that is demanded")
         compound = [kind for kind in kinds if kind in _COMPOUND]
         if not kinds and "enum" not in schema and "const" not in schema:
             return self._anything(schema, pointer)
@@ -352,7 +357,7 @@ class _Walk:
         if keyword == "format":
             return value in self._dialect.formats
         if keyword == "pattern":
-            return not _EXOTIC.search(value) and (not self._dialect.anchored_patterns or _is_anchored(value))
+            return not _EXOTIC.search(value) and (not self._dialect.simple_patterns or _is_simple(value))
         return not (keyword in _BOUNDS and not self._dialect.real_bounds and "integer" not in kinds)
 
     def _hints(self, lost: Mapping[str, Any], pointer: str) -> list[str]:
@@ -388,12 +393,12 @@ class _Walk:
         return "null" in kinds or not kinds
 
 
-def _nothing_fits(pointer: str, why: str) -> SchemaError:
-    return SchemaError(
-        f"Nothing can stand at {pointer or 'the root'}: {why}.",
-        pointer=pointer,
-        hint="Correct the schema there.",
-    )
+class _NothingFits(SchemaError):
+    """No value can stand there: fatal, unless it is a member of a union."""
+
+    def __init__(self, pointer: str, why: str) -> None:
+        where = pointer or "the root"
+        super().__init__(f"Nothing can stand at {where}: {why}.", pointer=pointer, hint="Correct the schema there.")
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:
@@ -414,8 +419,11 @@ def _modern(schema: JsonSchema) -> JsonSchema:
     return schema
 
 
-def _is_anchored(pattern: str) -> bool:
-    """Whether a pattern speaks about the whole text: `^…$`, without alternatives outside of groups."""
+def _is_simple(pattern: str) -> bool:
+    """Whether a pattern has no classes like `\\d`, and speaks about the whole text: `^…$`, without
+    alternatives outside of groups."""
+    if re.search(r"\\[a-zA-Z]", pattern):
+        return False
     if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
         return False
     depth, before = 0, ""

@@ -25,7 +25,7 @@ class Dialect:
     as `json_schema.strict`. The rest are rules: every property `all_required` (optional ones become
     nullable), every object `closed` (`additionalProperties: false`), `maps` (objects with free keys)
     allowed, `any` (a schema without a type) allowed, `ref_siblings` (keywords beside a `$ref`) allowed,
-    `anchored_patterns` only, `real_bounds` (bounds on numbers that are not whole) enforced.
+    `simple_patterns` only (the whole text, no classes like `\\d`), `real_bounds` (bounds on numbers that are not whole) enforced.
     `shows_schema` says whether the model gets to see the schema; where not, it goes into the prompt.
     """
 
@@ -38,7 +38,7 @@ class Dialect:
     maps: bool = True
     any: bool = True
     ref_siblings: bool = True
-    anchored_patterns: bool = False
+    simple_patterns: bool = False
     real_bounds: bool = True
     shows_schema: bool = True
 
@@ -70,7 +70,7 @@ _OPENAI = Dialect(
 )
 
 # Found by experiment against llama.cpp's server: what its grammar enforces. It ignores bounds on numbers
-# that are not integers, and patterns that are not anchored at both ends, without a word.
+# that are not integers, patterns that are not anchored at both ends, and escapes like \\d in patterns.
 _LLAMA_CPP = Dialect(
     name="llama.cpp",
     keywords=STRUCTURE
@@ -94,7 +94,7 @@ _LLAMA_CPP = Dialect(
     all_required=True,  # else required properties are generated before optional ones, whatever the order
     closed=True,
     ref_siblings=False,
-    anchored_patterns=True,
+    simple_patterns=True,
     real_bounds=False,
     shows_schema=False,
 )

@@ -1009,3 +1009,20 @@ def test_any_name_can_be_sent(name: str) -> None:
     """Whatever a target is called, the name that is sent is one that endpoints take."""
     sent = adapt({"type": "object"}, DIALECTS["openai"], name=name).response_format["json_schema"]["name"]
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", sent)
+
+
+def test_a_branch_that_nothing_can_meet_is_left_out() -> None:
+    """A union's member that no value can meet is left out, and listed; the others stay."""
+    schema = {"properties": {"p": {"anyOf": [{"type": "string"}, {"type": "string", "enum": []}]}}, "required": ["p"]}
+    adapted = adapt(schema, DIALECTS["openai"])
+    assert adapted.schema["properties"]["p"] == {"type": "string"}
+    assert [each.pointer for each in adapted.rewrites] == ["/properties/p/anyOf/1"]
+
+
+@pytest.mark.parametrize("pattern", [r"^\d{5}$", r"^[\w-]+$"])
+def test_classes_in_patterns(pattern: str) -> None:
+    """llama.cpp does not know classes like \\d in patterns: they are said in words."""
+    schema = {"properties": {"p": {"type": "string", "pattern": pattern}}, "required": ["p"]}
+    wire = adapt(schema, DIALECTS["llama.cpp"]).schema["properties"]["p"]
+    assert wire == {"type": "string", "description": f"Matching {pattern}"}
+    assert adapt(schema, DIALECTS["openai"]).schema["properties"]["p"]["pattern"] == pattern

@@ -83,7 +83,7 @@ def test_llama_cpp() -> None:
     dialect = DIALECTS["llama.cpp"]
     assert not dialect.keywords & set(IGNORED_BY_LLAMA_CPP)
     assert dialect.formats == {"date", "time", "date-time", "uuid"}
-    assert (dialect.anchored_patterns, dialect.real_bounds) == (True, False)
+    assert (dialect.simple_patterns, dialect.real_bounds) == (True, False)
 
 
 def test_who_shows_the_schema() -> None:
