@@ -420,8 +420,7 @@ def _modern(schema: JsonSchema) -> JsonSchema:
 
 
 def _is_simple(pattern: str) -> bool:
-    """Whether a pattern has no classes like `\\d`, and speaks about the whole text: `^…$`, without
-    alternatives outside of groups."""
+    """Whether a pattern has no escaped classes, and is for the whole text: `^…$`, no alternatives outside of groups."""
     if re.search(r"\\[a-zA-Z]", pattern):
         return False
     if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):

@@ -25,7 +25,8 @@ class Dialect:
     as `json_schema.strict`. The rest are rules: every property `all_required` (optional ones become
     nullable), every object `closed` (`additionalProperties: false`), `maps` (objects with free keys)
     allowed, `any` (a schema without a type) allowed, `ref_siblings` (keywords beside a `$ref`) allowed,
-    `simple_patterns` only (the whole text, no classes like `\\d`), `real_bounds` (bounds on numbers that are not whole) enforced.
+    `simple_patterns` only (for the whole text, without escaped classes), `real_bounds` (bounds on numbers
+    that are not whole) enforced.
     `shows_schema` says whether the model gets to see the schema; where not, it goes into the prompt.
     """
 
