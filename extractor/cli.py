@@ -56,7 +56,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-_err = Console(stderr=True, highlight=False, soft_wrap=True)
+# File names and an endpoint's words are printed as they are: no markup, no :emoji: in them.
+_err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from extractor import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Extract validated records from documents."""
+
 
 Target = Annotated[
     str,
@@ -116,8 +135,7 @@ def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, 
     try:
         result = extractor.run(wanted, _read(file))
     except (DocumentError, EndpointError, ExtractionFailed) as error:
-        _err.print(f"[red]error:[/red] {file}:", end=" ")
-        _say(error)
+        _say(error, f"{file}: ")
         attempts = getattr(error, "attempts", ())
         failed = {"file": file, "value": None, "error": type(error).__name__, "message": error.message}
         wrong = [to_jsonable_python(each) for each in getattr(error, "errors", ())]
@@ -152,7 +170,7 @@ def schema(
         adapted = adapt(wanted.schema, dialect_named(dialect), name=wanted.name)
         _print(adapted.response_format, pretty=True)
         for rewrite in adapted.rewrites if report else ():
-            _err.print(f"{rewrite.pointer or '/'}: {rewrite.what} ({rewrite.why})", markup=False)
+            _err.print(f"{rewrite.pointer or '/'}: {rewrite.what} ({rewrite.why})")
 
 
 @app.command(epilog="[b]Example[/b]\n\nextractor models")
@@ -214,6 +232,8 @@ def demo(
             typer.echo(f"{extractor.model} at {extractor.base_url}\n")
             for name, wanted in demos.items():
                 worst = max(worst, _demonstrate(extractor, name, wanted))
+            typer.echo("Every record is valid: it has the types and values that were asked for. Whether it is right")
+            typer.echo("is another matter: this model is very small. Name a larger one with --model.")
     raise typer.Exit(worst)
 
 
@@ -232,7 +252,7 @@ def _demonstrate(extractor: Extractor, name: str, wanted: Any) -> Exit:
         with _progress(f"extracting {name}", quiet=False):
             result = extractor.run(wanted, text)
     except ExtractionFailed as error:
-        _say(error)
+        _say(error, f"{name}: ")
         return Exit.NOT_CONFORMING
     typer.secho(f"── {name}: the record", bold=True)
     _print(result.value, pretty=True)
@@ -267,9 +287,9 @@ def _read(file: str) -> str:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return data.decode("utf-8-sig")
     except OSError as error:
-        raise DocumentError(f"{file} cannot be read: {error.strerror}.") from None
+        raise DocumentError(f"{file}: cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise DocumentError(f"{file} is no text in UTF-8.", hint="Convert it to text first.") from None
+        raise DocumentError(f"{file}: no text in UTF-8.", hint="Convert it to text first.") from None
 
 
 def _print(value: Any, pretty: bool) -> None:
@@ -287,9 +307,13 @@ def _progress(what: str, quiet: bool) -> Iterator[None]:
         yield
 
 
-def _say(error: ExtractorError) -> None:
-    _err.print(error.message, markup=False, end=" ")
-    _err.print(error.hint, markup=False, style="dim")
+def _say(error: ExtractorError, where: str = "") -> None:
+    """An error on one line: what happened, then what to do."""
+    message = error.message.removeprefix(where)
+    _err.print("error:", style="red", end=" ")
+    _err.print(f"{where}{message}", end=" " if error.hint else "\n")
+    if error.hint:
+        _err.print(error.hint, style="dim")
 
 
 def _code(error: ExtractorError) -> Exit:
@@ -304,7 +328,6 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except ExtractorError as error:
-        _err.print("[red]error:[/red]", end=" ")
         _say(error)
         raise typer.Exit(_code(error)) from None
     except KeyboardInterrupt:

@@ -171,7 +171,9 @@ _FAILURES: Mapping[Outcome, _Failure] = {
         hint="See .attempts[-1].reply. Does the endpoint honour response_format?",
     ),
     Outcome.CUT_OFF: _Failure(error=CutOff, what="the last reply was cut off at the token limit", hint=_LIMIT),
-    Outcome.EMPTY: _Failure(error=EmptyReply, what="the last reply was empty", hint="See .attempts[-1].reply."),
+    Outcome.EMPTY: _Failure(
+        error=EmptyReply, what="the last reply was empty", hint="Try another model, or endpoint; see .attempts."
+    ),
     Outcome.REFUSED: _Failure(
         error=Refused, what="the model declined", hint="See .attempts[-1].reply.choices[0].message.refusal."
     ),

@@ -83,7 +83,7 @@ def test_what_fails_keeps_its_line(fake_endpoint: FakeEndpoint) -> None:
     result = _run("run", "person.json", "a.txt", "missing.txt", "b.txt", "--max-retries", "0")
     assert _lines(result) == [None, None, {"name": "Ben"}]
     assert "error: a.txt: No person after 1 request" in result.stderr
-    assert "error: missing.txt: missing.txt cannot be read" in result.stderr
+    assert "error: missing.txt: cannot be read" in result.stderr
     assert result.exit_code == 2
 
 
@@ -124,12 +124,25 @@ def test_errors_are_one_line(arguments: list[str], said: str, code: int) -> None
     assert "Traceback" not in result.output
 
 
+def test_names_are_printed_as_they_are(fake_endpoint: FakeEndpoint) -> None:
+    """A file name that looks like markup or an emoji is no more than a name."""
+    names = ["[/b].txt", "x[bold].txt", "e:x:.txt"]
+    result = _run("run", "person.json", *names)
+    assert [line.partition(": cannot")[0] for line in result.stderr.splitlines()] == [f"error: {n}" for n in names]
+    assert "There is no nomod:X" in _run("schema", "nomod:X").stderr
+
+
+def test_the_version() -> None:
+    """`--version` prints it."""
+    assert re.fullmatch(r"\d+\.\d+\.\d+\n", _run("--version").stdout)
+
+
 def test_a_file_that_is_no_text(fake_endpoint: FakeEndpoint) -> None:
     """A binary file is refused before anything is sent."""
     Path("c.bin").write_bytes(b"\xff\xfe\x00\x81")
     result = _run("run", "person.json", "c.bin")
     assert (result.exit_code, fake_endpoint.requests) == (2, [])
-    assert "is no text in UTF-8" in result.stderr
+    assert "c.bin: no text in UTF-8" in result.stderr
 
 
 def test_what_would_be_sent() -> None:

@@ -36,7 +36,13 @@ ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function
 
 
 def _data_url(data: bytes, media_type: str) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+    return f"data:{media_type};base64,{_base64(data)}"
+
+
+def _base64(data: Any) -> str:
+    if not isinstance(data, (bytes, bytearray)) or not data:
+        raise DocumentError("data= needs the bytes, and at least one.", hint="Of a file: data=path.read_bytes().")
+    return base64.b64encode(data).decode("ascii")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +57,12 @@ class Image:
     def to_wire(self) -> dict[str, Any]:
         """`{"type": "image_url", "image_url": {"url": …}}`."""
         if (self.url is None) == (self.data is None):
-            raise DocumentError("An Image needs either url= or data=.")
+            raise DocumentError("An Image needs exactly one of url= and data=.")
         url = self.url if self.data is None else _data_url(self.data, self.media_type)
+        if not str(url).startswith(("https://", "http://", "data:", "gs://", "s3://")):
+            raise DocumentError(
+                "The url of an Image is no address.", hint="Of a file give the bytes: data=path.read_bytes()."
+            )
         detail = {} if self.detail is None else {"detail": self.detail}
         return {"type": "image_url", "image_url": {"url": url, **detail}}
 
@@ -66,8 +76,7 @@ class Audio:
 
     def to_wire(self) -> dict[str, Any]:
         """`{"type": "input_audio", "input_audio": {"data": base64, "format": …}}`."""
-        data = base64.b64encode(self.data).decode("ascii")
-        return {"type": "input_audio", "input_audio": {"data": data, "format": self.format}}
+        return {"type": "input_audio", "input_audio": {"data": _base64(self.data), "format": self.format}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

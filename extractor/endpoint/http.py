@@ -180,6 +180,8 @@ def _exchange(address: Address, timeout: float | httpx.Timeout | None, headers: 
     """The exchange for the caller's own client, which keeps its headers and timeouts unless told otherwise."""
     url = httpx.URL(address.base_url + "/chat/completions")
     media_url = httpx.URL(address.media_url + "/chat/completions") if address.media_url else url
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError("headers must be a mapping of names to values.")
     fields = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
     if address.api_key is not None:
         key_header = address.key_header or "Authorization"
@@ -188,10 +190,31 @@ def _exchange(address: Address, timeout: float | httpx.Timeout | None, headers: 
         url=url,
         media_url=media_url,
         headers=_headers(fields),
-        timeouts={} if timeout is None else httpx.Timeout(timeout).as_dict(),
+        timeouts=_timeouts(timeout),
         api_key=address.api_key or "",
         owned=False,
     )
+
+
+def _timeouts(timeout: Any) -> Mapping[str, float | None]:
+    if timeout is None:
+        return {}
+    try:
+        timeouts: Mapping[str, float | None] = httpx.Timeout(timeout).as_dict()
+        fits = all(each is None or each > 0 for each in timeouts.values())
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ConfigurationError("timeout must be a number of seconds, more than 0, or an httpx.Timeout.")
+    return timeouts
+
+
+def _check_client(client: Any, kind: type) -> None:
+    if client is not None and not isinstance(client, kind):
+        raise ConfigurationError(
+            f"http_client is {type(client).__name__}, but must be httpx.{kind.__name__} here.",
+            hint="Extractor takes an httpx.Client, AsyncExtractor an httpx.AsyncClient.",
+        )
 
 
 def _headers(fields: Mapping[str, str]) -> httpx.Headers:
@@ -261,6 +284,7 @@ class Sender:
         timeout: float | httpx.Timeout | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        _check_client(client, httpx.Client)
         self._exchange = _exchange(address, timeout, headers or {})
         self._client = client or _sync_client(self._exchange.url)
         if client is None:
@@ -306,6 +330,7 @@ class AsyncSender:
         timeout: float | httpx.Timeout | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        _check_client(client, httpx.AsyncClient)
         self._exchange = _exchange(address, timeout, headers or {})
         self._client = client or _async_client(self._exchange.url)
         if client is None:

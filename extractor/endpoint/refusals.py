@@ -79,6 +79,7 @@ _REDIRECT = _Kind(
     error=StatusError,
     hint="Redirects are not followed, since key and document would go along; give the final address as base_url=.",
 )
+_TEXT_ONLY = _Kind(error=BadRequest, hint="This model reads text only; give the text, or name another model.")
 _SERVER = _Kind(error=ServerError, hint="The endpoint failed; try again later.")
 # A document that is too long is refused as a plain 400 by most endpoints.
 _TOO_LONG = re.compile(
@@ -86,6 +87,7 @@ _TOO_LONG = re.compile(
     r"|prompt is too long|exceeds the maximum number of tokens|too many tokens",
     re.I,
 )
+_NO_MEDIA = re.compile(r"(image|audio|file) input is not supported|does not support (image|audio|file)", re.I)
 _NO_MONEY = re.compile(r"insufficient_quota|insufficient_credits|billing", re.I)
 # What an error inside a successful reply says of itself, where it has no status. The reference endpoint's types.
 _STATUSES: Mapping[str, int] = {
@@ -171,6 +173,8 @@ def _pattern(secret: str) -> re.Pattern[str]:
 
 
 def _kind(status: int, said: str) -> _Kind:
+    if _NO_MEDIA.search(said):
+        return _TEXT_ONLY
     if status in (400, 422) and _TOO_LONG.search(said):
         return _KINDS[413]
     if status == 429 and _NO_MONEY.search(said):

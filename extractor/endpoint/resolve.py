@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -57,6 +58,7 @@ def resolve(
 
     Raises `ConfigurationError` where there is none, or what is named does not exist.
     """
+    _check_strings(model=model, base_url=base_url, api_key=api_key)
     own = _Own(
         model=environ.get("EXTRACTOR_MODEL") or None,
         base_url=_checked_url(environ.get("EXTRACTOR_BASE_URL") or None),
@@ -104,6 +106,14 @@ class _Own:
         """Its model, where that is the name of one at this address and not of another provider's."""
         mine = self.base_url == base_url or (self.model is not None and _provider(self.model) is None)
         return self.model if mine else None
+
+
+def _check_strings(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise ConfigurationError(f"{name} is {type(value).__name__}, but must be a string.")
+    if given["model"] == "":
+        raise ConfigurationError("model is empty.", hint="Name one, or leave it out.")
 
 
 _NOTHING = (
@@ -205,7 +215,7 @@ def _checked_url(base_url: str | None, default_path: str = "/v1") -> str | None:
     if not fits:
         raise ConfigurationError(
             "base_url is no address of an endpoint.",
-            hint="Write it as https://HOST/v1, without user, password or query; the key goes into api_key=.",
+            hint="Write it as https://HOST/v1 or http://HOST/v1, without user, password or query; the key goes into api_key=.",
         )
     path = url.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return str(url.copy_with(path=path or default_path))

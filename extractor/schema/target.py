@@ -184,6 +184,8 @@ def _pointer(steps: Steps) -> str:
 
 def _type_target(wanted: type[T]) -> TypeTarget[T]:
     name = getattr(wanted, "__name__", None) or str(wanted)
+    if wanted is None:
+        raise SchemaError("The target is None.", hint="Give a type, or a JSON Schema.")
     try:
         adapter = TypeAdapter(wanted)
         return TypeTarget(name=name, schema=adapter.json_schema(), adapter=adapter)
@@ -198,7 +200,9 @@ def _type_target(wanted: type[T]) -> TypeTarget[T]:
         raise SchemaError(
             f"{place} cannot be asked for: {reason}",
             pointer=f"/{culprit}" if culprit else "",
-            hint="Use types that JSON can carry, or leave the field out of the model that you extract.",
+            hint="Use types that JSON can carry, or leave the field out of the model that you extract."
+            if culprit
+            else "",
         ) from None
 
 
@@ -315,7 +319,11 @@ def target_of(wanted: Any) -> Target[Any]:
         return _cached_document(_text_of(Path(wanted)), Path(wanted).stem)
     if isinstance(wanted, str):
         return _cached_document(json.dumps(ready_schema(wanted)), wanted)
-    return _cached_type(wanted, repr(wanted))
+    try:
+        return _cached_type(wanted, repr(wanted))
+    except TypeError:
+        wrong = type(wanted).__name__
+    raise SchemaError(f"An instance of {wrong} is no target.", hint="Give the type itself, or a JSON Schema.")
 
 
 def _text_of(path: Path) -> str:
