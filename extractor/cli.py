@@ -208,7 +208,7 @@ def serve(
     from extractor import local
 
     with _errors():
-        key = None if api_key_file is None else api_key_file.read_text(encoding="utf-8").strip()
+        key = None if api_key_file is None else _read(str(api_key_file)).strip()
         endpoint = local.serve(model, host=host, port=port, api_key=key)
         typer.echo(f"base_url  {endpoint.base_url}")
         typer.echo(f"model     {endpoint.model}")
@@ -275,7 +275,7 @@ def _target(name: str) -> Any:
         found: Any = importlib.import_module(module)
         for step in attribute.split("."):
             found = getattr(found, step)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
         raise SchemaError(f"There is no {name}: {error}.", hint="Write it as module:Model.") from None
     finally:
         sys.path.pop(0)

@@ -48,7 +48,8 @@ class _Client:
         address = resolve(model, base_url, api_key, os.environ, local_installed=_local_installed())
         self._address = _started(address) if address.local else address
         self._dialect = dialect_named(dialect if dialect is not None else address.dialect)
-        self._defaults = dict(defaults)
+        # Lists are copied: what the caller does with them later changes nothing here.
+        self._defaults = {name: list(it) if isinstance(it, list) else it for name, it in defaults.items()}
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
         self._made: dict[Hashable, _Ready] = {}
         self._closed = False
@@ -111,7 +112,8 @@ class _Client:
             adapted,
             instructions=settings.instructions,
             examples=settings.examples,
-            demonstrate=self._address.demonstrate,
+            outlined=True if settings.own_format else None,
+            demonstrate=self._address.demonstrate and settings.messages is None,
         )
         fields = {
             "model": settings.model or self.model,

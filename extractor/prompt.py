@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from pydantic_core import to_jsonable_python
 
 from extractor.chat.content import Document, Message, checked_messages, user_turn
-from extractor.errors import DocumentError
+from extractor.errors import DocumentError, OptionError
 from extractor.schema.adapt import Adapted
 from extractor.schema.outline import outline
 
@@ -79,22 +79,37 @@ class Prompt:
 
 
 def prompt(
-    adapted: Adapted, *, instructions: str | None, examples: Sequence[Example], demonstrate: bool = False
+    adapted: Adapted,
+    *,
+    instructions: str | None,
+    examples: Sequence[Example],
+    outlined: bool | None = None,
+    demonstrate: bool = False,
 ) -> Prompt:
     """The instructions, and the examples as turns of the conversation.
 
-    With `demonstrate`, for a very small model, built-in demonstrations stand in for examples that are not given.
+    With `outlined` they say what is wanted, for models that do not get to see the schema (by default as the
+    dialect says). With `demonstrate`, for a very small model, built-in demonstrations stand in for examples
+    that are not given.
     """
     own = (instructions or "").strip()
     if demonstrate and not examples:
         return _demonstrations(adapted, own)
-    shown = "" if adapted.dialect.shows_schema else f" of this type:\n\n{outline(adapted.schema)}\n\n"
+    outlined = not adapted.dialect.shows_schema if outlined is None else outlined
+    shown = f" of this type:\n\n{outline(adapted.schema)}\n\n" if outlined else ""
     system = f"{_TASK} as one JSON object{shown or '. '}{_RULES}"
     turns = [_system(system, own)]
     for document, value in examples:
-        answer = json.dumps(adapted.to_wire(to_jsonable_python(value, by_alias=True)), ensure_ascii=False)
+        answer = json.dumps(adapted.to_wire(_plain(value)), ensure_ascii=False)
         turns += [user_turn(document), {"role": "assistant", "content": answer}]
     return Prompt(messages=tuple(turns))
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return to_jsonable_python(value, by_alias=True)
+    except ValueError as error:
+        raise OptionError(f"The value of an example is no JSON: {error}.", option="examples") from None
 
 
 def _demonstrations(adapted: Adapted, own: str) -> Prompt:

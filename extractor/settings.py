@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,20 +77,18 @@ class Settings:
             raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
         return cls(**own, fields=fields, extra_fields=extra)
 
-    def key(self) -> Hashable | None:
-        """What the beginning of the request depends on; None where it cannot be a key."""
-        key = (
-            self.model,
-            self.instructions,
-            self.examples,
-            *sorted(self.fields.items()),
-            bool(self.extra_fields),
-        )
+    @property
+    def own_format(self) -> bool:
+        """Whether the caller's own `response_format` is sent, which may not say what is wanted."""
+        return "response_format" in self.fields or "response_format" in self.extra_fields
+
+    def key(self) -> str | None:
+        """What the beginning of the request depends on, as a text; None where that is no plain data."""
+        plain = [self.model, self.instructions, self.examples, self.fields, self.extra_fields, self.messages is None]
         try:
-            hash(key)
-        except TypeError:
+            return json.dumps(plain, sort_keys=True)
+        except (TypeError, ValueError, RecursionError):
             return None
-        return None if self.extra_fields else key
 
 
 _OWN = tuple(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields"))
@@ -109,7 +108,7 @@ def _own(name: str, value: Any) -> Any:
 
 
 def _is_duration(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 and not math.isnan(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def _examples(value: Any) -> tuple[Example, ...]:

@@ -32,6 +32,9 @@ class _LoopExtractors:
         try:
             yield
         finally:
+            for loop, mine in [*_loops.items()]:
+                if mine is self:  # this generator would keep the loop alive, and so the entry
+                    del _loops[loop]
             while self.extractors:
                 await self.extractors.popitem()[1].aclose()
 
@@ -135,3 +138,13 @@ async def aextract(
 def _close_shared() -> None:
     for extractor in _extractors.values():
         extractor.close()
+
+
+def _after_fork() -> None:
+    """Begin with a lock of our own: the parent's may have been held by a thread that is not in this process."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

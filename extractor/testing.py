@@ -19,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeAlias
 
 import httpx
+from pydantic_core import to_jsonable_python
 
 __all__ = ["FakeEndpoint", "Recorded", "Reply", "Scripted"]
 
@@ -51,7 +52,7 @@ class Reply:
         """The content as it is sent."""
         if self.content is None or isinstance(self.content, str):
             return self.content
-        return json.dumps(self.content)
+        return json.dumps(to_jsonable_python(self.content, by_alias=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ class FakeEndpoint:
         self.script: Sequence[Scripted] = list(script)
         self.repeat = repeat
         self.model = model
+        self._answered = 0
         self._lock = threading.Lock()
         self._server: _Server | None = None
 
@@ -96,8 +98,6 @@ class FakeEndpoint:
         with self._lock:
             self.script = list(script)
             self._answered = 0
-
-    _answered = 0
 
     def start(self) -> FakeEndpoint:
         """Listen on a loopback port."""

@@ -1049,3 +1049,56 @@ def test_the_docstring_of_the_package_is_true(fake_endpoint: FakeEndpoint, monke
     names: dict[str, Any] = {"Invoice": Person, "text": "Ann is 34."}
     exec("\n".join(lines), names)
     assert names["invoice"] == Person(name="Ann", age=34)
+
+
+def test_a_key_without_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key alone is sent to nobody: it could belong to any provider."""
+    for name in ("EXTRACTOR_MODEL", "EXTRACTOR_BASE_URL", "EXTRACTOR_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EVOLINK_API_KEY", "evolink-key")
+    with pytest.raises(ConfigurationError, match="no endpoint that it could belong to"):
+        Extractor(api_key="of-somebody-else")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"timeout": -1}, {"timeout": "5"}, {"headers": 3}, {"base_url": 3}, {"api_key": 3}, {"http_client": 3}],
+    ids=repr,
+)
+def test_wrong_arguments(wrong: dict[str, Any]) -> None:
+    """An argument of a wrong type is an error of configuration when the extractor is made."""
+    with pytest.raises(ConfigurationError):
+        Extractor("m", **{"base_url": "http://127.0.0.1:9/v1", **wrong})
+
+
+@pytest.mark.parametrize("wrong", [None, Person(name="Ann", age=1), [Person], 17], ids=repr)
+def test_what_is_no_target(wrong: Any) -> None:
+    """What is no type and no schema is refused before anything is sent."""
+    with pytest.raises(SchemaError):
+        extractor.extract(wrong, "text", base_url="http://127.0.0.1:9/v1")
+
+
+def test_the_caller_s_own_response_format(fake_endpoint: FakeEndpoint) -> None:
+    """Where the caller replaces response_format, what is wanted stands in the prompt."""
+    fake_endpoint.answer(ANN)
+    with Extractor("m", base_url=fake_endpoint.base_url, dialect="openai") as one:
+        one.extract(Person, "text", response_format={"type": "json_object"})
+    body = fake_endpoint.requests[0].body
+    assert body["response_format"] == {"type": "json_object"}
+    assert "age: integer" in body["messages"][0]["content"]
+
+
+def test_a_response_hook_that_reads(fake_endpoint: FakeEndpoint) -> None:
+    """A hook of the caller's own client may read the reply first."""
+    fake_endpoint.answer(ANN)
+    with httpx.Client(event_hooks={"response": [lambda response: response.read()]}) as client:
+        one = Extractor("m", base_url=fake_endpoint.base_url, http_client=client)
+        assert one.extract(Person, "text") == Person(name="Ann", age=34)
+
+
+def test_headers_are_not_doubled(fake_endpoint: FakeEndpoint) -> None:
+    """A header given in other letters replaces ours."""
+    fake_endpoint.answer(ANN)
+    with Extractor("m", base_url=fake_endpoint.base_url, headers={"accept": "application/json"}) as one:
+        one.extract(Person, "text")
+    assert fake_endpoint.requests[0].headers["accept"] == "application/json"

@@ -127,16 +127,21 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
+# Keywords that other places take, for those who look for them here.
+_ELSEWHERE = frozenset({"base_url", "api_key", "http_client", "timeout", "headers", "dialect", "model"})
+_BESIDE = ("instructions", "examples", "messages", "context", "max_retries", "deadline")
+
+
 def _unknown(name: str) -> OptionError:
     import difflib  # not for every start
 
-    near = difflib.get_close_matches(name, RULES, n=1)
-    meant = f"Did you mean {near[0]}? " if near else ""
-    return OptionError(
-        f"{name} is no request field.",
-        option=name,
-        hint=f"{meant}A field that only your endpoint knows goes into extra_fields={{{name!r}: …}}.",
-    )
+    if name in _ELSEWHERE:
+        hint = f"Extractor(…) takes {name}, not its calls."
+    elif near := difflib.get_close_matches(name, [*RULES, *_BESIDE], n=1):
+        hint = f"Did you mean {near[0]}?"
+    else:
+        hint = f"A field that only your endpoint knows goes into extra_fields={{{name!r}: …}}."
+    return OptionError(f"{name} is no request field.", option=name, hint=hint)
 
 
 def _check(name: str, value: Any, rule: Rule) -> None:

@@ -74,8 +74,8 @@ class ReplyCollector:
 
     def add(self, data: str) -> None:
         """Take the data of one event. Raises `ValueError` where it is no JSON object."""
-        if data.strip() == "[DONE]":
-            self._done = True
+        if data.strip() in ("[DONE]", ""):  # some keep the connection alive by empty events
+            self._done = self._done or bool(data.strip())
             return
         chunk = json.loads(data)
         if not isinstance(chunk, dict):

@@ -149,6 +149,8 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+    type: str = "function"
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -232,6 +234,7 @@ def _extra(data: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
 _REPLY: Final = frozenset({"id", "model", "object", "created", "choices", "usage"})
 _CHOICE: Final = frozenset({"index", "message", "finish_reason", "logprobs"})
 _MESSAGE: Final = frozenset({"role", "content", "tool_calls", "refusal", "reasoning_content"})
+_TOOL_CALL: Final = frozenset({"id", "type", "function", "index"})
 _USAGE: Final = frozenset(item.name for item in fields(Usage))
 _PROMPT_DETAILS: Final = tuple(item.name for item in fields(PromptTokensDetails))
 _COMPLETION_DETAILS: Final = tuple(item.name for item in fields(CompletionTokensDetails))
@@ -290,6 +293,8 @@ def _tool_call(data: Mapping[str, Any]) -> ToolCall:
         id=_text(data, "id"),
         name=_text(function, "name"),
         arguments=arguments if isinstance(arguments, str) else "",
+        type=_text(data, "type", "function"),
+        extra=_extra(data, _TOOL_CALL),
     )
 
 

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 from pydantic_core import from_json
@@ -44,7 +44,7 @@ class _Remaining(dict[str, float | None]):
         self._expires = expires
 
     def __getitem__(self, key: str) -> float | None:
-        left = max(self._expires - time.monotonic(), 0.001)
+        left = min(max(self._expires - time.monotonic(), 0.001), 86_400.0)  # a socket takes no century
         limit = super().__getitem__(key)
         return left if limit is None else min(limit, left)
 
@@ -153,14 +153,20 @@ def _json(body: bytes) -> Any:
 
 
 def _is_stream(response: httpx.Response, body: bytes) -> bool:
-    # Some send events under another content type, or begin with a comment.
+    # Some send events under another content type, or begin with a comment; some an object as events.
+    if body[:100].lstrip()[:1] in (b"{", b"["):
+        return False
     return body[:100].lstrip()[:6].startswith((b"data:", b":", b"event:")) or response.headers.get(
         "content-type", ""
     ).lower().startswith("text/event-stream")
 
 
-def _is_encoded(response: httpx.Response) -> bool:
-    return "content-encoding" in response.headers
+def _is_special(response: httpx.Response) -> bool:
+    """Whether httpx has more to do than pass the bytes on: they are compressed, or a hook has read them."""
+    encoding = response.headers.get("content-encoding", "")
+    if "," in encoding:  # one inflates a thousandfold, bounded chunk by chunk; two a millionfold
+        raise httpx.DecodingError("compressed more than once", request=response.request)
+    return bool(encoding) or response.is_stream_consumed
 
 
 def _events(body: bytes) -> Any:
@@ -182,14 +188,15 @@ def _exchange(address: Address, timeout: float | httpx.Timeout | None, headers: 
     media_url = httpx.URL(address.media_url + "/chat/completions") if address.media_url else url
     if not isinstance(headers, Mapping):
         raise ConfigurationError("headers must be a mapping of names to values.")
-    fields = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **headers}
+    fields = _headers({"Content-Type": "application/json", "Accept": "application/json, text/event-stream"})
+    fields.update(_headers(headers))
     if address.api_key is not None:
         key_header = address.key_header or "Authorization"
         fields[key_header] = address.api_key if address.key_header else f"Bearer {address.api_key}"
     return _Exchange(
         url=url,
         media_url=media_url,
-        headers=_headers(fields),
+        headers=fields,
         timeouts=_timeouts(timeout),
         api_key=address.api_key or "",
         owned=False,
@@ -225,11 +232,15 @@ def _headers(fields: Mapping[str, str]) -> httpx.Headers:
     raise ConfigurationError("headers= has a name or value that no HTTP header can carry.", hint="Use ASCII strings.")
 
 
+def _others(headers: httpx.Headers, but: httpx.Headers) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in headers.raw if name.decode("ascii") not in but]
+
+
 def _owning(exchange: _Exchange, client: httpx.Client | httpx.AsyncClient) -> _Exchange:
     """The exchange for a client of ours: all that its requests need is known beforehand."""
     return replace(
         exchange,
-        headers=httpx.Headers({**client.headers, **exchange.headers}),
+        headers=httpx.Headers([*_others(client.headers, exchange.headers), *exchange.headers.raw]),
         timeouts=exchange.timeouts or DEFAULT_TIMEOUT.as_dict(),
         owned=True,
     )
@@ -238,6 +249,9 @@ def _owning(exchange: _Exchange, client: httpx.Client | httpx.AsyncClient) -> _E
 # httpx keeps 20 idle connections and opens at most 100; a batch needs more of both, and the endpoint's
 # own limit is found by being asked, not by running out of connections here.
 _LIMITS = httpx.Limits(max_connections=1_024, max_keepalive_connections=256)
+
+
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 
 
 class _NoCookies(httpx.Cookies):
@@ -263,14 +277,24 @@ def _verify(url: httpx.URL) -> ssl.SSLContext | bool:
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.scheme == "http" else True
 
 
+def _made(kind: type[C], url: httpx.URL) -> C:
+    try:
+        return kind(limits=_LIMITS, verify=_verify(url))
+    except (ImportError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"No HTTP client can be made of the environment: {error}.",
+            hint="Check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
+        ) from None
+
+
 def _sync_client(url: httpx.URL) -> httpx.Client:
     """A client for requests to `url` and others of its scheme: httpx's own, less what no endpoint needs."""
-    return _Client(limits=_LIMITS, verify=_verify(url))
+    return _made(_Client, url)
 
 
 def _async_client(url: httpx.URL) -> httpx.AsyncClient:
     """The same with `await`."""
-    return _AsyncClient(limits=_LIMITS, verify=_verify(url))
+    return _made(_AsyncClient, url)
 
 
 class Sender:
@@ -307,7 +331,7 @@ class Sender:
         response = self._client.send(http_request, stream=True, follow_redirects=False)
         body = _Body(str(http_request.url), expires, self._exchange.api_key)
         try:
-            for chunk in response.iter_bytes() if _is_encoded(response) else cast(Any, response.stream):
+            for chunk in response.iter_bytes() if _is_special(response) else cast(Any, response.stream):
                 body.add(chunk)
         finally:
             response.close()
@@ -356,7 +380,7 @@ class AsyncSender:
         response = await self._client.send(http_request, stream=True, follow_redirects=False)
         body = _Body(str(http_request.url), expires, self._exchange.api_key)
         try:
-            async for chunk in response.aiter_bytes() if _is_encoded(response) else cast(Any, response.stream):
+            async for chunk in response.aiter_bytes() if _is_special(response) else cast(Any, response.stream):
                 body.add(chunk)
         finally:
             await response.aclose()

@@ -27,6 +27,7 @@ from extractor.errors import (
 __all__ = ["Refused", "bad_reply", "error_inside", "refusal", "too_large"]
 
 SHOWN_BODY = 2_000  # characters of a body that an error carries
+SECRET_LENGTH = 8
 SHOWN_MESSAGE = 500  # characters of an endpoint's own message
 
 
@@ -122,15 +123,15 @@ def error_inside(refused: Refused) -> StatusError | None:
 
 
 def _refusal(refused: Refused, status: int, said: Mapping[str, Any]) -> StatusError:
-    message = refused.clean(str(said.get("message") or _stripped(refused) or "no reason given"))
+    message = refused.clean(_words(said.get("message")) or _stripped(refused) or "no reason given")
     kind = _kind(status, f"{said.get('type', '')} {said.get('code', '')} {message}")
     return kind.error(
         f"The endpoint answered {status}: {_short(message, SHOWN_MESSAGE).rstrip('.')}.",
         status=status,
         url=refused.url,
-        code=refused.clean(_word(said.get("code"))),
-        type=refused.clean(_word(said.get("type"))),
-        param=refused.clean(_word(said.get("param"))),
+        code=_word(refused, said.get("code")),
+        type=_word(refused, said.get("type")),
+        param=_word(refused, said.get("param")),
         body=refused.shown_body(),
         headers=refused.shown_headers(),
         hint=kind.hint,
@@ -163,7 +164,8 @@ def _beginning(body: bytes, secret: str) -> str:
 
 
 def _cleaned(text: str, secret: str) -> str:
-    return _pattern(secret).sub("[the API key]", text) if secret else text
+    # A few letters are no key, but what is written where none is needed, and stand in every text.
+    return _pattern(secret).sub("[the API key]", text) if len(secret) >= SECRET_LENGTH else text
 
 
 @functools.lru_cache(maxsize=64)
@@ -198,16 +200,20 @@ def _error_object(data: Any) -> Mapping[str, Any] | None:
     if data.get("object") == "error" or ("message" in data and "choices" not in data):
         return data
     if "detail" in data and "choices" not in data:
-        return {"message": _detail(data["detail"])}
+        return {"message": data["detail"]}
     return None
 
 
-def _detail(detail: Any) -> str:
-    """A `detail` without the `input` that it may quote: that is the document."""
-    if not isinstance(detail, list):
-        return str(detail)
-    said = [each for each in detail if isinstance(each, dict)]
-    return "; ".join(f"{'.'.join(map(str, each.get('loc') or ()))}: {each.get('msg', '')}" for each in said)
+def _words(value: Any) -> str:
+    """What an error says, without the `input` that it may quote: that is the document."""
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_words, value)))
+    if isinstance(value, dict):
+        loc = value.get("loc")
+        place = ".".join(map(str, loc)) + ": " if isinstance(loc, list) else ""
+        said = next((value[key] for key in ("msg", "message", "detail", "error") if value.get(key)), "")
+        return place + _words(said)
+    return "" if value is None else str(value)
 
 
 def _stripped(refused: Refused) -> str:
@@ -223,5 +229,5 @@ def _short(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-def _word(value: Any) -> str:
-    return "" if value is None else _short(str(value), 100)
+def _word(refused: Refused, value: Any) -> str:
+    return "" if value is None else _short(refused.clean(str(value)), 100)

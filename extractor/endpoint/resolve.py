@@ -76,6 +76,8 @@ def resolve(
         api_key = api_key or (own.api_key if own.owns(model, base_url) else None)
     if base_url is not None:
         return _bare(base_url, model or own.model_for(base_url), api_key, spare, environ)
+    if model is None and api_key is not None:
+        raise ConfigurationError("There is a key, but no endpoint that it could belong to.", hint=_NOTHING)
     model = model or _by_key(environ) or ("local/" + PRESETS["local"].model if local_installed else None)
     if model is None:
         raise ConfigurationError("No endpoint is configured.", hint=_NOTHING)
@@ -215,7 +217,8 @@ def _checked_url(base_url: str | None, default_path: str = "/v1") -> str | None:
     if not fits:
         raise ConfigurationError(
             "base_url is no address of an endpoint.",
-            hint="Write it as https://HOST/v1 or http://HOST/v1, without user, password or query; the key goes into api_key=.",
+            hint="Write it as https://HOST/v1 or http://HOST/v1, without user, password or query. "
+            "The key goes into api_key=.",
         )
     path = url.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return str(url.copy_with(path=path or default_path))

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from extractor.chat.wire import Choice
 
-__all__ = ["Outcome", "outcome_of", "text_of"]
+__all__ = ["Outcome", "outcome_of", "text_of", "was_cut"]
 
 
 class Outcome(StrEnum):
@@ -46,4 +46,5 @@ def outcome_of(choice: Choice) -> Outcome | None:
 
 def was_cut(choice: Choice) -> bool:
     """Whether the token limit ended the reply. Its JSON may be complete all the same."""
-    return choice.finish_reason == "length"
+    reason = (choice.finish_reason or "").casefold()
+    return "length" in reason or "max_tokens" in reason  # also composite, and in Gemini's own words

@@ -37,6 +37,8 @@ __all__ = ["Adapted", "Rewrite", "adapt"]
 
 JsonSchema: TypeAlias = "dict[str, Any]"
 Node: TypeAlias = "tuple[JsonSchema, Plan]"
+Structure: TypeAlias = "tuple[JsonSchema, Plan, tuple[str, ...]]"
+"""What stands inside a node, its plan, and what of it must be said in words."""
 
 _PREFIX = "#/$defs/"
 _COMPOUND = ("object", "array")
@@ -140,11 +142,11 @@ class _Walk:
         self.rewrites: list[Rewrite] = []
 
     def root(self) -> Node:
-        schema = {key: value for key, value in self._schema.items() if key not in ("$defs", "$schema", "$id")}
-        while set(schema) & {"$ref"}:
+        schema: Any = {key: value for key, value in self._schema.items() if key not in ("$defs", "$schema", "$id")}
+        while schema is not False and "$ref" in schema:
             # No endpoint takes a root that is a reference: the definition stands there itself.
             inner = self._resolved(schema.pop("$ref"))
-            schema = merged(schema, inner) if schema else dict(inner)
+            schema = merged(schema, dict(inner) if inner else inner)
         wire, plan = self.node(schema, "")
         if wire.get("type") == "object":
             return wire, plan
@@ -252,29 +254,29 @@ class _Walk:
         if compound and len(kinds) > (2 if "null" in kinds else 1) and "enum" not in schema:
             return self._union(_split(schema, kinds), "anyOf", pointer)
         head: JsonSchema = {"type": kinds[0] if len(kinds) == 1 else list(kinds)} if kinds else {}
-        body, plan = self._structure(schema, kinds, pointer)
+        body, plan, said = self._structure(schema, kinds, pointer)
         kept = {key: value for key, value in schema.items() if self._keeps(key, value, kinds)}
         hints = self._hints({key: value for key, value in schema.items() if key not in kept}, pointer)
-        if pairs_note := body.pop("", None):
-            hints.append(pairs_note)
+        hints = [*said, *hints]
+        if isinstance(plan, Pairs):
             head, kept = {"type": _with_null("array", kinds)}, {}
         description = _described(schema.get("description") or _telling(schema.get("title"), pointer), hints)
         return {**head, **({"description": description} if description else {}), **kept, **body}, plan
 
-    def _structure(self, schema: JsonSchema, kinds: tuple[str, ...], pointer: str) -> Node:
+    def _structure(self, schema: JsonSchema, kinds: tuple[str, ...], pointer: str) -> Structure:
         if "const" in schema and "const" not in self._dialect.keywords:
-            return {"enum": [schema["const"]]}, None
+            return {"enum": [schema["const"]]}, None, ()
         if "const" in schema:
-            return {"const": schema["const"]}, None
+            return {"const": schema["const"]}, None, ()
         if "enum" in schema:
-            return {"enum": list(schema["enum"])}, None
+            return {"enum": list(schema["enum"])}, None, ()
         if "object" in kinds:
             return self._object(schema, pointer)
         if "array" in kinds:
             return self._array(schema, pointer)
-        return {}, None
+        return {}, None, ()
 
-    def _object(self, schema: JsonSchema, pointer: str) -> Node:
+    def _object(self, schema: JsonSchema, pointer: str) -> Structure:
         properties: Mapping[str, Any] = schema.get("properties", {})
         more = schema.get("additionalProperties", True)
         if not properties and not schema.get("required") and more is not False:
@@ -295,18 +297,21 @@ class _Walk:
                 self._note(place, "optional → nullable", "all must be required")
             members[key] = wire
         names = [key for key in members if self._dialect.all_required or key in required]
-        if isinstance(more, dict) and self._dialect.closed:
+        said: tuple[str, ...] = ()
+        if schema.get("additionalProperties", False) is not False and self._dialect.closed:
             self._note(pointer, "further properties are not asked for", "objects must be closed")
+            if isinstance(more, Mapping) and more:
+                said = (self._said("additionalProperties", more),)
         closed = self._dialect.closed or more is False
         body: JsonSchema = {"properties": members, "required": names}
         optional = frozenset(names) - required
         plan = Members(plans=plans, optional=optional, absent=frozenset(absent))
-        return {**body, **({"additionalProperties": False} if closed else {})}, plan
+        return {**body, **({"additionalProperties": False} if closed else {})}, plan, said
 
-    def _map(self, values: Any, pointer: str) -> Node:
+    def _map(self, values: Any, pointer: str) -> Structure:
         wire, plan = self.node(values, f"{pointer}/additionalProperties")
         if self._dialect.maps:
-            return {"additionalProperties": wire}, Values(plan=plan)
+            return {"additionalProperties": wire}, Values(plan=plan), ()
         self._note(pointer, "map → list of key and value", "objects with free keys are not taken")
         pair = {
             "type": "object",
@@ -314,9 +319,9 @@ class _Walk:
             "required": ["key", "value"],
             "additionalProperties": False,
         }
-        return {"items": pair, "": "a map, as a list of its entries"}, Pairs(plan=plan)
+        return {"items": pair}, Pairs(plan=plan), ("a map, as a list of its entries",)
 
-    def _array(self, schema: JsonSchema, pointer: str) -> Node:
+    def _array(self, schema: JsonSchema, pointer: str) -> Structure:
         items = schema.get("items", "prefixItems" not in schema)
         first = [
             self.node(item, f"{pointer}/prefixItems/{number}")
@@ -327,15 +332,16 @@ class _Walk:
         rest = None if items is False else self.node(items, f"{pointer}/items")
         if not first:
             wire, plan = rest or ({"type": "null"}, None)
-            return {"items": wire}, Items(plan=plan)
+            return {"items": wire}, Items(plan=plan), ()
         behind = rest[1] if rest else None
         if "prefixItems" in self._dialect.keywords:
             more = {"items": rest[0]} if rest else {}
-            return {"prefixItems": [wire for wire, _ in first], **more}, Items(plan=behind, first=firsts)
+            return {"prefixItems": [wire for wire, _ in first], **more}, Items(plan=behind, first=firsts), ()
         self._note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
         members = list({repr(wire): wire for wire, _ in [*first, *([rest] if rest else [])]}.values())
         wire = members[0] if len(members) == 1 else {"anyOf": members}
-        return {"items": wire}, Items(plan=behind, first=firsts)
+        said = self._said("prefixItems", schema["prefixItems"])
+        return {"items": wire}, Items(plan=behind, first=firsts), (said,)
 
     def _anything(self, schema: JsonSchema, pointer: str) -> Node:
         description = _described(schema.get("description"), self._hints(schema, pointer))
@@ -380,6 +386,9 @@ class _Walk:
     def _accepts_null(self, schema: Any, seen: frozenset[str] = frozenset()) -> bool:
         if not isinstance(schema, Mapping):
             return bool(schema)
+        if "allOf" in schema:
+            joined = self._flat(schema, ())
+            return self._accepts_null({k: v for k, v in joined.items() if k != "allOf"} if joined else joined, seen)
         reference = schema.get("$ref")
         if reference is not None:
             resolved = reference not in seen and self._resolved(reference)
@@ -388,7 +397,8 @@ class _Walk:
             if keyword in schema:
                 return any(self._accepts_null(member, seen) for member in schema[keyword])
         if "enum" in schema or "const" in schema:
-            return None in schema.get("enum", [schema.get("const", 0)])
+            listed = None in schema.get("enum", [schema.get("const", 0)])
+            return listed and "null" in (_kinds_of(schema) or ("null",))
         kinds = _kinds_of(schema)
         return "null" in kinds or not kinds
 

@@ -26,9 +26,6 @@ __all__ = ["Checked", "FieldError", "SchemaTarget", "Target", "TypeTarget", "tar
 
 T = TypeVar("T")
 
-Wanted: TypeAlias = "type[T] | Target[T]"
-"""A type, or a target already made of one."""
-
 Document: TypeAlias = "Mapping[str, Any] | Path | str"
 """A JSON Schema: the document itself, its path, or the name of a ready one."""
 
@@ -314,7 +311,7 @@ def target_of(wanted: Any) -> Target[Any]:
     if isinstance(wanted, (TypeTarget, SchemaTarget)):
         return wanted
     if isinstance(wanted, Mapping):
-        return _cached_document(json.dumps(wanted, default=dict), "Record")
+        return _cached_document(_written(wanted), "Record")
     if isinstance(wanted, Path) or (isinstance(wanted, str) and wanted.endswith(".json")):
         return _cached_document(_text_of(Path(wanted)), Path(wanted).stem)
     if isinstance(wanted, str):
@@ -326,10 +323,17 @@ def target_of(wanted: Any) -> Target[Any]:
     raise SchemaError(f"An instance of {wrong} is no target.", hint="Give the type itself, or a JSON Schema.")
 
 
+def _written(document: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(document, default=dict)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SchemaError(f"The schema is no JSON: {error}.", hint="Use plain data.") from None
+
+
 def _text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SchemaError(f"The schema {path} cannot be read: {error}.") from None
 
 

@@ -96,7 +96,7 @@ def test_what_is_no_document(document: Any) -> None:
 @pytest.mark.parametrize("image", [Image(), Image(url="https://h/", data=PNG)])
 def test_an_image_has_one_source(image: Image) -> None:
     """An image without a source, or with two, is refused."""
-    with pytest.raises(DocumentError, match="either url= or data="):
+    with pytest.raises(DocumentError, match="exactly one of url= and data="):
         content_of(image)
 
 

@@ -148,9 +148,15 @@ def test_unknown_names(name: str, meant: str | None) -> None:
     with pytest.raises(OptionError, match=rf"^{name} is no request field\.") as caught:
         checked({name: 1})
     assert caught.value.option == name
-    assert "extra_fields" in caught.value.hint
-    if meant:
-        assert f"Did you mean {meant}?" in caught.value.hint
+    assert (f"Did you mean {meant}?" if meant else "extra_fields") in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["timeout", "api_key", "base_url", "headers"])
+def test_what_an_extractor_takes(name: str) -> None:
+    """A keyword of the extractor given to a call is not advised into the body."""
+    with pytest.raises(OptionError) as caught:
+        checked({name: "x"})
+    assert caught.value.hint == f"Extractor(…) takes {name}, not its calls."
 
 
 def test_long_values_are_not_quoted_whole() -> None:

@@ -238,7 +238,7 @@ def test_content_in_parts() -> None:
     assert decode_reply(collected(*parts, piece({"content": "c"})).body).choices[0].message.content == "abc"
 
 
-@pytest.mark.parametrize("data", ["", "{", "[]", "5", "null", '"x"', "[DONE"])
+@pytest.mark.parametrize("data", ["{", "[]", "5", "null", '"x"', "[DONE"])
 def test_what_is_no_object(data: str) -> None:
     """Data that is no JSON object is a `ValueError`."""
     with pytest.raises(ValueError, match=r".+"):
@@ -282,3 +282,10 @@ def test_no_object_breaks_the_collector(chunks: list[dict[str, Any]]) -> None:
     collector = collected(*chunks)
     decode_reply(collector.body)
     assert collector.finished in (True, False)
+
+
+def test_empty_events() -> None:
+    """An event without data, sent to keep the connection alive, is passed over."""
+    collector = ReplyCollector()
+    collector.add("")
+    assert (collector.finished, collector.error) == (False, None)

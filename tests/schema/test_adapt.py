@@ -1026,3 +1026,24 @@ def test_classes_in_patterns(pattern: str) -> None:
     wire = adapt(schema, DIALECTS["llama.cpp"]).schema["properties"]["p"]
     assert wire == {"type": "string", "description": f"Matching {pattern}"}
     assert adapt(schema, DIALECTS["openai"]).schema["properties"]["p"]["pattern"] == pattern
+
+
+@pytest.mark.parametrize("dialect", NAMES)
+def test_optional_properties_in_all_of(dialect: str) -> None:
+    """An optional property whose schema is an allOf is nullable on the wire like any other."""
+    adapted = adapt({"type": "object", "properties": {"a": {"allOf": [{"type": "string"}]}}}, DIALECTS[dialect])
+    assert adapted.schema["properties"]["a"]["type"] == ["string", "null"]
+    assert adapted.restore({"a": None}) == {}
+
+
+@pytest.mark.parametrize("dialect", ["openai", "unknown"])
+def test_the_order_of_a_tuple_is_told(dialect: str) -> None:
+    """Where items by position are not taken, the order is said in words."""
+    wire = adapt(target_of(tuple[str, int]).schema, DIALECTS[dialect]).schema["properties"]["value"]
+    assert wire["description"] == 'Items in this order: [{"type": "string"}, {"type": "integer"}]'
+
+
+def test_further_properties_are_told() -> None:
+    """Where objects must be closed, what further properties could be is said in words."""
+    schema = {"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "integer"}}
+    assert "urther properties" in adapt(schema, DIALECTS["openai"]).schema["description"]
