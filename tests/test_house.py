@@ -39,7 +39,9 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.schema.ready": ("extractor.errors",),
     "extractor.schema.target": ("extractor.errors", "extractor.schema.ready", "extractor.schema.references"),
     "extractor.schema.dialects": ("extractor.errors",),
+    "extractor.schema.nodes": (),
     "extractor.schema.adapt": (
+        "extractor.schema.nodes",
         "extractor.errors",
         "extractor.schema.dialects",
         "extractor.schema.merge",

@@ -16,6 +16,18 @@ from typing import Any, TypeAlias
 from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect
 from extractor.schema.merge import merged
+from extractor.schema.nodes import (
+    any_value,
+    described,
+    escaped,
+    free,
+    kinds_of,
+    modern,
+    nullable,
+    split,
+    telling,
+    with_null,
+)
 from extractor.schema.restore import (
     AnyValue,
     Branches,
@@ -42,26 +54,12 @@ Structure: TypeAlias = "tuple[JsonSchema, Plan, tuple[str, ...]]"
 
 _PREFIX = "#/$defs/"
 _COMPOUND = ("object", "array")
-# Which keywords speak about which type: they go with their type when a node has several.
-_ABOUT: Mapping[str, frozenset[str]] = {
-    "object": frozenset(
-        "properties required additionalProperties minProperties maxProperties propertyNames patternProperties "
-        "dependentRequired dependentSchemas".split()
-    ),
-    "array": frozenset("items prefixItems minItems maxItems uniqueItems contains".split()),
-    "string": frozenset("minLength maxLength pattern format contentEncoding contentMediaType".split()),
-    "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
-}
-_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
 # Handled by the walk itself.
 _WALKED = frozenset(
     "$ref $defs definitions allOf anyOf oneOf type properties required items prefixItems additionalProperties "
     "const enum description title default".split()
 )
 _ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated"})
-_PRIMITIVES = ("string", "number", "boolean", "null")
-# What not every engine for patterns knows: look-around, word borders, references back, named groups.
-_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,8 +91,8 @@ class Adapted:
         """`{"type": "json_schema", "json_schema": {"name", "strict", "schema"}}`."""
         # The pattern and the length are OpenAI's; everybody else takes what it takes.
         name = re.sub(r"[^a-zA-Z0-9_-]", "_", self.name)[:64] or "record"
-        described = {"name": name, "strict": self.dialect.strict, "schema": self.schema}
-        return {"type": "json_schema", "json_schema": described}
+        asked = {"name": name, "strict": self.dialect.strict, "schema": self.schema}
+        return {"type": "json_schema", "json_schema": asked}
 
     def restore(self, value: Any) -> Any:
         """A value as the endpoint gives it, in the target's own shape."""
@@ -131,13 +129,21 @@ def adapt(schema: Mapping[str, Any], dialect: Dialect, *, name: str = "record") 
     )
 
 
+class _NothingFits(SchemaError):
+    """No value can stand there: fatal, unless it is a member of a union."""
+
+    def __init__(self, pointer: str, why: str) -> None:
+        where = pointer or "the root"
+        super().__init__(f"Nothing can stand at {where}: {why}.", pointer=pointer, hint="Correct the schema there.")
+
+
 class _Walk:
     """One walk over a schema. Every method takes a node and its pointer, gives the wire's and its plan."""
 
     def __init__(self, schema: Mapping[str, Any], dialect: Dialect) -> None:
         self._schema = schema
         self._dialect = dialect
-        self._any = _free("AnyValue", schema.get("$defs", {}))
+        self._any = free("AnyValue", schema.get("$defs", {}))
         self.definitions: dict[str, Node] = {}
         self.rewrites: list[Rewrite] = []
 
@@ -166,7 +172,7 @@ class _Walk:
         for keyword in ("anyOf", "oneOf"):
             if keyword in schema:
                 return self._union(schema, keyword, pointer)
-        return self._typed(_modern(schema), pointer)
+        return self._typed(modern(schema), pointer)
 
     # ------------------------------------------------------------------ references, unions, allOf
 
@@ -184,7 +190,7 @@ class _Walk:
         left_over = result.pop("allOf", ()) if isinstance(result, dict) else ()
         if left_over:
             words = [self._said(key, value) for rest in left_over for key, value in rest.items()]
-            result["description"] = _described(result.get("description"), words)
+            result["description"] = described(result.get("description"), words)
         return result
 
     def _flat(self, schema: Any, inside: tuple[str, ...]) -> Any:
@@ -212,7 +218,7 @@ class _Walk:
             self.definitions[name] = ({}, None)  # holds the name: the definition may refer to itself
             self.definitions[name] = self.node(definition, f"/$defs/{name}")
         wire: JsonSchema = {"$ref": _PREFIX + name}
-        description = _described(siblings.get("description"), self._hints(siblings, pointer))
+        description = described(siblings.get("description"), self._hints(siblings, pointer))
         if description and self._dialect.ref_siblings:
             wire["description"] = description
         elif description:
@@ -236,7 +242,7 @@ class _Walk:
                 members.append(wire)
         if not members:
             raise _NothingFits(pointer, f"its {keyword} has no member that can be met")
-        description = _described(outside.get("description"), self._hints(outside, pointer))
+        description = described(outside.get("description"), self._hints(outside, pointer))
         head: JsonSchema = {"description": description} if description else {}
         if len(members) == 1 and not head:
             return members[0]
@@ -245,22 +251,23 @@ class _Walk:
     # ------------------------------------------------------------------------------------- types
 
     def _typed(self, schema: JsonSchema, pointer: str) -> Node:
-        kinds = _kinds_of(schema)
+        kinds = kinds_of(schema)
         if schema.get("type") == [] or schema.get("enum") == []:
             raise _NothingFits(pointer, "no value meets all that is demanded")
         compound = [kind for kind in kinds if kind in _COMPOUND]
         if not kinds and "enum" not in schema and "const" not in schema:
             return self._anything(schema, pointer)
         if compound and len(kinds) > (2 if "null" in kinds else 1) and "enum" not in schema:
-            return self._union(_split(schema, kinds), "anyOf", pointer)
+            return self._union(split(schema, kinds), "anyOf", pointer)
         head: JsonSchema = {"type": kinds[0] if len(kinds) == 1 else list(kinds)} if kinds else {}
         body, plan, said = self._structure(schema, kinds, pointer)
-        kept = {key: value for key, value in schema.items() if self._keeps(key, value, kinds)}
+        enforces = self._dialect.enforces
+        kept = {key: it for key, it in schema.items() if key not in _WALKED and enforces(key, it, kinds)}
         hints = self._hints({key: value for key, value in schema.items() if key not in kept}, pointer)
         hints = [*said, *hints]
         if isinstance(plan, Pairs):
-            head, kept = {"type": _with_null("array", kinds)}, {}
-        description = _described(schema.get("description") or _telling(schema.get("title"), pointer), hints)
+            head, kept = {"type": with_null("array", kinds)}, {}
+        description = described(schema.get("description") or telling(schema.get("title"), pointer), hints)
         return {**head, **({"description": description} if description else {}), **kept, **body}, plan
 
     def _structure(self, schema: JsonSchema, kinds: tuple[str, ...], pointer: str) -> Structure:
@@ -289,10 +296,10 @@ class _Walk:
         for key, member in wanted.items():
             if member is False and key not in required:
                 continue
-            place = f"{pointer}/properties/{_escaped(key)}"
+            place = f"{pointer}/properties/{escaped(key)}"
             wire, plans[key] = self.node(member, place)
             if key not in required and self._dialect.all_required and not self._accepts_null(member):
-                wire = _nullable(wire)
+                wire = nullable(wire)
                 absent.add(key)
                 self._note(place, "optional → nullable", "all must be required")
             members[key] = wire
@@ -344,27 +351,17 @@ class _Walk:
         return {"items": wire}, Items(plan=behind, first=firsts), (said,)
 
     def _anything(self, schema: JsonSchema, pointer: str) -> Node:
-        description = _described(schema.get("description"), self._hints(schema, pointer))
+        description = described(schema.get("description"), self._hints(schema, pointer))
         head: JsonSchema = {"description": description} if description else {}
         if self._dialect.any:
             return head, None
         self._note(pointer, "any value → one of the types of JSON", "a schema must have a type")
         reference = {"$ref": _PREFIX + self._any}
         if self._any not in self.definitions:
-            self.definitions[self._any] = (_any_value(reference), AnyValue())
+            self.definitions[self._any] = (any_value(reference), AnyValue())
         return ({**head, "anyOf": [reference]} if head else reference), Named(name=self._any)
 
     # ------------------------------------------------------------------------------------- words
-
-    def _keeps(self, keyword: str, value: Any, kinds: tuple[str, ...]) -> bool:
-        """Whether the dialect enforces this constraint, so that it can stand as it is."""
-        if keyword in _WALKED or keyword not in self._dialect.keywords:
-            return False
-        if keyword == "format":
-            return value in self._dialect.formats
-        if keyword == "pattern":
-            return not _EXOTIC.search(value) and (not self._dialect.simple_patterns or _is_simple(value))
-        return not (keyword in _BOUNDS and not self._dialect.real_bounds and "integer" not in kinds)
 
     def _hints(self, lost: Mapping[str, Any], pointer: str) -> list[str]:
         hints = []
@@ -398,120 +395,6 @@ class _Walk:
                 return any(self._accepts_null(member, seen) for member in schema[keyword])
         if "enum" in schema or "const" in schema:
             listed = None in schema.get("enum", [schema.get("const", 0)])
-            return listed and "null" in (_kinds_of(schema) or ("null",))
-        kinds = _kinds_of(schema)
+            return listed and "null" in (kinds_of(schema) or ("null",))
+        kinds = kinds_of(schema)
         return "null" in kinds or not kinds
-
-
-class _NothingFits(SchemaError):
-    """No value can stand there: fatal, unless it is a member of a union."""
-
-    def __init__(self, pointer: str, why: str) -> None:
-        where = pointer or "the root"
-        super().__init__(f"Nothing can stand at {where}: {why}.", pointer=pointer, hint="Correct the schema there.")
-
-
-def _free(name: str, taken: Mapping[str, Any]) -> str:
-    return name if name not in taken else _free(name + "_", taken)
-
-
-def _modern(schema: JsonSchema) -> JsonSchema:
-    """A node in the words of 2020-12 where older drafts had others."""
-    if isinstance(schema.get("items"), list):
-        schema = {**schema, "prefixItems": schema["items"], "items": schema.get("additionalItems", True)}
-        schema.pop("additionalItems", None)
-    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
-        if isinstance(schema.get(exclusive), bool):
-            strictly = schema[exclusive]
-            schema = {key: value for key, value in schema.items() if key != exclusive}
-            if strictly and bound in schema:
-                schema = {exclusive if key == bound else key: value for key, value in schema.items()}
-    return schema
-
-
-def _is_simple(pattern: str) -> bool:
-    """Whether a pattern has no escaped classes, and is for the whole text: `^…$`, no alternatives outside of groups."""
-    if re.search(r"\\[a-zA-Z]", pattern):
-        return False
-    if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
-        return False
-    depth, before = 0, ""
-    for character in re.sub(r"\\.|\[[^\]]*\]", "", pattern):
-        depth += (character == "(") - (character == ")")
-        before += character if depth == 0 else ""
-    return "|" not in before
-
-
-def _kinds_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    kinds = schema.get("type")
-    if isinstance(kinds, str):
-        return (kinds,)
-    if kinds:
-        return tuple(kinds)
-    # Without a type, the keywords tell what is meant.
-    return next(((kind,) for kind, about in _ABOUT.items() if about & schema.keys()), ())
-
-
-def _split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
-    """A node of several types as a union of one node for each."""
-    mine = frozenset().union(*_ABOUT.values())
-    about = {**_ABOUT, "integer": _ABOUT["number"]}
-    shared = {key: value for key, value in schema.items() if key not in mine and key != "type"}
-    members = [
-        {"type": kind, **{key: value for key, value in schema.items() if key in about.get(kind, ())}} for kind in kinds
-    ]
-    return {**shared, "anyOf": members}
-
-
-def _with_null(kind: str, kinds: tuple[str, ...]) -> str | list[str]:
-    return [kind, "null"] if "null" in kinds else kind
-
-
-def _nullable(wire: JsonSchema) -> JsonSchema:
-    if "anyOf" in wire:
-        return {**wire, "anyOf": [*wire["anyOf"], {"type": "null"}]}
-    if "$ref" in wire or "const" in wire:
-        return {"anyOf": [wire, {"type": "null"}]}
-    if "enum" in wire:
-        wire = {**wire, "enum": [*wire["enum"], None]}
-    if "type" in wire:
-        kinds = [wire["type"]] if isinstance(wire["type"], str) else wire["type"]
-        return {**wire, "type": [*kinds, "null"]}
-    return wire
-
-
-def _any_value(itself: JsonSchema) -> JsonSchema:
-    pair = {
-        "type": "object",
-        "properties": {"key": {"type": "string"}, "value": itself},
-        "required": ["key", "value"],
-        "additionalProperties": False,
-    }
-    entries = {
-        "type": "object",
-        "properties": {"entries": {"type": "array", "items": pair}},
-        "required": ["entries"],
-        "additionalProperties": False,
-    }
-    simple = [{"type": kind} for kind in _PRIMITIVES]
-    return {"anyOf": [*simple, {"type": "array", "items": itself}, entries]}
-
-
-def _described(description: Any, hints: list[str]) -> str:
-    """A description with hints after it."""
-    text = str(description or "").strip()
-    said = "; ".join(hints)
-    if not said:
-        return text
-    return f"{text} ({said})" if text else said[0].upper() + said[1:]
-
-
-def _telling(title: Any, pointer: str) -> str:
-    """A title, where it says more than the property's name does (pydantic makes titles of names)."""
-    name = re.sub(r"[\W_]", "", pointer.rpartition("/")[2]).casefold()
-    told = re.sub(r"[\W_]", "", str(title or "")).casefold()
-    return str(title) if told and told != name and "/properties/" in pointer else ""
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

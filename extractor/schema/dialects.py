@@ -6,8 +6,10 @@ name is one that its endpoints refuse, ignore, or get wrong, and is said in word
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from extractor.errors import ConfigurationError
 
@@ -15,6 +17,24 @@ __all__ = ["DIALECTS", "Dialect", "dialect_named"]
 
 ANNOTATIONS = frozenset({"description"})
 STRUCTURE = frozenset({"type", "properties", "required", "items", "enum", "anyOf", "$ref", "$defs"})
+
+
+_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+# What not every engine for patterns knows: look-around, word borders, references back, named groups.
+_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9]")
+
+
+def _is_simple(pattern: str) -> bool:
+    """Whether a pattern has no escaped classes, and is for the whole text: `^…$`, no alternatives outside of groups."""
+    if re.search(r"\\[a-zA-Z]", pattern):
+        return False
+    if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
+        return False
+    depth, before = 0, ""
+    for character in re.sub(r"\\.|\[[^\]]*\]", "", pattern):
+        depth += (character == "(") - (character == ")")
+        before += character if depth == 0 else ""
+    return "|" not in before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +62,16 @@ class Dialect:
     simple_patterns: bool = False
     real_bounds: bool = True
     shows_schema: bool = True
+
+    def enforces(self, keyword: str, value: Any, kinds: Sequence[str]) -> bool:
+        """Whether a constraint on values of these types is enforced, so that it can stand as it is."""
+        if keyword not in self.keywords:
+            return False
+        if keyword == "format":
+            return value in self.formats
+        if keyword == "pattern":
+            return not _EXOTIC.search(value) and (not self.simple_patterns or _is_simple(value))
+        return self.real_bounds or keyword not in _BOUNDS or "integer" in kinds
 
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas

@@ -1,0 +1,133 @@
+"""Small questions about one node of a schema, and small changes of it. The walk over all nodes is `adapt`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+__all__ = [
+    "any_value",
+    "described",
+    "escaped",
+    "free",
+    "kinds_of",
+    "modern",
+    "nullable",
+    "split",
+    "telling",
+    "with_null",
+]
+
+JsonSchema: TypeAlias = "dict[str, Any]"
+
+# Which keywords speak about which type: they go with their type when a node has several.
+_ABOUT: Mapping[str, frozenset[str]] = {
+    "object": frozenset(
+        "properties required additionalProperties minProperties maxProperties propertyNames patternProperties "
+        "dependentRequired dependentSchemas".split()
+    ),
+    "array": frozenset("items prefixItems minItems maxItems uniqueItems contains".split()),
+    "string": frozenset("minLength maxLength pattern format contentEncoding contentMediaType".split()),
+    "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
+}
+_PRIMITIVES = ("string", "number", "boolean", "null")
+
+
+def free(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, or one like it that is not taken."""
+    return name if name not in taken else free(name + "_", taken)
+
+
+def modern(schema: JsonSchema) -> JsonSchema:
+    """A node in the words of 2020-12 where older drafts had others."""
+    if isinstance(schema.get("items"), list):
+        schema = {**schema, "prefixItems": schema["items"], "items": schema.get("additionalItems", True)}
+        schema.pop("additionalItems", None)
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        if isinstance(schema.get(exclusive), bool):
+            strictly = schema[exclusive]
+            schema = {key: value for key, value in schema.items() if key != exclusive}
+            if strictly and bound in schema:
+                schema = {exclusive if key == bound else key: value for key, value in schema.items()}
+    return schema
+
+
+def kinds_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The types of a node; where it does not say, what its keywords speak about; empty for any."""
+    kinds = schema.get("type")
+    if isinstance(kinds, str):
+        return (kinds,)
+    if kinds:
+        return tuple(kinds)
+    # Without a type, the keywords tell what is meant.
+    return next(((kind,) for kind, about in _ABOUT.items() if about & schema.keys()), ())
+
+
+def split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
+    """A node of several types as a union of one node for each."""
+    mine = frozenset().union(*_ABOUT.values())
+    about = {**_ABOUT, "integer": _ABOUT["number"]}
+    shared = {key: value for key, value in schema.items() if key not in mine and key != "type"}
+    members = [
+        {"type": kind, **{key: value for key, value in schema.items() if key in about.get(kind, ())}} for kind in kinds
+    ]
+    return {**shared, "anyOf": members}
+
+
+def with_null(kind: str, kinds: tuple[str, ...]) -> str | list[str]:
+    """A type, and null where the node also takes that."""
+    return [kind, "null"] if "null" in kinds else kind
+
+
+def nullable(wire: JsonSchema) -> JsonSchema:
+    """A wire schema that also takes null."""
+    if "anyOf" in wire:
+        return {**wire, "anyOf": [*wire["anyOf"], {"type": "null"}]}
+    if "$ref" in wire or "const" in wire:
+        return {"anyOf": [wire, {"type": "null"}]}
+    if "enum" in wire:
+        wire = {**wire, "enum": [*wire["enum"], None]}
+    if "type" in wire:
+        kinds = [wire["type"]] if isinstance(wire["type"], str) else wire["type"]
+        return {**wire, "type": [*kinds, "null"]}
+    return wire
+
+
+def any_value(itself: JsonSchema) -> JsonSchema:
+    """The definition of any JSON value, which refers to `itself`."""
+    pair = {
+        "type": "object",
+        "properties": {"key": {"type": "string"}, "value": itself},
+        "required": ["key", "value"],
+        "additionalProperties": False,
+    }
+    entries = {
+        "type": "object",
+        "properties": {"entries": {"type": "array", "items": pair}},
+        "required": ["entries"],
+        "additionalProperties": False,
+    }
+    simple = [{"type": kind} for kind in _PRIMITIVES]
+    return {"anyOf": [*simple, {"type": "array", "items": itself}, entries]}
+
+
+def described(description: Any, hints: list[str]) -> str:
+    """A description with hints after it."""
+    text = str(description or "").strip()
+    said = "; ".join(hints)
+    if not said:
+        return text
+    return f"{text} ({said})" if text else said[0].upper() + said[1:]
+
+
+def telling(title: Any, pointer: str) -> str:
+    """A title, where it says more than the property's name does (pydantic makes titles of names)."""
+    name = re.sub(r"[\W_]", "", pointer.rpartition("/")[2]).casefold()
+    told = re.sub(r"[\W_]", "", str(title or "")).casefold()
+    return str(title) if told and told != name and "/properties/" in pointer else ""
+
+
+def escaped(key: str) -> str:
+    """A key as a step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
