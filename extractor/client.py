@@ -87,7 +87,7 @@ class _Client:
         ready = self._ready(target, settings)
         if settings.messages is None and document is not None:
             prefix = ready.prefix
-            tail: tuple[dict[str, Any], ...] = (user_turn(document, ready.prompt.lead),)
+            tail: tuple[dict[str, Any], ...] = (_turn(document, ready.prompt.lead),)
         else:
             prefix = _prefix(ready.prefix.fields, ())
             tail = conversation(ready.prompt, settings.messages, document)
@@ -127,6 +127,12 @@ class _Client:
                 self._made.clear()
             self._made[target, setting] = made
         return made
+
+
+def _turn(document: Document, lead: str) -> dict[str, Any]:
+    if isinstance(document, str) and document.strip():  # the usual case: nothing has to be made of it
+        return {"role": "user", "content": lead + document}
+    return user_turn(document, lead)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,7 +22,6 @@ __all__ = [
     "Message",
     "checked_messages",
     "content_of",
-    "has_media",
     "user_turn",
 ]
 
@@ -168,13 +167,3 @@ def _message(message: Any, number: int) -> dict[str, Any]:
         return {**message, "content": [_part(part) for part in content]}
     except DocumentError as error:
         raise OptionError(f"messages[{number}]: {error.message}", option="messages", hint=error.hint) from None
-
-
-def has_media(messages: Iterable[Message]) -> bool:
-    """Whether any message carries something other than text."""
-    return any(
-        part.get("type") != "text"
-        for message in messages
-        if isinstance(message.get("content"), list)
-        for part in message["content"]
-    )

@@ -69,6 +69,15 @@ class ChatRequest:
         return self.prefix.messages + self.tail
 
     @property
+    def has_media(self) -> bool:
+        """Whether any message carries something other than text."""
+        for message in self.messages:
+            parts = message.get("content")
+            if isinstance(parts, list) and any(part.get("type") != "text" for part in parts):
+                return True
+        return False
+
+    @property
     def body(self) -> dict[str, Any]:
         """The whole body, by wire names."""
         return {**self.prefix.fields, "messages": [dict(message) for message in self.messages]}

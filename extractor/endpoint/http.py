@@ -16,9 +16,9 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic_core import from_json
 
-from extractor.chat.content import has_media
 from extractor.chat.sse import EventReader, ReplyCollector
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
+from extractor.endpoint.deadline import Timeouts, watch
 from extractor.endpoint.faults import CAUGHT, fault, too_late
 from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal, too_large
 from extractor.endpoint.resolve import Address
@@ -36,22 +36,6 @@ DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 
 
-class _Remaining(dict[str, float | None]):
-    """httpx's timeouts, each cut to what is left until the deadline at the moment that it is looked up."""
-
-    def __init__(self, timeouts: Mapping[str, float | None], expires: float) -> None:
-        super().__init__(timeouts)
-        self._expires = expires
-
-    def __getitem__(self, key: str) -> float | None:
-        left = min(max(self._expires - time.monotonic(), 0.001), 86_400.0)  # a socket takes no century
-        limit = super().__getitem__(key)
-        return left if limit is None else min(limit, left)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default  # noqa: SIM401  # that would ask itself
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Exchange:
     """What both senders share: where a request goes, and what an answer means."""
@@ -67,7 +51,7 @@ class _Exchange:
         self, client: httpx.Client | httpx.AsyncClient, request: ChatRequest, expires: float | None
     ) -> httpx.Request:
         """The request to send. Raises `CallerError` where it cannot be, `TimedOut` where it is too late."""
-        url = self.media_url if has_media(request.messages) else self.url
+        url = self.media_url if request.has_media else self.url
         if client.is_closed:
             raise ConfigurationError("The http_client is closed.", hint="Keep it open as long as the extractor.")
         if expires is not None and time.monotonic() >= expires:
@@ -78,7 +62,7 @@ class _Exchange:
         else:
             built = client.build_request("POST", url, headers=self.headers, content=content)
         timeouts = self.timeouts or built.extensions["timeout"]
-        built.extensions["timeout"] = timeouts if expires is None else _Remaining(timeouts, expires)
+        built.extensions["timeout"] = timeouts if expires is None else Timeouts(timeouts, expires)
         return built
 
     def read(self, response: httpx.Response, body: bytes) -> ChatReply | EndpointError:
@@ -289,7 +273,9 @@ def _made(kind: type[C], url: httpx.URL) -> C:
 
 def _sync_client(url: httpx.URL) -> httpx.Client:
     """A client for requests to `url` and others of its scheme: httpx's own, less what no endpoint needs."""
-    return _made(_Client, url)
+    client = _made(_Client, url)
+    watch(client)
+    return client
 
 
 def _async_client(url: httpx.URL) -> httpx.AsyncClient:

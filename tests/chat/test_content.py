@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from extractor.chat.content import Audio, File, Image, checked_messages, content_of, has_media
+from extractor.chat.content import Audio, File, Image, checked_messages, content_of
+from extractor.chat.wire import ChatRequest, Prefix
 from extractor.errors import DocumentError, OptionError
 
 PNG = b"\x89PNG\r\n\x1a\n\xff\x00"
@@ -181,4 +182,5 @@ def test_the_wrong_message_is_named() -> None:
 def test_media(content: Any, media: bool) -> None:
     """Whatever is not text is media, in any of the messages."""
     messages = checked_messages([{"role": "system", "content": "s"}, {"role": "user", "content": content}])
-    assert has_media(messages) is media
+    assert ChatRequest(prefix=Prefix(fields={}), tail=messages).has_media is media
+    assert ChatRequest(prefix=Prefix(fields={}, messages=messages), tail=()).has_media is media

@@ -761,10 +761,11 @@ def test_the_deadline_ends_it(talk: Talk, kind: str) -> None:
     assert "deadline" in str(caught.value)
 
 
-def test_the_deadline_ends_slow_headers() -> None:
-    """The deadline of the async sender also ends headers that come byte by byte."""
-    with Wire(_drip_headers) as wire, pytest.raises(TimedOut):
-        _send("async", _address(wire.base_url), expires=time.monotonic() + 0.3)
+@both
+def test_the_deadline_ends_slow_headers(kind: str) -> None:
+    """The deadline also ends headers that come byte by byte, each in time."""
+    with Wire(_drip_headers) as wire, pytest.raises(TimedOut, match="deadline"):
+        _send(kind, _address(wire.base_url), expires=time.monotonic() + 0.3)
 
 
 @both
