@@ -10,7 +10,9 @@ It is a real server on loopback; `fake.transport()` answers the same without a s
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -106,9 +108,10 @@ class FakeEndpoint:
         return self
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and end the connections that clients have kept."""
         if self._server is not None:
             self._server.shutdown()
+            self._server.end_connections()
             self._server.server_close()
             self._server = None
 
@@ -211,6 +214,23 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, fake: FakeEndpoint) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fake = fake
+        self._connections: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember the connection."""
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget the connection."""
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """End those that are still open: their handlers see the end, and close them."""
+        for connection in [*self._connections]:
+            with contextlib.suppress(OSError):  # it has just been closed
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away early is no news."""

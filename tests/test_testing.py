@@ -328,3 +328,14 @@ def test_the_fixture(fake_endpoint: FakeEndpoint, client: httpx.Client) -> None:
 def test_its_repr_is_harmless() -> None:
     """A fake endpoint that does not run can be printed."""
     assert "FakeEndpoint" in repr(FakeEndpoint("text"))
+
+
+def test_closing_ends_connections() -> None:
+    """A closed endpoint answers nobody, also not over a connection that was kept."""
+    with httpx.Client() as client:
+        with FakeEndpoint({"a": 1}, repeat=True) as fake:
+            url = fake.base_url + "/chat/completions"
+            assert client.post(url, json={}).status_code == 200
+        with pytest.raises(httpx.TransportError):
+            client.post(url, json={})
+    assert len(fake.requests) == 1
