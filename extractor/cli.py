@@ -17,7 +17,7 @@ from rich.console import Console
 
 from extractor.client import Extractor
 from extractor.demo import DEMOS
-from extractor.endpoint.presets import PRESETS
+from extractor.endpoint.presets import EMBEDDED, PRESETS
 from extractor.errors import (
     CallerError,
     DocumentError,
@@ -31,6 +31,7 @@ from extractor.schema.adapt import adapt
 from extractor.schema.dialects import DIALECTS, dialect_named
 from extractor.schema.ready import ready_names, ready_sample
 from extractor.schema.target import target_of
+from extractor.settings import DEFAULT_DEADLINE, DEFAULT_MAX_RETRIES
 
 __all__ = ["app"]
 
@@ -101,10 +102,10 @@ def run(
     model: Model = None,
     base_url: BaseUrl = None,
     instructions: Annotated[str | None, typer.Option(help="Added to what the model is told.")] = None,
-    max_retries: Annotated[int, typer.Option(min=0, help="Re-asks when a reply does not conform.")] = 2,
+    max_retries: Annotated[int, typer.Option(min=0, help="Re-asks where none conforms.")] = DEFAULT_MAX_RETRIES,
     temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
     max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None,
-    deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = 600.0,
+    deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = DEFAULT_DEADLINE,
     pretty: Annotated[bool, typer.Option("--pretty", help="Indented, not one line each.")] = False,
     full: Annotated[bool, typer.Option("--full", help="With file, model, usage, attempts, seconds, errors.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
@@ -226,7 +227,7 @@ def demo(
     """Extract small records from sample documents, with the embedded model, and show what it took."""
     with _errors():
         demos = {name: _demo(name) for name in names or DEMOS}
-        chosen = model if model or base_url else "local/" + PRESETS["local"].model
+        chosen = model if model or base_url else EMBEDDED
         with Extractor(chosen, base_url=base_url, max_completion_tokens=300) as extractor:
             typer.echo(f"{extractor.model} at {extractor.base_url}\n")
             conforming = sum(_demonstrate(extractor, name, wanted) for name, wanted in demos.items())

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["DEFAULT_MODEL", "PRESETS", "Preset"]
+__all__ = ["DEFAULT_MODEL", "EMBEDDED", "PRESETS", "Preset"]
 
 DEFAULT_MODEL = "gemini-2.5-flash-lite"
 """The reference endpoint's own default."""
+
+
+EMBEDDED = "local/smollm2-135m"
+"""The embedded model, which needs no endpoint elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +137,13 @@ PRESETS: Mapping[str, Preset] = {
         Preset(name="vllm", base_url="http://localhost:8000/v1", dialect="unknown", keyless=True),
         Preset(name="lmstudio", base_url="http://localhost:1234/v1", dialect="llama.cpp", keyless=True),
         # The embedded endpoint: its address is known once it has been started.
-        Preset(name="local", base_url="", dialect="llama.cpp", model="smollm2-135m", keyless=True, demonstrate=True),
+        Preset(
+            name="local",
+            base_url="",
+            dialect="llama.cpp",
+            model=EMBEDDED.partition("/")[2],
+            keyless=True,
+            demonstrate=True,
+        ),
     )
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from extractor.endpoint.presets import DEFAULT_MODEL, PRESETS, Preset
+from extractor.endpoint.presets import DEFAULT_MODEL, EMBEDDED, PRESETS, Preset
 from extractor.errors import ConfigurationError
 
 __all__ = ["VARIABLES", "Address", "resolve"]
@@ -78,7 +78,7 @@ def resolve(
         return _bare(base_url, model or own.model_for(base_url), api_key, spare, environ)
     if model is None and api_key is not None:
         raise ConfigurationError("There is a key, but no endpoint that it could belong to.", hint=_NOTHING)
-    model = model or _by_key(environ) or ("local/" + PRESETS["local"].model if local_installed else None)
+    model = model or _by_key(environ) or (EMBEDDED if local_installed else None)
     if model is None:
         raise ConfigurationError("No endpoint is configured.", hint=_NOTHING)
     return _preset(model, api_key, spare, environ)

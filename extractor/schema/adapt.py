@@ -24,6 +24,7 @@ from extractor.schema.nodes import (
     kinds_of,
     modern,
     nullable,
+    pair,
     split,
     telling,
     with_null,
@@ -263,10 +264,9 @@ class _Walk:
         body, plan, said = self._structure(schema, kinds, pointer)
         enforces = self._dialect.enforces
         kept = {key: it for key, it in schema.items() if key not in _WALKED and enforces(key, it, kinds)}
-        hints = self._hints({key: value for key, value in schema.items() if key not in kept}, pointer)
-        hints = [*said, *hints]
-        if isinstance(plan, Pairs):
+        if isinstance(plan, Pairs):  # what is said about the map does not hold for the list
             head, kept = {"type": with_null("array", kinds)}, {}
+        hints = [*said, *self._hints({key: it for key, it in schema.items() if key not in kept}, pointer)]
         description = described(schema.get("description") or telling(schema.get("title"), pointer), hints)
         return {**head, **({"description": description} if description else {}), **kept, **body}, plan
 
@@ -320,13 +320,7 @@ class _Walk:
         if self._dialect.maps:
             return {"additionalProperties": wire}, Values(plan=plan), ()
         self._note(pointer, "map → list of key and value", "objects with free keys are not taken")
-        pair = {
-            "type": "object",
-            "properties": {"key": {"type": "string"}, "value": wire},
-            "required": ["key", "value"],
-            "additionalProperties": False,
-        }
-        return {"items": pair}, Pairs(plan=plan), ("a map, as a list of its entries",)
+        return {"items": pair(wire)}, Pairs(plan=plan), ("a map, as a list of its entries",)
 
     def _array(self, schema: JsonSchema, pointer: str) -> Structure:
         items = schema.get("items", "prefixItems" not in schema)

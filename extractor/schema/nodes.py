@@ -14,6 +14,7 @@ __all__ = [
     "kinds_of",
     "modern",
     "nullable",
+    "pair",
     "split",
     "telling",
     "with_null",
@@ -94,17 +95,21 @@ def nullable(wire: JsonSchema) -> JsonSchema:
     return wire
 
 
-def any_value(itself: JsonSchema) -> JsonSchema:
-    """The definition of any JSON value, which refers to `itself`."""
-    pair = {
+def pair(value: JsonSchema) -> JsonSchema:
+    """One entry of a map, as it is written where objects with free keys are not taken."""
+    return {
         "type": "object",
-        "properties": {"key": {"type": "string"}, "value": itself},
+        "properties": {"key": {"type": "string"}, "value": value},
         "required": ["key", "value"],
         "additionalProperties": False,
     }
+
+
+def any_value(itself: JsonSchema) -> JsonSchema:
+    """The definition of any JSON value, which refers to `itself`."""
     entries = {
         "type": "object",
-        "properties": {"entries": {"type": "array", "items": pair}},
+        "properties": {"entries": {"type": "array", "items": pair(itself)}},
         "required": ["entries"],
         "additionalProperties": False,
     }
