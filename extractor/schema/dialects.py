@@ -9,23 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from extractor.errors import ConfigurationError
+from extractor.schema.words import WORDS
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named"]
+__all__ = ["DIALECTS", "MODES", "Dialect", "Limits", "Mode", "dialect_named", "relaxed", "told"]
 
-ANNOTATIONS = frozenset({"description"})
-STRUCTURE = frozenset({"type", "properties", "required", "items", "enum", "anyOf", "$ref", "$defs"})
+Mode: TypeAlias = Literal["strict", "relaxed", "json_object", "tool", "prompt"]
+"""How an endpoint can be told what is wanted, from the most to the least that it enforces:
 
+a strict `json_schema`; one without strict, in a form that nearly everything takes; any JSON object, with
+the outline in the prompt; the arguments of a function; the prompt alone.
+"""
+MODES: tuple[Mode, ...] = get_args(Mode)
 
-_BOUNDS = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+_STRUCTURE = frozenset({"type", "properties", "required", "items", "enum", "anyOf", "description"})
+_REFERENCES = frozenset({"$ref", "$defs"})
+_INCLUSIVE = frozenset({"minimum", "maximum"})
+_BOUNDS = _INCLUSIVE | {"exclusiveMinimum", "exclusiveMaximum"}
+_COUNTS = frozenset({"minItems", "maxItems"})
+_LENGTHS = frozenset({"minLength", "maxLength"})
+_ALL = _STRUCTURE | _REFERENCES | WORDS.keys()
+
 # What not every engine for patterns knows: look-around, word borders, references back, named groups.
-_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9]")
+_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9kpPAZz]")
 
 
-def _is_simple(pattern: str) -> bool:
-    """Whether a pattern has no escaped classes, and is for the whole text: `^…$`, no alternatives outside of groups."""
+def _is_whole(pattern: str) -> bool:
+    """Whether a pattern is for the whole text (`^…$`, no alternatives outside of groups), without escaped classes."""
     if re.search(r"\\[a-zA-Z]", pattern):
         return False
     if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
@@ -37,96 +49,167 @@ def _is_simple(pattern: str) -> bool:
     return "|" not in before
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How much of a schema an endpoint takes; None for no limit. Everything counts the whole schema.
+
+    `properties`; `depth` of objects and lists inside of each other; `enum_values`; `characters` of all
+    names and enum values; `enum_characters` of one enum with more than 250 values; `schema_characters` of
+    the schema as compact JSON; `members` of one union; `optional` properties; `unions`, lists of types
+    included; and the `count` above which a length or number of items is not enforced.
+    """
+
+    properties: int | None = None
+    depth: int | None = None
+    enum_values: int | None = None
+    characters: int | None = None
+    enum_characters: int | None = None
+    schema_characters: int | None = None
+    members: int | None = None
+    optional: int | None = None
+    unions: int | None = None
+    count: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
     """What one kind of endpoint accepts in `response_format`.
 
-    `keywords` are those it enforces correctly; `formats` likewise for strings. `strict` is what is sent
-    as `json_schema.strict`. The rest are rules: every property `all_required` (optional ones become
-    nullable), every object `closed` (`additionalProperties: false`), `maps` (objects with free keys)
-    allowed, `any` (a schema without a type) allowed, `ref_siblings` (keywords beside a `$ref`) allowed,
-    `simple_patterns` only (for the whole text, without escaped classes), `real_bounds` (bounds on numbers
-    that are not whole) enforced.
-    `shows_schema` says whether the model gets to see the schema; where not, it goes into the prompt.
+    `keywords` are those it enforces correctly, `formats` likewise for strings; `modes` are the ways in
+    which it can be asked, best first; `strict` is what is sent as `json_schema.strict` (None: nothing).
+    The rest are rules:
+
+    - `all_required`: every property is required, so that optional ones become nullable.
+    - `closed`: every object says `additionalProperties: false`.
+    - `maps`: objects with free keys are taken; else a map is a list of keys and values.
+    - `any`: a schema without a type is taken.
+    - `cycles`: references may lead back to themselves.
+    - `ref_siblings`: keywords may stand beside a `$ref`.
+    - `empty_objects`: an object without any property is taken.
+    - `null`: how a type with null is written: as a list of types, as a union, or with OpenAPI's `nullable`.
+    - `string_enums`: an `enum` has strings only.
+    - `heads`: how the objects of a union must differ: in any way, in their first key or its constants, or
+      by each having one key of its own.
+    - `whole_patterns`: patterns must be for the whole text, without escaped classes.
+    - `pattern_lengths`: lengths are enforced beside a pattern too.
+    - `real_bounds`: bounds on numbers that are not integers are enforced.
+    - `min_items`: the only values that `minItems` may have, if only some are taken.
+    - `keys`: a pattern for the names of properties.
+    - `shows_schema`: the model gets to see the schema; where not, an outline of it goes into the prompt.
     """
 
     name: str
     keywords: frozenset[str]
-    formats: frozenset[str]
-    strict: bool = True
-    all_required: bool = False
-    closed: bool = False
-    maps: bool = True
-    any: bool = True
-    ref_siblings: bool = True
-    simple_patterns: bool = False
+    formats: frozenset[str] = frozenset()
+    modes: tuple[Mode, ...] = MODES
+    strict: bool | None = True
+    all_required: bool = True
+    closed: bool = True
+    maps: bool = False
+    any: bool = False
+    cycles: bool = True
+    ref_siblings: bool = False
+    empty_objects: bool = True
+    null: Literal["type", "union", "nullable"] = "type"
+    string_enums: bool = False
+    heads: Literal["any", "distinct", "own"] = "any"
+    whole_patterns: bool = False
+    pattern_lengths: bool = True
     real_bounds: bool = True
+    min_items: frozenset[int] | None = None
+    keys: str | None = None
+    limits: Limits = Limits()
     shows_schema: bool = True
 
-    def enforces(self, keyword: str, value: Any, kinds: Sequence[str]) -> bool:
-        """Whether a constraint on values of these types is enforced, so that it can stand as it is."""
+    def enforces(self, keyword: str, schema: Mapping[str, Any], kinds: Sequence[str]) -> bool:
+        """Whether a constraint of a node with values of these types is enforced, so that it can stand as it is."""
         if keyword not in self.keywords:
             return False
+        value = schema[keyword]
         if keyword == "format":
             return value in self.formats
         if keyword == "pattern":
-            return not _EXOTIC.search(value) and (not self.simple_patterns or _is_simple(value))
+            return not _EXOTIC.search(value) and (not self.whole_patterns or _is_whole(value))
+        if keyword in _LENGTHS | _COUNTS:
+            return self._counts(keyword, value, schema, kinds)
         return self.real_bounds or keyword not in _BOUNDS or "integer" in kinds
+
+    def _counts(self, keyword: str, value: float, schema: Mapping[str, Any], kinds: Sequence[str]) -> bool:
+        if keyword in _LENGTHS and not self.pattern_lengths and "pattern" in schema:
+            return not self.enforces("pattern", schema, kinds)
+        if keyword == "minItems" and self.min_items is not None and value not in self.min_items:
+            return False
+        return self.limits.count is None or value <= self.limits.count
 
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
-# String lengths are refused by some of its models, so they are said in words.
+# String lengths are refused by most of its models, so they are said in words.
 _OPENAI = Dialect(
     name="openai",
-    keywords=STRUCTURE
-    | ANNOTATIONS
-    | {
-        "additionalProperties",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
-        "maxItems",
-        "maximum",
-        "minItems",
-        "minimum",
-        "multipleOf",
-        "pattern",
-    },
+    keywords=_STRUCTURE
+    | _REFERENCES
+    | _BOUNDS
+    | _COUNTS
+    | {"additionalProperties", "format", "multipleOf", "pattern"},
     formats=frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}),
-    all_required=True,
-    closed=True,
-    maps=False,
-    any=False,
-    ref_siblings=False,
+    heads="distinct",
+    limits=Limits(properties=5_000, depth=10, enum_values=1_000, characters=120_000, enum_characters=15_000),
+)
+
+# Behind Gemini's OpenAI-compatible address a schema becomes its older responseSchema (a part of OpenAPI, in which a
+# type is one word and nothing refers to anything) or its newer responseJsonSchema, nobody says which. This is what
+# both take. https://ai.google.dev/api/caching#Schema
+_GEMINI = Dialect(
+    name="gemini",
+    keywords=_STRUCTURE | _INCLUSIVE | _COUNTS | {"format", "propertyOrdering"},
+    formats=frozenset({"date-time"}),
+    closed=False,
+    cycles=False,
+    empty_objects=False,
+    string_enums=True,
+    null="union",
 )
 
 # Found by experiment against llama.cpp's server: what its grammar enforces. It ignores bounds on numbers
-# that are not integers, patterns that are not anchored at both ends, and escapes like \\d in patterns.
+# that are not integers and patterns that are not anchored at both ends, and refuses some large counts.
 _LLAMA_CPP = Dialect(
     name="llama.cpp",
-    keywords=STRUCTURE
-    | ANNOTATIONS
-    | {
-        "additionalProperties",
-        "const",
-        "exclusiveMaximum",
-        "exclusiveMinimum",
-        "format",
-        "maxItems",
-        "maxLength",
-        "maximum",
-        "minItems",
-        "minLength",
-        "minimum",
-        "pattern",
-        "prefixItems",
-    },
+    keywords=_STRUCTURE
+    | _REFERENCES
+    | _BOUNDS
+    | _COUNTS
+    | _LENGTHS
+    | {"additionalProperties", "const", "format", "pattern", "prefixItems"},
     formats=frozenset({"date", "time", "date-time", "uuid"}),
-    all_required=True,  # else required properties are generated before optional ones, whatever the order
-    closed=True,
-    ref_siblings=False,
-    simple_patterns=True,
+    # All required, else required properties are generated before optional ones, whatever their order.
+    maps=True,
+    any=True,
+    whole_patterns=True,
+    pattern_lengths=False,
     real_bounds=False,
+    limits=Limits(count=1_998),
+    shows_schema=False,
+)
+
+# The grammar engine of servers on one's own machines. Formats beside lengths, `multipleOf` and what a pattern
+# excludes are refused or ignored by one version or the other.
+_XGRAMMAR = Dialect(
+    name="vllm",
+    keywords=_STRUCTURE | _REFERENCES | _BOUNDS | _COUNTS | _LENGTHS | {"additionalProperties", "const", "pattern"},
+    maps=True,
+    any=True,
+    pattern_lengths=False,
+    real_bounds=False,
+    shows_schema=False,
+)
+
+# An endpoint nobody told us about: what the strict ones have in common, and the outline in the prompt in case
+# that the schema is ignored.
+_UNKNOWN = replace(
+    _OPENAI,
+    name="unknown",
+    keywords=_STRUCTURE | _REFERENCES | {"additionalProperties"},
+    formats=frozenset(),
     shows_schema=False,
 )
 
@@ -134,9 +217,74 @@ DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         _OPENAI,
+        # https://learn.microsoft.com/azure/ai-foundry/openai/how-to/structured-outputs
+        replace(
+            _OPENAI,
+            name="azure",
+            keywords=_STRUCTURE | _REFERENCES | {"additionalProperties"},
+            formats=frozenset(),
+            limits=replace(_OPENAI.limits, properties=100, depth=5, enum_values=500),
+        ),
+        # https://docs.claude.com/en/docs/build-with-claude/structured-outputs
+        Dialect(
+            name="anthropic",
+            keywords=_STRUCTURE | _REFERENCES | {"additionalProperties", "const", "format", "minItems", "pattern"},
+            formats=_OPENAI.formats | {"uri"},
+            modes=("strict", "tool", "prompt"),
+            all_required=False,
+            cycles=False,
+            min_items=frozenset({0, 1}),
+            keys=r"[a-zA-Z0-9_.-]{1,64}",
+            limits=Limits(optional=24, unions=16),
+        ),
+        _GEMINI,
+        # A gateway that turns json_schema into Gemini's responseSchema.
+        replace(
+            _GEMINI,
+            name="evolink",
+            keywords=_GEMINI.keywords | _LENGTHS | {"nullable", "pattern"},
+            null="nullable",
+        ),
+        # It refuses keywords one at a time ("Received unsupported keyword `format` in schema").
+        replace(_UNKNOWN, name="mistral", heads="any", limits=Limits(), shows_schema=True),
+        # https://console.groq.com/docs/structured-outputs; of the objects of a union no key may occur in two.
+        replace(_OPENAI, name="groq", heads="own"),
+        replace(_UNKNOWN, name="together", heads="any", limits=Limits()),
+        # https://docs.fireworks.ai/structured-responses/structured-response-formatting
+        replace(_UNKNOWN, name="fireworks", heads="any", limits=Limits()),
+        replace(_UNKNOWN, name="deepseek", modes=("json_object", "tool", "prompt")),
+        # https://docs.x.ai/docs/guides/structured-outputs
+        replace(
+            _OPENAI,
+            name="xai",
+            keywords=_OPENAI.keywords | _LENGTHS | {"const", "prefixItems"},
+            formats=frozenset({"date", "time", "date-time", "email", "uuid", "ipv4", "ipv6", "uri"}),
+            cycles=False,
+            heads="any",
+            whole_patterns=True,
+            limits=Limits(count=256),
+        ),
+        # https://inference-docs.cerebras.ai/capabilities/structured-outputs
+        replace(
+            _UNKNOWN,
+            name="cerebras",
+            cycles=False,
+            heads="any",
+            null="union",
+            limits=Limits(
+                properties=500, depth=10, enum_values=500, enum_characters=7_500, schema_characters=5_000, members=5
+            ),
+            shows_schema=True,
+        ),
+        # It passes requests on to many: what is common to the strict ones.
+        replace(_UNKNOWN, name="openrouter"),
+        _XGRAMMAR,
+        replace(_XGRAMMAR, name="sglang"),
         _LLAMA_CPP,
-        # An endpoint nobody told us about: strict form, and the schema in the prompt in case it is ignored.
-        replace(_OPENAI, name="unknown", shows_schema=False),
+        replace(_LLAMA_CPP, name="ollama", strict=None),
+        # Its second engine does not take lists of types, and it has no json_object.
+        replace(_LLAMA_CPP, name="lmstudio", null="union", modes=("strict", "relaxed", "tool", "prompt")),
+        _UNKNOWN,
     )
 }
 
@@ -148,3 +296,35 @@ def dialect_named(dialect: str | Dialect) -> Dialect:
     if dialect not in DIALECTS:
         raise ConfigurationError(f"There is no dialect {dialect!r}.", hint="Known: " + ", ".join(DIALECTS) + ".")
     return DIALECTS[dialect]
+
+
+def relaxed(dialect: Dialect) -> Dialect:
+    """What nearly every endpoint takes that knows `json_schema`: structure alone, without references."""
+    return replace(
+        dialect,
+        name=f"{dialect.name}, relaxed",
+        keywords=_STRUCTURE | (dialect.keywords & {"nullable", "propertyOrdering"}),
+        formats=frozenset(),
+        strict=False if dialect.strict else None,
+        all_required=False,
+        closed=False,
+        cycles=False,
+        heads="any",
+        limits=Limits(),
+    )
+
+
+def told(dialect: Dialect) -> Dialect:
+    """A schema that is no more than told to the model, in the prompt: nothing has to be rewritten for it."""
+    return Dialect(
+        name=f"{dialect.name}, told",
+        keywords=_ALL,
+        formats=_OPENAI.formats,
+        strict=None,
+        all_required=False,
+        closed=False,
+        maps=True,
+        any=True,
+        ref_siblings=True,
+        shows_schema=False,
+    )

@@ -6,19 +6,25 @@ one's rule is left in `allOf` for the caller to say in words.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from extractor.schema.nodes import text_of
 
 __all__ = ["merged"]
 
 JsonSchema = Mapping[str, Any]
+
+UNIONS = 16  # members that two unions may have together when they are multiplied out
 
 
 def _kinds(left: Any, right: Any) -> Any:
     lefts = [left] if isinstance(left, str) else left
     rights = [right] if isinstance(right, str) else right
     both = [kind for kind in lefts if kind in rights]
-    both += ["integer"] * ("integer" not in both and {"integer", "number"} <= {*lefts, *rights})
+    whole = "integer" in lefts or "integer" in rights
+    both += ["integer"] * ("integer" not in both and whole and {"integer", "number"} <= {*lefts, *rights})
     return both[0] if len(both) == 1 else both
 
 
@@ -27,12 +33,18 @@ def _properties(left: JsonSchema, right: JsonSchema) -> Any:
     return {**left, **right, **both}
 
 
+def _constants(left: Any, right: Any) -> Any:
+    known = set(map(text_of, right))
+    return [value for value in left if text_of(value) in known]
+
+
 _JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
     "type": _kinds,
     "properties": _properties,
+    "patternProperties": _properties,
     "$defs": lambda left, right: {**right, **left},
     "required": lambda left, right: [*left, *(name for name in right if name not in left)],
-    "enum": lambda left, right: [value for value in left if value in right],
+    "enum": _constants,
     "minimum": max,
     "exclusiveMinimum": max,
     "minLength": max,
@@ -43,14 +55,23 @@ _JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
     "maxLength": min,
     "maxItems": min,
     "maxProperties": min,
+    "multipleOf": lambda left, right: (
+        math.lcm(left, right) if isinstance(left, int) and isinstance(right, int) else None
+    ),
     "uniqueItems": lambda left, right: left or right,
     "items": lambda left, right: merged(left, right),  # noqa: PLW0108  # it is defined below
     "additionalProperties": lambda left, right: merged(left, right),  # noqa: PLW0108
+    "propertyNames": lambda left, right: merged(left, right),  # noqa: PLW0108
     "allOf": lambda left, right: [*left, *right],
+    "anyOf": lambda left, right: _product(left, right),  # noqa: PLW0108
+    "oneOf": lambda left, right: _product(left, right),  # noqa: PLW0108
     # An annotation of the outer schema wins over the inner one's.
     "description": lambda left, right: left,
     "title": lambda left, right: left,
     "default": lambda left, right: left,
+    "examples": lambda left, right: left,
+    "deprecated": lambda left, right: left,
+    "$comment": lambda left, right: left,
 }
 
 
@@ -65,10 +86,41 @@ def merged(left: Any, right: Any) -> Any:
     for keyword, value in right.items():
         if keyword not in result or result[keyword] == value:
             result[keyword] = value
-        elif keyword in _JOIN:
-            result[keyword] = _JOIN[keyword](result[keyword], value)
-        else:
+            continue
+        joined = _JOIN[keyword](result[keyword], value) if keyword in _JOIN else None
+        if joined is None:
             rest[keyword] = value
+        else:
+            result[keyword] = joined
+    for one, other in ((left, right), (right, left)):
+        _keep_out(result, one, other)
     if rest:
         result["allOf"] = [*result.get("allOf", ()), rest]
     return result
+
+
+def _keep_out(result: dict[str, Any], one: JsonSchema, other: JsonSchema) -> None:
+    """What only one of the two schemas names must be what the other allows for further properties."""
+    further = other.get("additionalProperties", True)
+    if further is True or other.get("patternProperties"):
+        return
+    alone = [name for name in one.get("properties", ()) if name not in other.get("properties", ())]
+    if alone:
+        held = {name: merged(result["properties"][name], further) for name in alone}
+        result["properties"] = {**result["properties"], **held}
+
+
+def _product(left: Any, right: Any) -> Any:
+    """Two unions that must both hold, multiplied out; None where that would be too much."""
+    if len(left) * len(right) > UNIONS:
+        return None
+    members = [_both(one, other) for one in left for other in right]
+    return [member for member in members if member is not False and member.get("type") != []] or [False]
+
+
+def _both(one: Any, other: Any) -> Any:
+    # References are resolved by the caller, who knows them.
+    if isinstance(one, Mapping) and isinstance(other, Mapping) and ("$ref" in one or "$ref" in other):
+        return {"allOf": [one, other]}
+    both = merged(one, other)
+    return {} if both is True else both

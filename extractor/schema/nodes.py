@@ -1,22 +1,26 @@
-"""Small questions about one node of a schema, and small changes of it. The walk over all nodes is `adapt`."""
+"""Small questions about one node of a schema, and small changes of it. The walk over all nodes is `walk`."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 __all__ = [
     "any_value",
+    "constants_of",
     "described",
     "escaped",
     "free",
+    "kind_of",
     "kinds_of",
     "modern",
     "nullable",
     "pair",
     "split",
     "telling",
+    "text_of",
     "with_null",
 ]
 
@@ -26,22 +30,45 @@ JsonSchema: TypeAlias = "dict[str, Any]"
 _ABOUT: Mapping[str, frozenset[str]] = {
     "object": frozenset(
         "properties required additionalProperties minProperties maxProperties propertyNames patternProperties "
-        "dependentRequired dependentSchemas".split()
+        "dependentRequired dependentSchemas dependencies unevaluatedProperties".split()
     ),
-    "array": frozenset("items prefixItems minItems maxItems uniqueItems contains".split()),
-    "string": frozenset("minLength maxLength pattern format contentEncoding contentMediaType".split()),
+    "array": frozenset(
+        "items prefixItems additionalItems minItems maxItems uniqueItems contains minContains maxContains "
+        "unevaluatedItems".split()
+    ),
+    "string": frozenset("minLength maxLength pattern format contentEncoding contentMediaType contentSchema".split()),
     "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
 }
 _PRIMITIVES = ("string", "number", "boolean", "null")
+_KINDS: Mapping[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
 
 
-def free(name: str, taken: Mapping[str, Any]) -> str:
+def kind_of(value: Any) -> str:
+    """The type of a JSON value; a float without a fraction is an integer, as JSON Schema has it."""
+    kind = _KINDS.get(type(value), "object")
+    return "integer" if kind == "number" and value == value // 1 else kind
+
+
+def text_of(value: Any) -> str:
+    """A JSON value as text, by which values are compared: to Python `True` equals 1."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def free(name: str, taken: Iterable[str]) -> str:
     """The name, or one like it that is not taken."""
     return name if name not in taken else free(name + "_", taken)
 
 
 def modern(schema: JsonSchema) -> JsonSchema:
-    """A node in the words of 2020-12 where older drafts had others."""
+    """A node in the words of 2020-12 where older drafts, or OpenAPI, had others."""
     if isinstance(schema.get("items"), list):
         schema = {**schema, "prefixItems": schema["items"], "items": schema.get("additionalItems", True)}
         schema.pop("additionalItems", None)
@@ -60,9 +87,26 @@ def kinds_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
     if isinstance(kinds, str):
         return (kinds,)
     if kinds:
-        return tuple(kinds)
+        return tuple(dict.fromkeys(kinds))
     # Without a type, the keywords tell what is meant.
-    return next(((kind,) for kind, about in _ABOUT.items() if about & schema.keys()), ())
+    return tuple(kind for kind, about in _ABOUT.items() if about & schema.keys())
+
+
+def constants_of(schema: Mapping[str, Any]) -> list[Any] | None:
+    """The only values that a node allows, each once and of its types; None where it does not list them."""
+    if "const" in schema:
+        values = [schema["const"]]
+    elif "enum" in schema:
+        values = schema["enum"]
+    else:
+        return None
+    kinds = set(kinds_of(schema) if "type" in schema else ())
+    fits = (value for value in values if not kinds or kind_of(value) in kinds or _is_number(value, kinds))
+    return list({text_of(value): value for value in fits}.values())
+
+
+def _is_number(value: Any, kinds: set[str]) -> bool:
+    return "number" in kinds and kind_of(value) == "integer"
 
 
 def split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
@@ -95,13 +139,13 @@ def nullable(wire: JsonSchema) -> JsonSchema:
     return wire
 
 
-def pair(value: JsonSchema) -> JsonSchema:
+def pair(value: JsonSchema, key: JsonSchema | None = None, *, closed: bool = True) -> JsonSchema:
     """One entry of a map, as it is written where objects with free keys are not taken."""
     return {
         "type": "object",
-        "properties": {"key": {"type": "string"}, "value": value},
+        "properties": {"key": key or {"type": "string"}, "value": value},
         "required": ["key", "value"],
-        "additionalProperties": False,
+        **({"additionalProperties": False} if closed else {}),
     }
 
 

@@ -1,203 +1,419 @@
 """A schema as compact text for a prompt, in the notation of TypeScript.
 
+    type Line = { // A position
+      description: string
+      quantity?: integer | null
+    }
     {
       number: string // Invoice number
-      due_date: date | null
-      lines: { description: string; quantity: integer }[] // at least 1 item
+      due: date | null
+      status: enum("open","paid")
+      lines: Line[] // at least 1 item
+      replaced: Line | null
     }
 
-Models read it better than JSON Schema, and it takes half the tokens or fewer. Nothing is left out:
-descriptions and constraints stand in comments, definitions used more than once before the whole.
+Nothing that demands or explains is left out: what the notation does not say stands in comments. What occurs
+more than once is written once, under a name, before the whole: the text grows with the schema, and no faster.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote
 
-from extractor.schema.words import WORDS, in_words, inlined
+from extractor.schema.words import in_words
 
 __all__ = ["outline"]
 
-# What the notation itself says; every other keyword is said in a comment.
-_NOTED = frozenset(
-    "$defs $ref $schema $id additionalProperties allOf anyOf const description enum items oneOf prefixItems "
-    "properties required title type discriminator $comment".split()
+T = TypeVar("T")
+
+# Said in a comment; whatever else means something is a part of the type.
+_SAID = frozenset(
+    "contentEncoding contentMediaType default deprecated examples exclusiveMaximum exclusiveMinimum format "
+    "maxContains maxItems maxLength maxProperties maximum minContains minItems minLength minProperties minimum "
+    "multipleOf pattern uniqueItems".split()
 )
-_NAMED_FORMATS = frozenset({"date", "date-time", "time"})
-_PREFIX = "#/$defs/"
+_EXCLUSIVE: Mapping[str, str] = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
+# Formats whose name stands in place of the type: a model knows them by it.
+_FORMATS = frozenset("date date-time time email hostname ipv4 ipv6 uri uuid".split())
+# What a node is about that does not say its type.
+_ABOUT: Mapping[str, tuple[str, ...]] = {
+    "object": ("properties", "required", "patternProperties", "additionalProperties"),
+    "array": ("items", "prefixItems"),
+}
+# Schemas inside of a schema that TypeScript has no notation for.
+_OPERATORS: Mapping[str, str] = {
+    "not": "not",
+    "contains": "containing",
+    "contentSchema": "encoding",
+    "propertyNames": "with keys",
+    "unevaluatedItems": "with other items",
+    "unevaluatedProperties": "with other properties",
+}
+_CONDITION = ("if", "then", "else")
+_DEPENDENCIES = ("dependentRequired", "dependentSchemas", "dependencies")
+_DEFINITIONS = frozenset({"$defs", "definitions"})
+_KEYED = frozenset({"properties", "patternProperties", *_DEPENDENCIES, *_DEFINITIONS})
+_DEFINITION = re.compile(r"#/(\$defs|definitions)/[^/%~]+")
+
+_KINDS = ("array", "boolean", "integer", "null", "number", "object", "string")
+_COMPOUND = (Mapping, list)
+
+_DEEP = 16  # levels; what is deeper is written aside: neither the stack nor the indentation grows with a schema
+_LARGE = 150  # characters of JSON; what is smaller is rather repeated than named
+_LONG = 30  # characters of a name; of a longer one the last part is taken, which tells most
 
 
 def outline(schema: Mapping[str, Any]) -> str:
-    """The outline of a schema whose references are all `#/$defs/NAME`."""
-    writer = _Writer(schema.get("$defs", {}), Counter(_references(schema)))
-    body = _commented(writer.type_of(schema, 0), writer.comment(schema))
-    return "".join(writer.definitions()) + body
+    """The outline of a schema, which has all that its references lead to: nothing is fetched."""
+    writer = _Writer(schema)
+    body = writer.at(schema, 0, "Root").line
+    return "".join([*writer.definitions(), body])
 
 
-def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        reference = node.get("$ref")
-        if isinstance(reference, str):
-            yield reference.removeprefix(_PREFIX)
-        for value in node.values():
-            yield from _references(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from _references(item)
+# ------------------------------------------------------------------------------------- which are the same
+
+
+class _Nodes:
+    """The nodes of a schema that its root leads to: what they refer to, and which of them are equal."""
+
+    def __init__(self, root: Any) -> None:
+        self._root = root
+        self._shapes: dict[int, int] = {}  # id of a node → a number, the same for equal nodes
+        self._numbers: dict[Any, int] = {}
+        self._sizes: list[int] = []
+        self._schemas: list[list[int]] = []  # what uses those in a shape: itself, or what it belongs to
+        self._repeated: list[list[str]] = []  # the references in what has no name however often it occurs
+        self._uses: Counter[int] = Counter()  # by what is written once itself
+        self._references: Counter[str] = Counter()
+        self._walk(root)
+        walked: set[str] = set()
+        while fresh := self._references.keys() - walked:  # what is referred to may refer to more
+            walked |= fresh
+            for reference in fresh:
+                self._walk(self.target(reference))
+        self._named: set[int] = set()
+        self._uses[self.shape(root)] += 1
+        for reference, uses in self._references.items():
+            shape = self.shape(self.target(reference))
+            self._uses[shape] += uses
+            # A definition that only one place refers to stands there. Anything else stands in its own place too.
+            if uses > 1 or not _DEFINITION.fullmatch(reference):
+                self._named.add(shape)
+
+    def _walk(self, root: Any) -> None:
+        # Children before their parents, and without recursion: a schema may be nested as deeply as it likes.
+        waiting, opened = [(root, False)], set()
+        while waiting:
+            node, keyed = waiting.pop()
+            if not isinstance(node, _COMPOUND) or id(node) in self._shapes:
+                continue
+            pairs: list[Any] = list(node.items() if isinstance(node, Mapping) else enumerate(node))
+            if isinstance(node, Mapping) and not keyed:
+                pairs = [(key, value) for key, value in pairs if key not in _DEFINITIONS]
+            if id(node) in opened:
+                self._number(node, keyed, pairs)
+            else:
+                opened.add(id(node))
+                waiting.append((node, keyed))
+                waiting += [(value, not keyed and key in _KEYED) for key, value in pairs]
+        if isinstance(root, _COMPOUND):
+            self._references.update(self._repeated[self.shape(root)])
+
+    def _number(self, node: Any, keyed: bool, pairs: list[Any]) -> None:
+        reference = node.get("$ref") if isinstance(node, Mapping) else None
+        parts = [(key, self.shape(value) if isinstance(value, _COMPOUND) else repr(value)) for key, value in pairs]
+        shape = self._numbers.setdefault((isinstance(node, list), keyed, *parts), len(self._numbers))
+        self._shapes[id(node)] = shape
+        if shape < len(self._sizes):
+            return
+        inner = [part for _, part in parts if isinstance(part, int)]
+        texts = [str(key) if isinstance(part, int) or key == "$ref" else f"{key}{part}" for key, part in parts]
+        self._sizes.append(sum(map(len, texts)) + sum(self._sizes[part] for part in inner))
+        schemas = [each for part in inner for each in self._schemas[part]]
+        references = [each for part in inner for each in self._repeated[part]]
+        references += [reference] if isinstance(reference, str) else []
+        if keyed or isinstance(node, list):  # no schema itself: it is written as often as what it belongs to
+            self._schemas.append(schemas)
+            self._repeated.append(references)
+            return
+        self._uses.update(schemas)
+        self._schemas.append([shape])
+        self._repeated.append(references if self._sizes[shape] < _LARGE else [])
+        self._references.update(references if self._sizes[shape] >= _LARGE else [])
+
+    def shape(self, node: Any) -> int:
+        """A number that is the same for equal nodes."""
+        return self._shapes.get(id(node), -id(node))
+
+    def is_named(self, node: Any) -> bool:
+        """Whether it is written aside, under a name."""
+        shape = self.shape(node)
+        return shape in self._named or (self._uses[shape] > 1 and self._sizes[shape] >= _LARGE)
+
+    def target(self, reference: str) -> Any:
+        """What a reference leads to; None if that is not in the schema."""
+        if not re.match(r"#(/|$)", reference):
+            return None
+        node = self._root
+        for key in _steps(reference):
+            try:
+                node = node[int(key)] if isinstance(node, list) else node[key]
+            except (LookupError, ValueError, TypeError):
+                return None
+        return node
+
+
+# ------------------------------------------------------------------------------------- how they are written
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Type:
+    """A type expression, `loose` if it has operators outside of brackets; and a comment on it."""
+
+    text: str
+    loose: bool = False
+    comment: str = ""
+
+    @property
+    def line(self) -> str:
+        """On a line of its own: the comment ends the first, where a reader meets it before the members."""
+        first, newline, rest = self.text.partition("\n")
+        return first + (f" // {self.comment}" if self.comment else "") + newline + rest
+
+    @property
+    def inner(self) -> str:
+        """Inside of another: the comment behind it, which may not end early."""
+        return self.text + (f" /* {self.comment.replace('*/', '* /')} */" if self.comment else "")
+
+    @property
+    def closed(self) -> str:
+        """As an operand of another operator."""
+        return f"({self.inner})" if self.loose else self.inner
+
+
+_ANY, _NULL = _Type(text="any"), _Type(text="null")
 
 
 class _Writer:
-    def __init__(self, definitions: Mapping[str, Any], uses: Counter[str]) -> None:
-        self._all = definitions
-        self._uses = uses
-        self._named: dict[str, str] = {}
+    def __init__(self, root: Any) -> None:
+        self._nodes = _Nodes(root)
+        self._names: dict[int, str] = {}
+        self._taken = Counter(["any", "enum", "never", *_KINDS, *_FORMATS])
+        self._waiting: deque[tuple[str, Any]] = deque()
 
     def definitions(self) -> Iterator[str]:
-        """The definitions that have a name, one after the other."""
-        for name, text in self._named.items():
-            yield f"type {name} = {text}\n"
+        """What has a name. To write one may give names to others."""
+        while self._waiting:
+            name, schema = self._waiting.popleft()
+            yield f"type {name} = {self._whole(schema, 0, name).line}\n"
 
-    def type_of(self, schema: Any, depth: int) -> str:
-        """The type expression of a schema, its members on lines of their own below `depth`."""
+    def at(self, schema: Any, level: int, wish: str) -> _Type:
+        """The type of a schema inside of `level` others; its name, where it has one, is like `wish`."""
         if not isinstance(schema, Mapping):
-            return "any" if schema else "never"
-        found = [write(self, schema, depth) for keyword, write in _WRITERS.items() if keyword in schema]
-        if not found:
-            return self._by_type(schema, depth)
-        if len(found) > 1:
-            return " & ".join(f"({each})" if _is_union(each) else each for each in found)
-        null = "null" in schema.get("type", ()) and "enum" not in schema and "const" not in schema
-        return f"{found[0]} | null" if null else found[0]
+            return _Type(text="never") if schema is False else _ANY
+        if schema and (level > _DEEP or self._nodes.is_named(schema)):
+            return _Type(text=self._name(schema, wish))
+        return self._whole(schema, level + 1, wish)
 
-    def comment(self, schema: Any) -> str:
-        """The description and every constraint that the notation does not say."""
-        if not isinstance(schema, Mapping):
-            return ""
-        said = [str(schema["description"])] if schema.get("description") else []
-        said += [
-            in_words(keyword, inlined(value, self._all))
-            for keyword, value in schema.items()
-            if keyword in WORDS and keyword not in _NOTED and not _is_named_format(keyword, value)
-        ]
+    def _name(self, schema: Any, wish: str) -> str:
+        shape = self._nodes.shape(schema)
+        if shape not in self._names:
+            stem = re.sub(r"\W+", "_", wish).strip("_") or "Type"
+            stem = stem.rpartition("_")[2] if len(stem) > _LONG else stem
+            name = stem
+            while self._taken[name]:
+                self._taken[stem] += 1
+                name = f"{stem}_{self._taken[stem]}"
+            self._taken[name] += 1
+            self._names[shape] = name
+            self._waiting.append((name, schema))
+        return self._names[shape]
+
+    def _whole(self, schema: Mapping[str, Any], level: int, wish: str) -> _Type:
+        whole = _all([factor for write in _FACTORS for factor in write(self, schema, level, wish)])
+        if schema.get("nullable") is True and not re.search(r"\bnull\)?$", whole.text):
+            whole = _any([whole, _NULL])
+        said = dict.fromkeys(map(_one_line, [*_said(schema), whole.comment]))
+        return replace(whole, comment="; ".join(filter(None, said)))
+
+    # Each of these gives types that a value must all have.
+
+    def _reference(self, schema: Mapping[str, Any], level: int, wish: str) -> Iterator[_Type]:
         reference = schema.get("$ref")
-        if isinstance(reference, str) and self._is_inline(reference):
-            said.append(self.comment(self._all.get(reference.removeprefix(_PREFIX))))
-        # A comment may not end the one around it.
-        texts = dict.fromkeys(" ".join(words.split()).replace("*/", "* /") for words in said if words)
-        return "; ".join(texts)
+        if isinstance(reference, str):
+            target = self._nodes.target(reference)
+            named = ["Root", *_steps(reference)][-1]
+            yield _Type(text="any", comment=f"see {reference}") if target is None else self.at(target, level, named)
 
-    def inner(self, schema: Any, depth: int) -> str:
-        """A type expression inside of another, its comment behind it."""
-        comment = self.comment(schema)
-        return self.type_of(schema, depth) + (f" /* {comment} */" if comment else "")
+    def _literal(self, schema: Mapping[str, Any], level: int, wish: str) -> Iterator[_Type]:
+        values = [_json(value) for value in _values(schema)]
+        if values:
+            yield _Type(text=values[0] if len(values) == 1 else f"enum({','.join(values)})")
 
-    def _is_inline(self, reference: str) -> bool:
-        return self._uses[reference.removeprefix(_PREFIX)] == 1
+    def _typed(self, schema: Mapping[str, Any], level: int, wish: str) -> Iterator[_Type]:
+        declared = [] if _values(schema) else _kinds(schema)  # the values say it
+        about = [kind for kind, keywords in _ABOUT.items() if any(keyword in schema for keyword in keywords)]
+        if members := [self._single(kind, schema, level, wish) for kind in declared or about]:
+            yield _any(members)
+        for kind in about if declared else ():
+            if kind not in declared:  # a slip of the author's, mostly; but it may explain
+                yield _Type(text=f"(if {kind} then {self._single(kind, schema, level, wish).closed})")
 
-    def _reference(self, schema: Mapping[str, Any], depth: int) -> str:
-        name = str(schema["$ref"]).removeprefix(_PREFIX)
-        definition = self._all.get(name, {})
-        if self._is_inline(schema["$ref"]) and name not in self._named:
-            return self.type_of(definition, depth)
-        if name not in self._named:
-            self._named[name] = ""  # holds the name while it is written: it may be recursive
-            self._named[name] = _commented(self.type_of(definition, 0), self.comment(definition))
-        return name
-
-    def _union(self, keyword: str, schema: Mapping[str, Any], depth: int) -> str:
-        return " | ".join(dict.fromkeys(self.inner(member, depth) for member in schema[keyword]))
-
-    def _all_of(self, schema: Mapping[str, Any], depth: int) -> str:
-        members = [self.inner(member, depth) for member in schema["allOf"]]
-        return " & ".join(f"({member})" if _is_union(member) else member for member in members)
-
-    def _enum(self, schema: Mapping[str, Any], depth: int) -> str:
-        return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
-
-    def _const(self, schema: Mapping[str, Any], depth: int) -> str:
-        return json.dumps(schema["const"], ensure_ascii=False)
-
-    def _object(self, schema: Mapping[str, Any], depth: int) -> str:
-        indent = "  " * (depth + 1)
-        required = schema.get("required", ())
-        lines = [
-            f"{indent}{_key(name)}{'' if name in required else '?'}: "
-            f"{_commented(self.type_of(member, depth + 1), self.comment(member))}\n"
-            for name, member in schema["properties"].items()
-        ]
-        more = schema.get("additionalProperties", False)
-        if isinstance(more, Mapping):
-            lines.append(f"{indent}[key: string]: {self.inner(more, depth + 1)}\n")
-        return "{\n" + "".join(lines) + "  " * depth + "}"
-
-    def _map(self, schema: Mapping[str, Any], depth: int) -> str:
-        return "{ [key: string]: " + self.inner(schema.get("additionalProperties", True), depth) + " }"
-
-    def _list(self, schema: Mapping[str, Any], depth: int) -> str:
-        rest = schema.get("items", "prefixItems" not in schema)
-        member = self.inner(rest, depth)
-        each = f"({member})[]" if _is_union(member) or member.endswith("*/") else f"{member}[]"
-        if "prefixItems" not in schema:
-            return each
-        first = [self.inner(item, depth) for item in schema["prefixItems"]]
-        return "[" + ", ".join([*first, *([f"...{each}"] if rest is not False else [])]) + "]"
-
-    def _by_type(self, schema: Mapping[str, Any], depth: int) -> str:
-        kinds = schema.get("type", "any")
-        members = [kinds] if isinstance(kinds, str) else kinds
-        return " | ".join(self._single(kind, schema, depth) for kind in members)
-
-    def _single(self, kind: str, schema: Mapping[str, Any], depth: int) -> str:
+    def _single(self, kind: str, schema: Mapping[str, Any], level: int, wish: str) -> _Type:
         if kind == "object":
-            return self._map(schema, depth)
+            return self._object(schema, level)
         if kind == "array":
-            return self._list(schema, depth)
-        if kind == "string" and schema.get("format") in _NAMED_FORMATS:
-            return str(schema["format"])
-        return kind
+            return self._list(schema, level, wish)
+        return _Type(text=schema["format"] if kind == "string" and _is_format_named(schema) else kind)
+
+    def _object(self, schema: Mapping[str, Any], level: int) -> _Type:
+        properties, patterns = _as(dict, schema.get("properties")), _as(dict, schema.get("patternProperties"))
+        required = dict.fromkeys(_texts(schema.get("required")))
+        more = schema.get("additionalProperties")
+        members = {
+            f"{_key(name)}{'' if name in required else '?'}": self.at(member, level, name)
+            for name, member in properties.items()
+        }
+        members |= {_key(name): _ANY for name in required if name not in properties}
+        members |= {f"[key: /{_one_line(key)}/]": self.at(each, level, "Value") for key, each in patterns.items()}
+        if isinstance(more, Mapping):
+            members["[key: string]"] = self.at(more, level, "Value")
+        if not members:
+            return _Type(text="object")
+        if not properties and not patterns:  # nothing to look up, mostly one
+            return _Type(text="{ " + "; ".join(f"{key}: {each.inner}" for key, each in members.items()) + " }")
+        text = "".join(f"\n{key}: {each.line}" for key, each in members.items())
+        return _Type(text="{" + text.replace("\n", "\n  ") + "\n}")
+
+    def _list(self, schema: Mapping[str, Any], level: int, wish: str) -> _Type:
+        first, rest = _as(list, schema.get("prefixItems")), schema.get("items", "prefixItems" not in schema)
+        if isinstance(rest, list):  # as older drafts say it
+            first, rest = rest, schema.get("additionalItems", False)
+        member = self.at(rest, level, wish)
+        each = f"({member.inner})[]" if member.loose or member.comment else f"{member.text}[]"
+        if not first:
+            return _Type(text=each)
+        behind = [] if rest is False else [f"...{each}"]
+        return _Type(text="[" + ", ".join([*(self.at(item, level, wish).inner for item in first), *behind]) + "]")
+
+    def _combined(self, schema: Mapping[str, Any], level: int, wish: str) -> Iterator[_Type]:
+        for keyword, combine in (("anyOf", _any), ("oneOf", _any), ("allOf", _all)):
+            if members := _as(list, schema.get(keyword)):
+                yield combine([self.at(member, level, wish) for member in members])
+
+    def _operators(self, schema: Mapping[str, Any], level: int, wish: str) -> Iterator[_Type]:
+        for keyword, word in _OPERATORS.items():
+            if isinstance(inner := schema.get(keyword), Mapping):
+                yield _Type(text=f"{word} {self.at(inner, level, wish).closed}")
+
+    def _conditions(self, schema: Mapping[str, Any], level: int, wish: str) -> Iterator[_Type]:
+        if "if" in schema:
+            words = [f"{each} {self.at(schema[each], level, wish).closed}" for each in _CONDITION if each in schema]
+            yield _Type(text=f"({' '.join(words)})")
+        for keyword in _DEPENDENCIES:
+            for name, then in _as(dict, schema.get(keyword)).items():
+                needed = _having(then) if isinstance(then, list) else self.at(then, level, wish).closed
+                yield _Type(text=f"(if {_having([name])} then {needed})")
 
 
-def _is_named_format(keyword: str, value: Any) -> bool:
-    return keyword == "format" and value in _NAMED_FORMATS
+_Write: TypeAlias = "Callable[[_Writer, Mapping[str, Any], int, str], Iterator[_Type]]"
+_FACTORS: tuple[_Write, ...] = (
+    _Writer._reference,
+    _Writer._literal,
+    _Writer._typed,
+    _Writer._combined,
+    _Writer._operators,
+    _Writer._conditions,
+)
 
 
-_Write: TypeAlias = "Callable[[_Writer, Mapping[str, Any], int], str]"
+def _all(types: Sequence[_Type]) -> _Type:
+    """All of these at once; so all the comments are on the whole."""
+    bare = dict.fromkeys(replace(each, comment="") for each in types if each.text != "any")
+    first = next(iter(bare), _ANY)
+    text = first.text if len(bare) < 2 else " & ".join(each.closed for each in bare)
+    said = "; ".join(dict.fromkeys(each.comment for each in types if each.comment))
+    return _Type(text=text, loose=len(bare) > 1 or first.loose, comment=said)
 
 
-def _union_writer(keyword: str) -> _Write:
-    return lambda writer, schema, depth: writer._union(keyword, schema, depth)
+def _any(types: Sequence[_Type]) -> _Type:
+    """One of these."""
+    members = list(dict.fromkeys(types))
+    if len(members) == 1:
+        return members[0]
+    others = [each for each in members if each != _NULL]
+    if len(others) == 1:  # what is said next to null can only be about the other
+        return _Type(text=f"{others[0].text} | null", loose=True, comment=others[0].comment)
+    return _Type(text=" | ".join(each.inner for each in members), loose=True)
 
 
-# What each keyword is written as; what has none of them is written by its `type`.
-_WRITERS: Mapping[str, _Write] = {
-    "$ref": _Writer._reference,
-    "enum": _Writer._enum,
-    "const": _Writer._const,
-    "properties": _Writer._object,
-    "anyOf": _union_writer("anyOf"),
-    "oneOf": _union_writer("oneOf"),
-    "allOf": _Writer._all_of,
-}
+# --------------------------------------------------------------------------------------- what they say
 
 
-def _is_union(text: str) -> bool:
-    """Whether a type expression has alternatives, other than inside of braces."""
-    depth, outside = 0, ""
-    for character in text:
-        depth += (character in "{[(") - (character in "}])")
-        outside += character if depth == 0 else ""
-    return " | " in outside
+def _said(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The description, and every constraint that is no part of the type."""
+    yield str(schema.get("description") or "")
+    for keyword, value in schema.items():
+        if keyword not in _SAID or (keyword == "format" and (_is_format_named(schema) or not isinstance(value, str))):
+            continue
+        if isinstance(value, bool) and keyword in _EXCLUSIVE.values():
+            continue  # as older drafts say it: the bound itself tells
+        strict = _EXCLUSIVE.get(keyword, "")
+        yield _shallow(in_words, strict if schema.get(strict) is True else keyword, value)
 
 
-def _commented(text: str, comment: str) -> str:
-    """The comment at the end of the first line, where a reader meets it before the members."""
-    first, newline, rest = text.partition("\n")
-    return first + (f" // {comment}" if comment else "") + newline + rest
+def _steps(reference: str) -> list[str]:
+    return [unquote(step).replace("~1", "/").replace("~0", "~") for step in reference.split("/")[1:]]
+
+
+def _json(value: Any) -> str:
+    return _shallow(functools.partial(json.dumps, ensure_ascii=False), value)
+
+
+def _shallow(write: Callable[..., str], *values: Any) -> str:
+    """What is written of data; an ellipsis for what is nested so deeply that nobody can write it."""
+    try:
+        return write(*values)
+    except RecursionError:
+        return "…"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _as(kind: type[T], value: Any) -> T:
+    """The value, or an empty one where a schema has something else there."""
+    return value if isinstance(value, kind) else kind()
+
+
+def _texts(values: Any) -> list[str]:
+    return [value for value in _as(list, values) if isinstance(value, str)]
+
+
+def _values(schema: Mapping[str, Any]) -> list[Any]:
+    return [schema["const"]] if "const" in schema else _as(list, schema.get("enum"))
+
+
+def _kinds(schema: Mapping[str, Any]) -> list[str]:
+    kinds = schema.get("type")
+    return [kinds] if isinstance(kinds, str) else _texts(kinds)
+
+
+def _is_format_named(schema: Mapping[str, Any]) -> bool:
+    return _as(str, schema.get("format")) in _FORMATS and "string" in _kinds(schema) and not _values(schema)
+
+
+def _having(names: Iterable[Any]) -> str:
+    return "{ " + "; ".join(f"{_key(str(name))}: any" for name in names) + " }"
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z_$][\w$]*", name) else json.dumps(name, ensure_ascii=False)
+    return name if re.fullmatch(r"[A-Za-z_$][\w$]*", name) else _json(name)

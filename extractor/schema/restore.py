@@ -1,20 +1,26 @@
-"""The way back: a value as the endpoint gave it → the shape that the target defined.
+"""The two ways between a value on the wire and the same in the shape that the target defined.
 
 Adapting leaves a `Plan` beside each schema it changed; None means "as it is". `restorer` makes one function
 of it, in which only what changes anything is left. A value that does not have the shape asked for is left
-alone: judging it is the target's business. `to_wire` is the opposite, for examples.
+alone: judging it is the target's business. `to_wire` is the opposite, for examples; `absences` finds what a
+value lacks.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from pydantic_core import from_json, to_json
+
+from extractor.schema.nodes import escaped
 
 __all__ = [
     "AnyValue",
     "Branches",
+    "Encoded",
     "Items",
     "Members",
     "Named",
@@ -22,8 +28,10 @@ __all__ = [
     "Plan",
     "Plans",
     "Restorer",
+    "Tagged",
     "Values",
     "Wrapped",
+    "absences",
     "restorer",
     "to_wire",
 ]
@@ -31,13 +39,21 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Members:
-    """An object. `optional` are the properties that may be left out but must be written, as null; `absent`
-    those of them whose own schema has no null, so that null can only mean that they are left out.
+    """An object.
+
+    `optional` are the properties that may be left out but must be written, as null; `absent` those of
+    which null can only mean that they are not there, since their own schema has no null. `names` are the
+    properties with other names on the wire. Where it is `open`, `rest` is the plan of further properties,
+    which stand in the list `entries` where that has a name.
     """
 
     plans: Mapping[str, Plan]
     optional: frozenset[str] = frozenset()
     absent: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
+    open: bool = False
+    rest: Plan = None
+    entries: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,11 +78,24 @@ class Pairs:
     plan: Plan
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Branches:
     """A union: each branch's wire schema, by which it is recognised, with its plan."""
 
-    branches: tuple[tuple[Mapping[str, Any], Plan], ...]
+    branches: tuple[tuple[dict[str, Any], Plan], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tagged:
+    """A member of a union that is `{tag: …}` on the wire, so that it cannot be taken for another."""
+
+    tag: str
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoded:
+    """A value that is its own JSON text on the wire."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +117,7 @@ class Wrapped:
     plan: Plan
 
 
-Plan: TypeAlias = "Members | Values | Items | Pairs | Branches | Named | AnyValue | Wrapped | None"
+Plan: TypeAlias = "Members | Values | Items | Pairs | Branches | Tagged | Encoded | Named | AnyValue | Wrapped | None"
 Plans: TypeAlias = "Mapping[str, tuple[dict[str, Any], Plan]]"
 """The definitions: name → wire schema and plan."""
 Restorer: TypeAlias = "Callable[[Any], Any]"
@@ -103,12 +132,13 @@ class _Compiler:
     def __init__(self, definitions: Plans) -> None:
         self._definitions = definitions
         self._named: dict[str, Restorer | None] = {}
+        self._changing = _changing(definitions)
 
-    def compiled(self, plan: Plan) -> Restorer | None:
+    def compiled(self, plan: Plan) -> Restorer | None:  # noqa: PLR0911  # a table, with what each line needs
         """The restorer of a plan."""
         match plan:
-            case Members(plans=plans, absent=absent):
-                return self._members(plans, absent)
+            case Members():
+                return self._members(plan)
             case Values(plan=inner):
                 each = self.compiled(inner)
                 return None if each is None else functools.partial(_values, each)
@@ -118,25 +148,40 @@ class _Compiler:
                 return functools.partial(_from_pairs, self.compiled(inner) or _same)
             case Branches(branches=branches):
                 return self._branches(branches)
+            case Tagged(tag=tag, plan=inner):
+                return functools.partial(_only, tag, self.compiled(inner) or _same)
+            case Encoded():
+                return _decoded
             case Named(name=name):
                 return self._reference(name)
             case AnyValue():
                 return _any_value
             case Wrapped(plan=inner):
-                return functools.partial(_unwrapped, self.compiled(inner) or _same)
+                return functools.partial(_only, "value", self.compiled(inner) or _same)
             case _:
                 return None
 
-    def _members(self, plans: Mapping[str, Plan], absent: frozenset[str]) -> Restorer | None:
-        changed = {key: each for key, plan in plans.items() if (each := self.compiled(plan)) is not None}
-        if not changed and not absent:
+    def _members(self, plan: Members) -> Restorer | None:
+        own = {wire: key for key, wire in plan.names.items()}
+        changed = {key: each for key, inner in plan.plans.items() if (each := self.compiled(inner)) is not None}
+        rest = self.compiled(plan.rest)
+        absent, entries, known = plan.absent, plan.entries, frozenset(plan.plans)
+        if not changed and not absent and not entries and not own and rest is None:
             return None
 
         def members(value: Any) -> Any:
             if not isinstance(value, dict):
                 return value
-            kept = (pair for pair in value.items() if pair[1] is not None or pair[0] not in absent)
-            return {key: changed[key](member) if key in changed else member for key, member in kept}
+            result: dict[str, Any] = {}
+            for wire, member in value.items():
+                key: str = own.get(wire, wire)
+                if key == entries and key not in known:
+                    continue
+                if member is None and key in absent:
+                    continue
+                each = changed.get(key) if key in known else rest
+                result[key] = each(member) if each else member
+            return _with_entries(result, value, entries, rest) if entries else result
 
         return members
 
@@ -154,7 +199,7 @@ class _Compiler:
 
         return items
 
-    def _branches(self, branches: tuple[tuple[Mapping[str, Any], Plan], ...]) -> Restorer | None:
+    def _branches(self, branches: tuple[tuple[dict[str, Any], Plan], ...]) -> Restorer | None:
         compiled = [(schema, self.compiled(plan)) for schema, plan in branches]
         if not any(each for _, each in compiled):
             return None
@@ -171,7 +216,7 @@ class _Compiler:
 
     def _reference(self, name: str) -> Restorer | None:
         if name not in self._named:
-            if not self._changes(Named(name=name), set()):
+            if name not in self._changing:
                 self._named[name] = None
                 return None
             compiled: list[Restorer] = []
@@ -180,26 +225,43 @@ class _Compiler:
             compiled.append(self.compiled(self._definitions[name][1]) or _same)
         return self._named[name]
 
-    def _changes(self, plan: Plan, seen: set[str]) -> bool:
-        """Whether a plan can change anything, definitions that refer to themselves included."""
-        if isinstance(plan, Named):
-            if plan.name in seen:
-                return False
-            seen.add(plan.name)
-            return self._changes(self._definitions[plan.name][1], seen)
-        own = isinstance(plan, (Pairs, AnyValue, Wrapped)) or (isinstance(plan, Members) and bool(plan.absent))
-        return own or any(self._changes(inner, seen) for inner in _inner(plan))
+
+def _changing(definitions: Plans) -> set[str]:
+    """The definitions that change anything, by themselves or through what they refer to."""
+    own: set[str] = set()
+    uses: dict[str, set[str]] = {}
+    for name, (_, plan) in definitions.items():
+        ahead = [plan]
+        while ahead:
+            each = ahead.pop()
+            if isinstance(each, Named):
+                uses.setdefault(each.name, set()).add(name)
+            elif _changes(each):
+                own.add(name)
+            ahead += _inner(each)
+    reached = list(own)
+    while reached:
+        users = uses.get(reached.pop(), set()) - own
+        own |= users
+        reached += users
+    return own
+
+
+def _changes(plan: Plan) -> bool:
+    if isinstance(plan, Members):
+        return bool(plan.absent or plan.entries or plan.names)
+    return isinstance(plan, (Pairs, AnyValue, Wrapped, Tagged, Encoded))
 
 
 def _inner(plan: Plan) -> list[Plan]:
     match plan:
-        case Members(plans=plans):
-            return list(plans.values())
+        case Members(plans=plans, rest=rest):
+            return [*plans.values(), rest]
         case Items(plan=inner, first=first):
             return [inner, *first]
         case Branches(branches=branches):
             return [inner for _, inner in branches]
-        case Values(plan=inner) | Pairs(plan=inner) | Wrapped(plan=inner):
+        case Values(plan=inner) | Pairs(plan=inner) | Wrapped(plan=inner) | Tagged(plan=inner):
             return [inner]
         case _:
             return []
@@ -209,12 +271,31 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _unwrapped(each: Restorer, value: Any) -> Any:
-    return each(value["value"]) if isinstance(value, dict) and value.keys() == {"value"} else value
+def _only(key: str, each: Restorer, value: Any) -> Any:
+    return each(value[key]) if isinstance(value, dict) and value.keys() == {key} else value
 
 
 def _values(each: Restorer, value: Any) -> Any:
     return {key: each(member) for key, member in value.items()} if isinstance(value, dict) else value
+
+
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return from_json(value, allow_inf_nan=False)
+    except ValueError:
+        return value  # a bare text, which the target judges
+
+
+def _with_entries(result: dict[str, Any], value: dict[str, Any], entries: str, each: Restorer | None) -> Any:
+    """The object with its further properties, unless one of them is there twice."""
+    further = value.get(entries)
+    if further is None:
+        return result
+    if not _is_pairs(further) or any(pair["key"] in result for pair in further):
+        return {**result, entries: further}
+    return {**result, **_from_pairs(each or _same, further)}
 
 
 def _is_pairs(value: Any) -> bool:
@@ -250,16 +331,16 @@ class _Choice:
     does, the first of its type, so that as much as possible of a wrong value is put back.
     """
 
-    def __init__(self, schemas: list[Mapping[str, Any]], definitions: Plans) -> None:
+    def __init__(self, schemas: list[dict[str, Any]], definitions: Plans) -> None:
         self._schemas = schemas
         self._definitions = {name: wire for name, (wire, _) in definitions.items()}
         self._validators = [self._validator(schema) for schema in schemas]
 
-    def _validator(self, schema: Mapping[str, Any]) -> Callable[[Any], bool]:
+    def _validator(self, schema: dict[str, Any]) -> Callable[[Any], bool]:
         import jsonschema_rs
 
         try:
-            whole = {**schema, "$defs": self._definitions}
+            whole = {**schema, "$defs": self._definitions} if self._definitions else schema
             return jsonschema_rs.validator_for(whole, offline=True).is_valid
         except jsonschema_rs.ValidationError:  # a pattern that it does not know
             return lambda value: self._is_of_type(schema, value)
@@ -272,10 +353,9 @@ class _Choice:
         like = (number for number, schema in enumerate(self._schemas) if self._is_of_type(schema, value))
         return next(like, None)
 
-    def accepted(self, ways: list[Any]) -> Any:
-        """Of a value written in the way of each branch, the first that its branch accepts."""
-        pairs = zip(self._validators, ways, strict=True)
-        return next((way for accepts, way in pairs if accepts(way)), ways[0])
+    def accepts(self, number: int, value: Any) -> bool:
+        """Whether that branch's wire schema accepts the value."""
+        return self._validators[number](value)
 
     def _is_of_type(self, schema: Mapping[str, Any], value: Any) -> bool:
         if "$ref" in schema:
@@ -312,30 +392,109 @@ def _is_kind(kind: str, value: Any) -> bool:
 
 
 def to_wire(plan: Plan, value: Any, definitions: Plans) -> Any:
-    """The opposite of restoring: a value of the target, as the endpoint is asked to write it."""
+    """The opposite of restoring: a value of the target, as the endpoint is asked to write it.
+
+    Properties that the target's schema does not name are left out where the wire has no place for them.
+    """
+    return _Writer(definitions).written(plan, value)
+
+
+class _Writer:
+    def __init__(self, definitions: Plans) -> None:
+        self._definitions = definitions
+        self._choices: dict[int, _Choice] = {}
+        self._compiler = _Compiler(definitions)
+
+    def written(self, plan: Plan, value: Any) -> Any:  # noqa: PLR0911  # a table, as above
+        match plan, value:
+            case Wrapped(plan=inner), _:
+                return {"value": self.written(inner, value)}
+            case Tagged(tag=tag, plan=inner), _:
+                return {tag: self.written(inner, value)}
+            case Members(), dict():
+                return self._members(plan, value)
+            case Values(plan=inner), dict():
+                return {key: self.written(inner, member) for key, member in value.items()}
+            case Items(plan=inner, first=first), list():
+                plans_of = [*first, *[inner] * (len(value) - len(first))]
+                return [self.written(each, item) for each, item in zip(plans_of, value, strict=False)]
+            case Pairs(plan=inner), dict():
+                return [{"key": key, "value": self.written(inner, each)} for key, each in value.items()]
+            case Branches(), _:
+                return self._branch(plan, value)
+            case Named(name=name), _:
+                return self.written(self._definitions[name][1], value)
+            case Encoded(), _:
+                return to_json(value).decode()
+            case AnyValue(), dict():
+                return {"entries": [{"key": k, "value": self.written(plan, v)} for k, v in value.items()]}
+            case AnyValue(), list():
+                return [self.written(plan, item) for item in value]
+            case _:
+                return value
+
+    def _members(self, plan: Members, value: dict[str, Any]) -> dict[str, Any]:
+        # In the order of the schema; what may be left out but must be written is null.
+        written = {
+            plan.names.get(key, key): self.written(inner, value[key]) if key in value else None
+            for key, inner in plan.plans.items()
+            if key in value or key in plan.optional or key in plan.absent
+        }
+        further = {key: self.written(plan.rest, member) for key, member in value.items() if key not in plan.plans}
+        if plan.entries:
+            return {**written, plan.entries: [{"key": key, "value": member} for key, member in further.items()]}
+        return {**written, **further} if plan.open else written
+
+    def _branch(self, plan: Branches, value: Any) -> Any:
+        """The value in the way of the first branch that takes it and loses nothing of it, else that takes it."""
+        # By identity: a plan lives as long as the definitions.
+        choice = self._choices.get(id(plan))
+        if choice is None:
+            choice = self._choices[id(plan)] = _Choice([schema for schema, _ in plan.branches], self._definitions)
+        taken = []
+        for number, (_, inner) in enumerate(plan.branches):
+            way = self.written(inner, value)
+            if choice.accepts(number, way):
+                back = self._compiler.compiled(inner)
+                if (back(way) if back else way) == value:
+                    return way
+                taken.append(way)
+        return taken[0] if taken else self.written(plan.branches[0][1], value)
+
+
+# ------------------------------------------------------------------------------ what is not there
+
+
+def absences(plan: Plan, value: Any, definitions: Plans, pointer: str = "") -> Iterator[str]:
+    """The pointers (into the target's own shape) of the properties that are null on the wire and so absent."""
     match plan, value:
-        case Wrapped(plan=inner), _:
-            return {"value": to_wire(inner, value, definitions)}
-        case Members(plans=plans, optional=optional, absent=absent), dict():
-            written = {key: to_wire(plans.get(key), member, definitions) for key, member in value.items()}
-            nulls = optional | absent
-            in_order = dict.fromkeys([*(key for key in plans if key in written or key in nulls), *sorted(nulls)])
-            return {**in_order, **written}
-        case Values(plan=inner), dict():
-            return {key: to_wire(inner, member, definitions) for key, member in value.items()}
+        case Members(), dict():
+            for key, inner in plan.plans.items():
+                place = f"{pointer}/{escaped(key)}"
+                wire = plan.names.get(key, key)
+                if wire in value and value[wire] is None and key in plan.absent:
+                    yield place
+                else:
+                    yield from absences(inner, value.get(wire), definitions, place)
+        case (Wrapped(plan=inner), {"value": found}):
+            yield from [pointer] if found is None else absences(inner, found, definitions, pointer)
+        case Tagged(tag=tag, plan=inner), dict():
+            yield from absences(inner, value.get(tag), definitions, pointer)
         case Items(plan=inner, first=first), list():
-            plans_of = [*first, *[inner] * (len(value) - len(first))]
-            return [to_wire(each, item, definitions) for each, item in zip(plans_of, value, strict=False)]
-        case Pairs(plan=inner), dict():
-            return [{"key": key, "value": to_wire(inner, each, definitions)} for key, each in value.items()]
+            for number, item in enumerate(value):
+                each = first[number] if number < len(first) else inner
+                yield from absences(each, item, definitions, f"{pointer}/{number}")
+        case Pairs(plan=inner), list() if _is_pairs(value):
+            for pair in value:
+                yield from absences(inner, pair["value"], definitions, f"{pointer}/{escaped(pair['key'])}")
+        case Values(plan=inner), dict():
+            for key, member in value.items():
+                yield from absences(inner, member, definitions, f"{pointer}/{escaped(key)}")
         case Branches(branches=branches), _:
-            choice = _Choice([schema for schema, _ in branches], definitions)
-            return choice.accepted([to_wire(inner, value, definitions) for _, inner in branches])
+            number_of = _Choice([schema for schema, _ in branches], definitions).number(value)
+            if number_of is not None:
+                yield from absences(branches[number_of][1], value, definitions, pointer)
         case Named(name=name), _:
-            return to_wire(definitions[name][1], value, definitions)
-        case AnyValue(), dict():
-            return {"entries": [{"key": k, "value": to_wire(plan, v, definitions)} for k, v in value.items()]}
-        case AnyValue(), list():
-            return [to_wire(plan, item, definitions) for item in value]
+            yield from absences(definitions[name][1], value, definitions, pointer)
         case _:
-            return value
+            return

@@ -32,6 +32,7 @@ Document: TypeAlias = "Mapping[str, Any] | Path | str"
 Restore: TypeAlias = "Callable[[Any], Any]"
 """A value as the endpoint gave it → the same in the target's own shape."""
 
+SCHEMA_LENGTH = 4_000_000  # characters: more is no schema for one request
 FOUND_LENGTH = 200  # characters of a wrong value that an error quotes
 
 
@@ -67,8 +68,9 @@ class Checked(Generic[T]):
 
 
 class Target(Protocol[T]):
-    """What the caller asks for."""
+    """What the caller asks for: made once for each, so that it is a key by its identity."""
 
+    def __hash__(self) -> int: ...
     @property
     def name(self) -> str:
         """A name for people and for the wire."""
@@ -326,7 +328,9 @@ def target_of(wanted: Any) -> Target[Any]:
 def _written(document: Mapping[str, Any]) -> str:
     try:
         return json.dumps(document, default=dict)
-    except (TypeError, ValueError, RecursionError) as error:
+    except RecursionError:
+        raise SchemaError("The schema is nested too deeply, or contains itself.", hint="Use fewer levels.") from None
+    except (TypeError, ValueError) as error:
         raise SchemaError(f"The schema is no JSON: {error}.", hint="Use plain data.") from None
 
 
@@ -345,6 +349,10 @@ def _cached_type(wanted: Any, written: str) -> TypeTarget[Any]:
 
 @functools.lru_cache(maxsize=256)
 def _cached_document(text: str, name: str) -> SchemaTarget:
+    if len(text) > SCHEMA_LENGTH:
+        raise SchemaError(
+            f"The schema is too large: {len(text):,} characters.", hint=f"At most {SCHEMA_LENGTH:,} are taken."
+        )
     try:
         document = json.loads(text)
     except ValueError as error:

@@ -14,6 +14,9 @@ __all__ = ["WORDS", "in_words", "inlined"]
 JsonSchema = Mapping[str, Any]
 
 WORDS: Mapping[str, str] = {
+    "anyOf": "at least one of these holds: {}",
+    "oneOf": "exactly one of these holds: {}",
+    "required": "with {}",
     "const": "always {}",
     "contentEncoding": "encoded as {}",
     "contentMediaType": "of media type {}",
@@ -71,18 +74,29 @@ FORMATS: Mapping[str, str] = {
 _NOTATION = frozenset({"pattern", "format", "contentEncoding", "contentMediaType"})
 
 
-def inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...] = ()) -> Any:
-    """A value with the definitions that it refers to in their places, since words refer to nothing."""
+INLINED = 300  # nodes that words show; definitions in their places can multiply
+
+
+def inlined(value: Any, definitions: Mapping[str, Any]) -> Any:
+    """A value with the definitions that it refers to in their places, since words refer to nothing.
+
+    What refers to itself, or would be too long, stays a name.
+    """
+    return _inlined(value, definitions, (), [INLINED])
+
+
+def _inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...], left: list[int]) -> Any:
+    left[0] -= 1
     if isinstance(value, list):
-        return [inlined(item, definitions, inside) for item in value]
+        return [_inlined(item, definitions, inside, left) for item in value]
     if not isinstance(value, Mapping):
         return value
     name = str(value.get("$ref", "")).removeprefix("#/$defs/")
-    if name in inside:
-        return name
     if name in definitions:
-        return inlined(definitions[name], definitions, (*inside, name))
-    return {key: inlined(member, definitions, inside) for key, member in value.items()}
+        if name in inside or left[0] < 0:
+            return name
+        return _inlined(definitions[name], definitions, (*inside, name), left)
+    return {key: _inlined(member, definitions, inside, left) for key, member in value.items()}
 
 
 def _plain(value: Any) -> str:
