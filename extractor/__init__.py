@@ -36,13 +36,17 @@ from extractor.errors import (
 )
 from extractor.extraction import Attempt, Extraction
 from extractor.reply.outcome import Outcome
-from extractor.schema.dialects import Dialect
+from extractor.schema.adapt import Adapted, adapt
+from extractor.schema.dialects import DIALECTS, Dialect, Limits
 from extractor.schema.target import FieldError
+from extractor.schema.walk import Rewrite
 from extractor.shared import aextract, extract
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DIALECTS",
+    "Adapted",
     "AsyncExtractor",
     "Attempt",
     "Audio",
@@ -65,6 +69,7 @@ __all__ = [
     "FieldError",
     "File",
     "Image",
+    "Limits",
     "MissingExtra",
     "NotFound",
     "OptionError",
@@ -73,10 +78,12 @@ __all__ = [
     "RateLimited",
     "Refused",
     "RequestTooLarge",
+    "Rewrite",
     "SchemaError",
     "ServerError",
     "StatusError",
     "TimedOut",
+    "adapt",
     "aextract",
     "extract",
 ]

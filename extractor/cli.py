@@ -28,7 +28,7 @@ from extractor.errors import (
 )
 from extractor.extraction import Extraction
 from extractor.schema.adapt import adapt
-from extractor.schema.dialects import DIALECTS, dialect_named
+from extractor.schema.dialects import DIALECTS, MODES
 from extractor.schema.ready import ready_names, ready_sample
 from extractor.schema.target import target_of
 from extractor.settings import DEFAULT_DEADLINE, DEFAULT_MAX_RETRIES
@@ -106,6 +106,7 @@ def run(
     temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
     max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None,
     deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = DEFAULT_DEADLINE,
+    mode: Annotated[str, typer.Option(help="How the endpoint is asked: auto, " + ", ".join(MODES) + ".")] = "auto",
     pretty: Annotated[bool, typer.Option("--pretty", help="Indented, not one line each.")] = False,
     full: Annotated[bool, typer.Option("--full", help="With file, model, usage, attempts, seconds, errors.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
@@ -113,7 +114,7 @@ def run(
     """Extract TARGET from each FILE; one JSON line each, in order (null where it failed)."""
     with _errors():
         wanted = _target(target)
-        options = {"temperature": temperature, "max_completion_tokens": max_completion_tokens}
+        options = {"mode": mode, "temperature": temperature, "max_completion_tokens": max_completion_tokens}
         worst = Exit.OK
         with Extractor(
             model,
@@ -168,7 +169,7 @@ def schema(
     """Show the response_format that would be sent for TARGET."""
     with _errors():
         wanted = target_of(_target(target))
-        adapted = adapt(wanted.schema, dialect_named(dialect), name=wanted.name)
+        adapted = adapt(wanted, dialect)
         _print(adapted.response_format, pretty=True)
         for rewrite in adapted.rewrites if report else ():
             _err.print(f"{rewrite.pointer or '/'}: {rewrite.what} ({rewrite.why})")

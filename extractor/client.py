@@ -7,22 +7,23 @@ is in `_Client`; they differ in how they send.
 from __future__ import annotations
 
 import functools
+import math
 import os
 import time
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar, Unpack, overload
 
 import httpx
 
 from extractor.chat.content import Document, user_turn
-from extractor.chat.wire import Prefix
 from extractor.endpoint.http import AsyncSender, Sender
 from extractor.endpoint.resolve import Address, resolve
-from extractor.errors import CallerError, EndpointError, OptionError
+from extractor.errors import CallerError, EndpointError, OptionError, StatusError
 from extractor.extraction import Extraction, Task, extraction
-from extractor.prompt import Prompt, conversation, prompt
-from extractor.schema.adapt import Adapted, adapt
+from extractor.forms import Forms
+from extractor.ladder import Descent, Form, memory
+from extractor.prompt import conversation
 from extractor.schema.dialects import Dialect, dialect_named
 from extractor.schema.target import Target, target_of
 from extractor.settings import Call, Defaults, Settings
@@ -51,7 +52,7 @@ class _Client:
         # Lists are copied: what the caller does with them later changes nothing here.
         self._defaults = {name: list(it) if isinstance(it, list) else it for name, it in defaults.items()}
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
-        self._made: dict[Hashable, _Ready] = {}
+        self._made: dict[tuple[Target[Any], str], Forms] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -85,72 +86,53 @@ class _Client:
             raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
         settings = self._checked(call) if call else self._settings
         ready = self._ready(target, settings)
-        if settings.messages is None and document is not None:
-            prefix = ready.prefix
-            tail: tuple[dict[str, Any], ...] = (_turn(document, ready.prompt.lead),)
-        else:
-            prefix = _prefix(ready.prefix.fields, ())
-            tail = conversation(ready.prompt, settings.messages, document)
+        form = ready.form
         task = Task(
             target=target,
-            adapted=ready.adapted,
-            prefix=prefix,
-            messages=tail,
+            form=form,
+            messages=_turns(form, settings, document),
             max_retries=settings.max_retries,
             context=settings.context,
+            descend=functools.partial(_descended, ready, settings, document),
         )
         return task, None if settings.deadline is None else time.monotonic() + settings.deadline
 
-    def _ready(self, target: Target[Any], settings: Settings) -> _Ready:
+    def _ready(self, target: Target[Any], settings: Settings) -> Forms:
         """All that does not depend on the document: made once for each target and setting."""
         setting = "default" if settings is self._settings else settings.key()
-        known = None if setting is None else self._made.get((target, setting))
-        if known is not None:
-            return known
-        adapted = adapt(target.schema, self._dialect, name=target.name)
-        shared = prompt(
-            adapted,
-            instructions=settings.instructions,
-            examples=settings.examples,
-            outlined=True if settings.own_format else None,
-            demonstrate=self._address.demonstrate and settings.messages is None,
-        )
-        fields = {
-            "model": settings.model or self.model,
-            "response_format": adapted.response_format,
-            **settings.fields,
-            **settings.extra_fields,
-        }
-        made = _Ready(adapted=adapted, prompt=shared, prefix=_prefix(fields, shared.messages))
-        if setting is not None:
-            if len(self._made) >= CACHED:
-                self._made.clear()
-            self._made[target, setting] = made
-        return made
+        ready = None if setting is None else self._made.get((target, setting))
+        if ready is None:
+            ready = Forms(target, settings, self._address, self._dialect)
+            if setting is not None:
+                if len(self._made) >= CACHED:
+                    self._made.clear()
+                self._made[target, setting] = ready
+        if ready.version != memory.version or (ready.until < math.inf and time.monotonic() >= ready.until):
+            ready.refresh()
+        return ready
+
+
+def _descended(
+    forms: Forms, settings: Settings, document: Document | None, refused: Form, error: StatusError
+) -> Descent | None:
+    """What follows a refusal, with the document; None where it is not understood."""
+    descent = forms.descended(refused, error)
+    if descent is None or descent.form is None:
+        return descent
+    return replace(descent, messages=_turns(descent.form, settings, document))
+
+
+def _turns(form: Form, settings: Settings, document: Document | None) -> tuple[dict[str, Any], ...]:
+    """The messages that follow the prefix of a form."""
+    if settings.messages is None and document is not None:
+        return (_turn(document, form.prompt.lead),)
+    return conversation(form.prompt, settings.messages, document)
 
 
 def _turn(document: Document, lead: str) -> dict[str, Any]:
     if isinstance(document, str) and document.strip():  # the usual case: nothing has to be made of it
         return {"role": "user", "content": lead + document}
     return user_turn(document, lead)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Ready:
-    """What a target and its settings give, whatever the document."""
-
-    adapted: Adapted
-    prompt: Prompt
-    prefix: Prefix
-
-
-def _prefix(fields: Mapping[str, Any], messages: tuple[Mapping[str, Any], ...]) -> Prefix:
-    try:
-        return Prefix(fields=fields, messages=messages)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise OptionError(
-            f"The request cannot be written as JSON: {error}.", option="extra_fields", hint="Use plain data."
-        ) from None
 
 
 @functools.cache
@@ -223,12 +205,13 @@ class Extractor(_Client):
         try:
             request = next(flow)
             while True:
+                failed: EndpointError | None = None
                 try:
                     reply = self._sender.send(request, expires)
                 except EndpointError as error:
-                    flow.throw(error)  # it comes back with the attempts before it
-                    raise
-                request = flow.send(reply)
+                    failed = error
+                # Thrown in outside of the handler: what comes back need not be this error.
+                request = flow.send(reply) if failed is None else flow.throw(failed)
         except StopIteration as done:
             return _value_of(done)
         finally:
@@ -283,12 +266,13 @@ class AsyncExtractor(_Client):
         try:
             request = next(flow)
             while True:
+                failed: EndpointError | None = None
                 try:
                     reply = await self._sender.send(request, expires)
                 except EndpointError as error:
-                    flow.throw(error)
-                    raise
-                request = flow.send(reply)
+                    failed = error
+                # Thrown in outside of the handler: what comes back need not be this error.
+                request = flow.send(reply) if failed is None else flow.throw(failed)
         except StopIteration as done:
             return _value_of(done)
         finally:

@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from extractor.chat.wire import Usage
     from extractor.extraction import Attempt
+    from extractor.ladder import Step
     from extractor.schema.target import FieldError
 
 __all__ = [
@@ -137,10 +138,11 @@ class EndpointError(ExtractorError):
     """The request was sent, or tried, and no chat completion came back. `url` was asked.
 
     `attempts` are the requests of the same extraction that had been answered before, so that
-    what they cost is not lost.
+    what they cost is not lost; `steps` those that were refused, and asked in another way.
     """
 
     attempts: tuple[Attempt, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def __init__(self, message: str, *, url: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -228,8 +230,10 @@ class ExtractionFailed(ExtractorError):
 
     `attempts` are all requests, replies and what was wrong with them; `value` is the last JSON
     value read (plain data, None where none was readable), `errors` what is wrong with it, `usage`
-    the tokens of all attempts together.
+    the tokens of all attempts together. `steps` are requests that the endpoint refused before.
     """
+
+    steps: tuple[Step, ...] = ()
 
     def __init__(
         self,

@@ -1,22 +1,32 @@
 """THE LOOP: ask, read, validate, ask again.
 
 A generator without I/O: it yields a request and is sent the reply, so that the sync and the async client
-drive the same logic. It ends with an `Extraction`, or raises `ExtractionFailed` with all that came back.
+drive the same logic. Where an endpoint refuses, it is thrown the error, and asks in the next way down the
+ladder. It ends with an `Extraction`, or raises `ExtractionFailed` with all that came back.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from extractor.chat.content import Message
-from extractor.chat.wire import ChatReply, ChatRequest, Choice, Prefix, Usage
-from extractor.errors import ContentFiltered, CutOff, EmptyReply, EndpointError, ExtractionFailed, Refused
+from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage
+from extractor.errors import (
+    ContentFiltered,
+    CutOff,
+    EmptyReply,
+    EndpointError,
+    ExtractionFailed,
+    Refused,
+    StatusError,
+)
 from extractor.feedback import ask_again
+from extractor.ladder import MAX_STEPS, Descent, Form, Lesson, Step, memory
 from extractor.reply.outcome import Outcome, outcome_of, text_of, was_cut
-from extractor.schema.adapt import Adapted
+from extractor.schema.dialects import Mode
 from extractor.schema.target import Checked, FieldError, Target
 
 __all__ = ["Attempt", "Extraction", "Flow", "Task", "extraction"]
@@ -24,16 +34,22 @@ __all__ = ["Attempt", "Extraction", "Flow", "Task", "extraction"]
 T = TypeVar("T")
 
 
+Descend: TypeAlias = "Callable[[Form, StatusError], Descent | None]"
+"""What follows when a form is refused; None where the refusal is not understood."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task(Generic[T]):
-    """What is to be done with one document. `context` is pydantic's validation context."""
+    """What is to be done with one document: `messages` are its turns, after those of the form.
+    `context` is pydantic's validation context.
+    """
 
     target: Target[T]
-    adapted: Adapted
-    prefix: Prefix
+    form: Form
     messages: tuple[Message, ...]
     max_retries: int
     context: Any = None
+    descend: Descend | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +73,8 @@ class Extraction(Generic[T]):
     """A validated value, and how it came about.
 
     `usage` sums the tokens of all `attempts`; `model` is the one that answered last; `seconds` is the
-    whole time, waiting included.
+    whole time, waiting included. `mode` is how the endpoint was asked in the end (None: with the caller's own
+    `response_format`), `steps` are the requests that it refused before.
     """
 
     value: T
@@ -65,6 +82,8 @@ class Extraction(Generic[T]):
     attempts: tuple[Attempt, ...] = field(repr=False)
     model: str
     seconds: float
+    mode: Mode | None
+    steps: tuple[Step, ...] = ()
 
 
 Flow: TypeAlias = "Generator[ChatRequest, ChatReply, Extraction[T]]"
@@ -77,25 +96,44 @@ class _Verdict(Generic[T]):
     text: str = ""
 
 
+@dataclass(kw_only=True, slots=True)
+class _Past:
+    """What has happened so far. `refusal` is the first since the last reply: it says most."""
+
+    attempts: list[Attempt]
+    steps: tuple[Step, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    refusal: StatusError | None = None
+
+
 def extraction(task: Task[T]) -> Flow[T]:
     """Ask until the reply conforms. Yields requests; expects to be sent the replies.
 
-    Raises `ExtractionFailed` when `max_retries` re-asks have not helped. An `EndpointError` thrown in
-    where it waits passes through with the attempts that were answered before.
+    Raises `ExtractionFailed` when `max_retries` re-asks have not helped. A `StatusError` thrown in where it
+    waits leads to the next form of the request; any other `EndpointError`, and the first of those to which
+    there is nothing left, is raised with the attempts and steps before it.
     """
     started = time.perf_counter()
     attempts: list[Attempt] = []
-    tail = task.messages
+    past = _Past(attempts=attempts)
+    form, messages = task.form, task.messages
+    again: tuple[Message, ...] = ()
     while True:
-        request = ChatRequest(prefix=task.prefix, tail=tail)
+        request = ChatRequest(prefix=form.prefix, tail=messages + again)
+        failed: EndpointError | None = None
         asked = time.perf_counter()
         try:
             reply = yield request
         except EndpointError as error:
-            error.attempts = tuple(attempts)
-            raise
+            failed = error
+        if failed is not None:
+            form, messages = _descended(task, form, failed, past)
+            continue
         now = time.perf_counter()
-        verdict = _best([_judged(task, choice) for choice in reply.choices])
+        if past.refusal is not None:
+            memory.learn(past.lessons)
+            past.lessons, past.refusal = (), None
+        verdict = _best([_judged(task, form, choice) for choice in reply.choices])
         attempts.append(
             Attempt(
                 request=request,
@@ -107,19 +145,35 @@ def extraction(task: Task[T]) -> Flow[T]:
             )
         )
         if verdict.outcome is Outcome.CONFORMING:
-            return _result(verdict.checked, attempts, now - started)
+            return _result(verdict.checked, form, past, now - started)
         if len(attempts) > task.max_retries:
-            raise _failure(task, attempts)
+            raise _failure(task, past)
         # Only the last wrong reply is kept in the conversation: what each re-ask costs stays the same.
-        tail = (*task.messages, *ask_again(verdict.outcome, verdict.text, verdict.checked.errors))
+        again = ask_again(verdict.outcome, verdict.text, verdict.checked.errors)
 
 
-def _judged(task: Task[T], choice: Choice) -> _Verdict[T]:
-    text = text_of(choice)
-    outcome = outcome_of(choice)
+def _descended(task: Task[Any], form: Form, failed: EndpointError, past: _Past) -> tuple[Form, tuple[Message, ...]]:
+    """The next form to ask in, and the document's turns for it. Raises where there is none."""
+    descent = task.descend(form, failed) if task.descend is not None and isinstance(failed, StatusError) else None
+    if descent is not None and isinstance(failed, StatusError):
+        past.steps += (descent.step,)
+        past.refusal = past.refusal or failed
+        if descent.form is not None and len(past.steps) < MAX_STEPS:
+            past.lessons += descent.lessons
+            return descent.form, descent.messages
+        failed = past.refusal
+        if len(past.steps) > 1:
+            failed.hint = f"Every way of asking was refused, in {len(past.steps)} requests: see .steps."
+    failed.attempts, failed.steps = tuple(past.attempts), past.steps
+    raise failed
+
+
+def _judged(task: Task[T], form: Form, choice: Choice) -> _Verdict[T]:
+    text = text_of(choice, form.tool)
+    outcome = outcome_of(choice, form.tool)
     if outcome is not None:
         return _Verdict(outcome=outcome, checked=Checked(), text=text or choice.message.refusal or "")
-    checked = task.target.validate_json(text, task.context, task.adapted.restorer)
+    checked = task.target.validate_json(text, task.context, form.adapted.restorer)
     if checked.malformed:
         outcome = Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED
     else:
@@ -133,13 +187,15 @@ def _best(verdicts: list[_Verdict[T]]) -> _Verdict[T]:
     return next(conforming, verdicts[0])
 
 
-def _result(checked: Checked[T], attempts: list[Attempt], seconds: float) -> Extraction[T]:
+def _result(checked: Checked[T], form: Form, past: _Past, seconds: float) -> Extraction[T]:
     return Extraction(
         value=checked.value,  # type: ignore[arg-type]  # None only where the target accepts null
-        usage=_usage(attempts),
-        attempts=tuple(attempts),
-        model=attempts[-1].reply.model,
+        usage=_usage(past.attempts),
+        attempts=tuple(past.attempts),
+        model=past.attempts[-1].reply.model,
         seconds=seconds,
+        mode=form.way.mode,
+        steps=past.steps,
     )
 
 
@@ -185,14 +241,15 @@ _FAILURES: Mapping[Outcome, _Failure] = {
 }
 
 
-def _failure(task: Task[Any], attempts: list[Attempt]) -> ExtractionFailed:
+def _failure(task: Task[Any], past: _Past) -> ExtractionFailed:
+    attempts = past.attempts
     last = attempts[-1]
     failure = _FAILURES[last.outcome]
     requests = "1 request" if len(attempts) == 1 else f"{len(attempts)} requests"
     wrong = [f"{error.pointer or 'the whole'}: {error.message}" for error in last.errors[:3]]
     more = [f"and {len(last.errors) - 3} more"] if len(last.errors) > 3 else []
     values = [attempt.value for attempt in attempts if attempt.value is not None]
-    return failure.error(
+    error = failure.error(
         f"No {task.target.name} after {requests}: {failure.what}"
         + (f" ({'; '.join(wrong + more)})" if wrong else "")
         + ".",
@@ -202,3 +259,5 @@ def _failure(task: Task[Any], attempts: list[Attempt]) -> ExtractionFailed:
         usage=_usage(attempts),
         hint=failure.hint,
     )
+    error.steps = past.steps
+    return error

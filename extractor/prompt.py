@@ -89,15 +89,15 @@ def prompt(
 ) -> Prompt:
     """The instructions, and the examples as turns of the conversation.
 
-    With `outlined` they say what is wanted, for models that do not get to see the schema (by default as the
-    dialect says). With `demonstrate`, for a very small model, built-in demonstrations stand in for examples
-    that are not given.
+    With `outlined` they say what is wanted, for models that do not get to see the schema (by default where
+    the dialect does not show it, or it is slimmed). With `demonstrate`, for a very small model, built-in
+    demonstrations stand in for examples that are not given.
     """
     own = (instructions or "").strip()
     if demonstrate and not examples:
         return _demonstrations(adapted, own)
-    outlined = not adapted.dialect.shows_schema if outlined is None else outlined
-    shown = f" of this type:\n\n{outline(adapted.schema)}\n\n" if outlined else ""
+    outlined = not adapted.dialect.shows_schema or adapted.slimmed if outlined is None else outlined
+    shown = f" of this type:\n\n{outline(adapted.told)}\n\n" if outlined else ""
     system = f"{_TASK} as one JSON object{shown or '. '}{_RULES}"
     turns = [_system(system, own)]
     for document, value in examples:
@@ -117,7 +117,7 @@ def _demonstrations(adapted: Adapted, own: str) -> Prompt:
     turns = [_system(f"{_DEMONSTRATION_TASK} {_RULES}", own)]
     for written, document, answer in _DEMONSTRATIONS:
         turns += [user_turn(document, _lead(written)), {"role": "assistant", "content": answer}]
-    return Prompt(messages=tuple(turns), lead=_lead(outline(adapted.schema)))
+    return Prompt(messages=tuple(turns), lead=_lead(outline(adapted.told)))
 
 
 def _system(text: str, own: str) -> dict[str, Any]:

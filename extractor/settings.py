@@ -9,12 +9,14 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 from extractor.chat.content import Message
 from extractor.chat.options import Options, checked
 from extractor.errors import OptionError
 from extractor.prompt import Example
+from extractor.schema.adapt import Absent
+from extractor.schema.dialects import MODES, Mode
 
 __all__ = ["Call", "Defaults", "OneCall", "Settings"]
 
@@ -34,6 +36,11 @@ class Defaults(Options, total=False):
     """Re-asks after the first request because the reply did not conform. Default 2."""
     deadline: float | None
     """Seconds for the whole of it, all requests and waits. Default 600; None for no limit."""
+    mode: Literal["auto"] | Mode
+    """How the endpoint is asked. By default the best way that it takes is found, step by step, and remembered.
+    Any other forces that one: then nothing is changed but the name of a token limit, and refusals are raised."""
+    absent: Absent
+    """Whether required fields may be absent: with `allow` the model can say that the document has no value."""
 
 
 class OneCall(Defaults, total=False):
@@ -63,6 +70,8 @@ class Settings:
     context: Any = None
     max_retries: int = DEFAULT_MAX_RETRIES
     deadline: float | None = DEFAULT_DEADLINE
+    mode: Literal["auto"] | Mode = "auto"
+    absent: Absent = "forbid"
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -75,16 +84,31 @@ class Settings:
         extra = fields.pop("extra_fields", {})
         if "messages" in extra:
             raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
-        return cls(**own, fields=fields, extra_fields=extra)
+        settings = cls(**own, fields=fields, extra_fields=extra)
+        settings._check_mode()
+        return settings
+
+    def _check_mode(self) -> None:
+        """A forced mode and the caller's own fields must not want different things."""
+        if self.mode != "auto" and self.own_format:
+            raise OptionError("mode and response_format are both set.", option="mode", hint="Give one of them.")
+        if self.mode == "tool" and self.own_tools:
+            raise OptionError("mode='tool' sends a function of its own.", option="mode", hint="Leave out tools.")
 
     @property
     def own_format(self) -> bool:
         """Whether the caller's own `response_format` is sent, which may not say what is wanted."""
         return "response_format" in self.fields or "response_format" in self.extra_fields
 
+    @property
+    def own_tools(self) -> bool:
+        """Whether the caller's own tools are sent, so that there is no place for one of ours."""
+        return any(name in sent for sent in (self.fields, self.extra_fields) for name in ("tools", "tool_choice"))
+
     def key(self) -> str | None:
         """What the beginning of the request depends on, as a text; None where that is no plain data."""
-        plain = [self.model, self.instructions, self.examples, self.fields, self.extra_fields, self.messages is None]
+        own = [self.model, self.instructions, self.examples, self.mode, self.absent, self.messages is None]
+        plain = [*own, self.fields, self.extra_fields]
         try:
             return json.dumps(plain, sort_keys=True)
         except (TypeError, ValueError, RecursionError):
@@ -92,10 +116,13 @@ class Settings:
 
 
 _OWN = tuple(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields"))
+_CHOICES: Mapping[str, tuple[str, ...]] = {"mode": ("auto", *MODES), "absent": get_args(Absent)}
 
 
 def _own(name: str, value: Any) -> Any:
     """One setting that does not go on the wire, checked."""
+    if name in _CHOICES and (not isinstance(value, str) or value not in _CHOICES[name]):
+        raise OptionError(f"{name} is {value!r}, but must be one of {', '.join(_CHOICES[name])}.", option=name)
     if name == "max_retries" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
         raise OptionError("max_retries must be a whole number, 0 or more.", option=name)
     if name == "deadline" and value is not None and not _is_duration(value):

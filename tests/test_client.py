@@ -1102,3 +1102,48 @@ def test_headers_are_not_doubled(fake_endpoint: FakeEndpoint) -> None:
     with Extractor("m", base_url=fake_endpoint.base_url, headers={"accept": "application/json"}) as one:
         one.extract(Person, "text")
     assert fake_endpoint.requests[0].headers["accept"] == "application/json"
+
+
+# --------------------------------------------------------------------------------- modes and absences
+
+
+@both
+def test_what_may_be_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """With absent="allow" required fields are nullable on the wire, in one call or in all of them."""
+    fake_endpoint.answer(*[ANN] * 3)
+    _run(kind, fake_endpoint, Person, settings={"dialect": "openai"})
+    _run(kind, fake_endpoint, Person, settings={"dialect": "openai", "absent": "allow"})
+    _run(kind, fake_endpoint, Person, settings={"dialect": "openai"}, absent="allow")
+    forbidden, allowed, once = (_body(fake_endpoint, number)["response_format"] for number in range(3))
+    assert "null" not in json.dumps(forbidden)
+    assert "null" in json.dumps(allowed)
+    assert once == allowed
+
+
+def test_settings_of_a_call_do_not_stick(fake_endpoint: FakeEndpoint) -> None:
+    """A call's own mode and absence are for that call."""
+    fake_endpoint.answer(*[ANN] * 4)
+    with Extractor("m", base_url=fake_endpoint.base_url, dialect="openai") as one:
+        calls: list[dict[str, Any]] = [{}, {"mode": "prompt"}, {"absent": "allow"}, {}]
+        modes = [one.run(Person, "text", **call).mode for call in calls]
+    assert modes == ["strict", "prompt", "strict", "strict"]
+    first, second, third, last = (request.body for request in fake_endpoint.requests)
+    assert first == last
+    assert "response_format" not in second
+    assert third["response_format"] != first["response_format"]
+
+
+@both
+def test_own_turns_when_stepping_down(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """The caller's own turns, examples and instructions are there in every way of asking."""
+    refusal = Reply(status=400, raw=json.dumps({"error": {"message": "json_schema is not supported"}}))
+    fake_endpoint.answer(refusal, ANN)
+    own = [{"role": "system", "content": "Be exact."}, {"role": "user", "content": "Read this:"}]
+    call: dict[str, Any] = {"messages": own, "examples": [("Bea is 2.", {"name": "Bea", "age": 2})]}
+    result = _run(kind, fake_endpoint, Person, settings={"dialect": "openai"}, instructions="In years.", **call)
+    assert (result.mode, len(result.steps)) == ("json_object", 1)
+    before, after = (_body(fake_endpoint, number)["messages"] for number in range(2))
+    assert before[1:] == after[1:]
+    assert before[0]["content"] != after[0]["content"]
+    assert after[0]["content"].startswith("Be exact.")
+    assert after[0]["content"].endswith("In years.")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationInfo, field_validator
 
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix, Usage, decode_reply
 from extractor.errors import (
+    BadRequest,
     ContentFiltered,
     CutOff,
     EmptyReply,
@@ -19,11 +20,14 @@ from extractor.errors import (
     ExtractionFailed,
     Refused,
     ServerError,
+    StatusError,
 )
 from extractor.extraction import Extraction, Flow, Task, extraction
+from extractor.ladder import Descent, Form, Lesson, Step, Way, memory
+from extractor.prompt import Prompt
 from extractor.reply.outcome import Outcome
-from extractor.schema.adapt import adapt
-from extractor.schema.dialects import dialect_named
+from extractor.schema.adapt import Adapted, adapt
+from extractor.schema.dialects import Mode
 from extractor.schema.target import target_of
 
 SYSTEM = {"role": "system", "content": "Extract."}
@@ -39,16 +43,29 @@ class Person(BaseModel):
     age: int
 
 
+def _form(adapted: Adapted, mode: Mode = "strict", tool: str = "") -> Form:
+    return Form(
+        way=Way(mode=mode),
+        adapted=adapted,
+        prompt=Prompt(messages=(SYSTEM,)),
+        prefix=Prefix(fields={"model": "m"}, messages=(SYSTEM,)),
+        tool=tool,
+    )
+
+
 def _task(target: Any = Person, *, max_retries: int = 2, context: Any = None) -> Task[Any]:
     made = target_of(target)
     return Task(
         target=made,
-        adapted=adapt(made.schema, dialect_named("openai"), name=made.name),
-        prefix=Prefix(fields={"model": "m"}, messages=(SYSTEM,)),
+        form=_form(adapt(made, "openai")),
         messages=(DOCUMENT,),
         max_retries=max_retries,
         context=context,
     )
+
+
+def _call(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": "1", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _choice(content: str | None = None, finish_reason: str | None = "stop", **message: Any) -> dict[str, Any]:
@@ -508,3 +525,108 @@ def test_flows_do_not_disturb_each_other() -> None:
     assert first.body == next(extraction(replace(task))).body
     with pytest.raises(StopIteration):
         two.send(_said(GOOD))
+
+
+# ------------------------------------------------------------------------------------- stepping down
+
+
+def _refused(message: str) -> BadRequest:
+    return BadRequest(message, status=400)
+
+
+def _descending(*modes: Mode) -> tuple[Task[Any], list[Form]]:
+    """A task whose form is refused until the last of these modes; and the forms that were refused."""
+    forms = [_form(adapt(target_of(Person), "openai"), mode) for mode in modes]
+    refused: list[Form] = []
+
+    def descend(form: Form, error: StatusError) -> Descent | None:
+        refused.append(form)
+        if "understood" not in error.message:
+            return None
+        step = Step(mode=form.way.mode, slim=0, dropped="", status=error.status, reason=error.message)
+        lessons = (Lesson(where="test", what=("mode", form.way.mode)),) if "once" not in error.message else ()
+        following = forms[len(refused)] if len(refused) < len(forms) else None
+        turns = ({"role": "user", "content": f"for {following.way.mode}"},) if following else ()
+        return Descent(form=following, step=step, messages=turns, lessons=lessons)
+
+    return replace(_task(), form=forms[0], descend=descend), refused
+
+
+def test_a_refusal_leads_to_the_next_form() -> None:
+    """A refusal that is understood is followed by the next form, with its own turns, and is no attempt."""
+    memory.forget()
+    task, refused = _descending("strict", "tool", "prompt")
+    flow: Flow[Any] = extraction(task)
+    next(flow)
+    second = flow.throw(_refused("understood 1"))
+    assert second.tail == ({"role": "user", "content": "for tool"},)
+    flow.throw(_refused("understood 2"))
+    assert memory.recall("test")[0] == frozenset(), "nothing is learned before an answer"
+    with pytest.raises(StopIteration) as done:
+        flow.send(_said(GOOD))
+    result = done.value.value
+    assert [form.way.mode for form in refused] == ["strict", "tool"]
+    assert ([step.mode for step in result.steps], result.mode) == (["strict", "tool"], "prompt")
+    assert len(result.attempts) == 1
+    assert memory.recall("test")[0] == {("mode", "strict"), ("mode", "tool")}
+    memory.forget()
+
+
+def test_the_first_refusal_is_raised_where_nothing_is_left() -> None:
+    """At the end of the ladder the first refusal is raised, with all that happened, and nothing is learned."""
+    memory.forget()
+    task, _ = _descending("strict", "prompt")
+    flow: Flow[Any] = extraction(task)
+    next(flow)
+    flow.throw(_refused("understood 1"))
+    with pytest.raises(BadRequest, match="understood 1") as caught:
+        flow.throw(_refused("understood 2"))
+    assert [step.reason for step in caught.value.steps] == ["understood 1", "understood 2"]
+    assert caught.value.__context__ is None
+    assert memory.recall("test")[0] == frozenset()
+
+
+@pytest.mark.parametrize("first", ["understood 1", "understood once"])
+def test_the_first_refusal_is_the_first_since_the_last_reply(first: str) -> None:
+    """A refusal that was followed by a reply is not what is raised in the end."""
+    task, _ = _descending("strict", "prompt")
+    flow: Flow[Any] = extraction(task)
+    next(flow)
+    flow.throw(_refused(first))
+    flow.send(_said(BAD))
+    with pytest.raises(BadRequest, match="understood 2") as caught:
+        flow.throw(_refused("understood 2"))
+    assert (len(caught.value.attempts), len(caught.value.steps)) == (1, 2)
+    memory.forget()
+
+
+def test_what_is_not_understood_passes_through() -> None:
+    """What is not understood, or is no refusal, is raised with the steps before it."""
+    for error in (_refused("unclear"), ServerError("down", status=503), EndpointError("gone")):
+        task, refused = _descending("strict", "prompt")
+        flow: Flow[Any] = extraction(task)
+        next(flow)
+        flow.throw(_refused("understood"))
+        with pytest.raises(type(error)) as caught:
+            flow.throw(error)
+        assert caught.value is error
+        assert [step.mode for step in error.steps] == ["strict"]
+        assert len(refused) == (2 if isinstance(error, StatusError) else 1)
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        ({"content": "Done.", "tool_calls": [_call("Person", GOOD)]}, "Ann"),
+        ({"content": "Done.", "tool_calls": [_call("other", "{}"), _call("Person", GOOD)]}, "Ann"),
+        ({"content": GOOD, "tool_calls": []}, "Ann"),
+        ({"content": GOOD, "tool_calls": [_call("other", "{}")]}, "Ann"),
+        ({"content": None, "tool_calls": [_call("other", GOOD)]}, "Ann"),
+    ],
+    ids=["beside words", "beside another", "in the content", "in the content, beside another", "under another name"],
+)
+def test_the_functions_arguments_come_first(message: dict[str, Any], value: str) -> None:
+    """Where a function was asked for, the answer is its arguments; else the content, else any arguments."""
+    task = replace(_task(max_retries=0), form=_form(adapt(target_of(Person), "openai"), "tool", "Person"))
+    _, result = _drive(task, _reply(_choice(**message)))
+    assert (result.value.name, result.mode) == (value, "tool")

@@ -18,7 +18,6 @@ from extractor.prompt import Prompt, conversation, prompt
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import DIALECTS
 from extractor.schema.outline import outline
-from extractor.schema.target import target_of
 
 
 class Entry(BaseModel):
@@ -34,7 +33,7 @@ ENTRY = Entry.model_validate({"The Day": "2024-02-29", "moods": {"gut": 3}, "tex
 
 def adapted(dialect: str, target: Any = Entry) -> Adapted:
     """Adapt a target to a dialect."""
-    return adapt(target_of(target).schema, DIALECTS[dialect])
+    return adapt(target, dialect)
 
 
 @pytest.mark.parametrize(("dialect", "shown"), [("openai", False), ("llama.cpp", True), ("unknown", True)])
@@ -117,7 +116,7 @@ def test_the_stable_part_is_the_same_for_every_document(dialect: str, one: str, 
     bodies = []
     for document in (one, two):
         # All made anew, as a second process would.
-        asked = adapt(target_of(Entry).schema, DIALECTS[dialect])
+        asked = adapt(Entry, dialect)
         stable = prompt(asked, instructions="Be exact.", examples=[("x", ENTRY)]).messages
         prefix = Prefix(fields={"model": "m", "response_format": asked.response_format}, messages=stable)
         bodies.append(ChatRequest(prefix=prefix, tail=conversation(Prompt(messages=()), None, document)).encode())
@@ -231,3 +230,19 @@ def test_examples_stand_in_for_demonstrations() -> None:
     """Where the caller gives examples, nothing else is demonstrated."""
     shown = prompt(adapted("llama.cpp"), instructions=None, examples=[("x", ENTRY)], demonstrate=True)
     assert (len(shown.messages), shown.lead) == (3, "")
+
+
+def test_what_is_slimmed_away_is_told() -> None:
+    """What is left out of the schema that is sent stands in the prompt, whether the model sees the schema or not."""
+    whole, slim = adapted("openai"), adapt(Entry, "openai", slim=2)
+    (system,) = prompt(slim, instructions=None, examples=()).messages
+    assert "What happened" not in json.dumps(slim.schema)
+    assert outline(slim.told) in system["content"]
+    assert "What happened" in system["content"]
+    assert prompt(whole, instructions=None, examples=()).messages[0] != system
+
+
+def test_a_lead_has_what_is_slimmed_away() -> None:
+    """So does the lead of a document, for a very small model."""
+    slim = adapt(Entry, "llama.cpp", slim=1)
+    assert "What happened" in prompt(slim, instructions=None, examples=(), demonstrate=True).lead

@@ -6,7 +6,9 @@ Error bodies come as `{"error": {…}}`, `{"error": "…"}`, `[{"error": …}]`,
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -123,7 +125,7 @@ def error_inside(refused: Refused) -> StatusError | None:
 
 
 def _refusal(refused: Refused, status: int, said: Mapping[str, Any]) -> StatusError:
-    message = refused.clean(_words(said.get("message")) or _stripped(refused) or "no reason given")
+    message = refused.clean(_said(said) or _stripped(refused) or "no reason given")
     kind = _kind(status, f"{said.get('type', '')} {said.get('code', '')} {message}")
     return kind.error(
         f"The endpoint answered {status}: {_short(message, SHOWN_MESSAGE).rstrip('.')}.",
@@ -204,8 +206,25 @@ def _error_object(data: Any) -> Mapping[str, Any] | None:
     return None
 
 
+def _said(said: Mapping[str, Any]) -> str:
+    """The words of an error: its own message, then what a gateway passes on, and Google's details."""
+    message, metadata = _words(said.get("message")), said.get("metadata")
+    gateway = message.casefold().startswith("provider returned error")
+    raw = metadata.get("raw") if gateway and isinstance(metadata, dict) else None
+    violations = [each.get("fieldViolations") for each in _objects(said.get("details"))]
+    described = [each.get("description") for listed in violations for each in _objects(listed)]
+    return ": ".join(dict.fromkeys(filter(None, [message, *map(_words, [raw, *described])])))
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def _words(value: Any) -> str:
     """What an error says, without the `input` that it may quote: that is the document."""
+    if isinstance(value, str) and value[:1] in ("{", "["):  # a message that is JSON itself
+        with contextlib.suppress(ValueError, RecursionError):
+            return _words(json.loads(value)) or value
     if isinstance(value, list):
         return "; ".join(filter(None, map(_words, value)))
     if isinstance(value, dict):

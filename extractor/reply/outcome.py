@@ -24,22 +24,30 @@ class Outcome(StrEnum):
     FILTERED = "filtered"
 
 
-def text_of(choice: Choice) -> str:
-    """The text in which the answer should be: the content, else the arguments of the tool call."""
+def text_of(choice: Choice, tool: str = "") -> str:
+    """The text in which the answer should be: the content, else the arguments of the tool call.
+
+    Where the function `tool` was to be called, its arguments come first.
+    """
     message = choice.message
+    calls = message.tool_calls
+    if tool and calls:
+        for call in calls:
+            if call.name == tool:
+                return call.arguments
     if message.content and message.content.strip():
         return message.content
-    return message.tool_calls[0].arguments if message.tool_calls else ""
+    return calls[0].arguments if calls else ""
 
 
-def outcome_of(choice: Choice) -> Outcome | None:
-    """What is known without reading the text; None where it has to be read."""
+def outcome_of(choice: Choice, tool: str = "") -> Outcome | None:
+    """What is known without reading the text; None where it has to be read. For `tool` see `text_of`."""
     finish_reason = choice.finish_reason or ""
     if "content_filter" in finish_reason:  # also composite: "content_filter: RECITATION"
         return Outcome.FILTERED
     if choice.message.refusal:
         return Outcome.REFUSED
-    if not text_of(choice).strip():
+    if not text_of(choice, tool).strip():
         return Outcome.CUT_OFF if was_cut(choice) else Outcome.EMPTY
     return None
 

@@ -17,9 +17,10 @@ from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect, dialect_named, relaxed
 from extractor.schema.measure import depths_of, exceeded
 from extractor.schema.restore import Plan, Plans, Restorer, restorer, to_wire
+from extractor.schema.rewrite import rewritten
 from extractor.schema.slim import STEPS, slimmed
 from extractor.schema.target import Target, target_of
-from extractor.schema.walk import Cut, Rewrite, TooLarge, rewritten
+from extractor.schema.walk import Cut, Rewrite, TooLarge
 
 __all__ = ["Absent", "Adapted", "Rewrite", "adapt"]
 

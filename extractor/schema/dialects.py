@@ -146,11 +146,7 @@ class Dialect:
 # String lengths are refused by most of its models, so they are said in words.
 _OPENAI = Dialect(
     name="openai",
-    keywords=_STRUCTURE
-    | _REFERENCES
-    | _BOUNDS
-    | _COUNTS
-    | {"additionalProperties", "format", "multipleOf", "pattern"},
+    keywords=_STRUCTURE | _REFERENCES | _BOUNDS | _COUNTS | {"additionalProperties", "format", "multipleOf", "pattern"},
     formats=frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}),
     heads="distinct",
     limits=Limits(properties=5_000, depth=10, enum_values=1_000, characters=120_000, enum_characters=15_000),

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 __all__ = [
+    "ANNOTATIONS",
+    "COMPOUND",
     "any_value",
     "constants_of",
     "described",
     "escaped",
     "free",
+    "further",
+    "is_map",
     "kind_of",
     "kinds_of",
+    "levels",
     "modern",
-    "nullable",
     "pair",
     "split",
     "telling",
     "text_of",
-    "with_null",
 ]
 
 JsonSchema: TypeAlias = "dict[str, Any]"
@@ -39,6 +42,8 @@ _ABOUT: Mapping[str, frozenset[str]] = {
     "string": frozenset("minLength maxLength pattern format contentEncoding contentMediaType contentSchema".split()),
     "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
 }
+COMPOUND = ("object", "array")
+ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated", "$comment"})
 _PRIMITIVES = ("string", "number", "boolean", "null")
 _KINDS: Mapping[type, str] = {
     bool: "boolean",
@@ -101,6 +106,8 @@ def constants_of(schema: Mapping[str, Any]) -> list[Any] | None:
     else:
         return None
     kinds = set(kinds_of(schema) if "type" in schema else ())
+    if all(type(value) is str for value in values):  # the usual case, and there may be many
+        return list(dict.fromkeys(values)) if not kinds or "string" in kinds else []
     fits = (value for value in values if not kinds or kind_of(value) in kinds or _is_number(value, kinds))
     return list({text_of(value): value for value in fits}.values())
 
@@ -120,23 +127,32 @@ def split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
     return {**shared, "anyOf": members}
 
 
-def with_null(kind: str, kinds: tuple[str, ...]) -> str | list[str]:
-    """A type, and null where the node also takes that."""
-    return [kind, "null"] if "null" in kinds else kind
+def is_map(schema: JsonSchema) -> bool:
+    """Whether all keys of an object are free."""
+    if schema.get("properties") or schema.get("required"):
+        return False
+    return schema.get("additionalProperties") is not False or bool(schema.get("patternProperties"))
 
 
-def nullable(wire: JsonSchema) -> JsonSchema:
-    """A wire schema that also takes null."""
-    if "anyOf" in wire:
-        return {**wire, "anyOf": [*wire["anyOf"], {"type": "null"}]}
-    if "$ref" in wire or "const" in wire:
-        return {"anyOf": [wire, {"type": "null"}]}
-    if "enum" in wire:
-        wire = {**wire, "enum": [*wire["enum"], None]}
-    if "type" in wire:
-        kinds = [wire["type"]] if isinstance(wire["type"], str) else wire["type"]
-        return {**wire, "type": [*kinds, "null"]}
-    return wire
+def further(schema: JsonSchema) -> Any:
+    """What the values of keys that are not named may be: None where the schema does not speak of them."""
+    more = schema.get("additionalProperties")
+    values = list(schema.get("patternProperties", {}).values())
+    if more is not None and more is not False:
+        values.append(more)
+    values = list({text_of(value): value for value in values if value is not False}.values())
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else {"anyOf": values}
+
+
+def levels(schema: JsonSchema, solid: Sequence[str], *, maps: bool) -> int:
+    """How many objects and lists inside of each other a node of these types is by itself, with `maps` or without."""
+    if "object" in solid and not maps:
+        if is_map(schema):
+            return 2
+        return 1 if further(schema) is None else 3
+    return 1 if solid and solid[0] in COMPOUND else 0
 
 
 def pair(value: JsonSchema, key: JsonSchema | None = None, *, closed: bool = True) -> JsonSchema:

@@ -134,7 +134,7 @@ class _Compiler:
         self._named: dict[str, Restorer | None] = {}
         self._changing = _changing(definitions)
 
-    def compiled(self, plan: Plan) -> Restorer | None:  # noqa: PLR0911  # a table, with what each line needs
+    def compiled(self, plan: Plan) -> Restorer | None:  # a table, with what each line needs
         """The restorer of a plan."""
         match plan:
             case Members():
@@ -162,7 +162,7 @@ class _Compiler:
                 return None
 
     def _members(self, plan: Members) -> Restorer | None:
-        own = {wire: key for key, wire in plan.names.items()}
+        own: dict[Any, str] = {wire: key for key, wire in plan.names.items()}
         changed = {key: each for key, inner in plan.plans.items() if (each := self.compiled(inner)) is not None}
         rest = self.compiled(plan.rest)
         absent, entries, known = plan.absent, plan.entries, frozenset(plan.plans)
@@ -174,7 +174,7 @@ class _Compiler:
                 return value
             result: dict[str, Any] = {}
             for wire, member in value.items():
-                key: str = own.get(wire, wire)
+                key: Any = own.get(wire, wire)
                 if key == entries and key not in known:
                     continue
                 if member is None and key in absent:
@@ -405,7 +405,7 @@ class _Writer:
         self._choices: dict[int, _Choice] = {}
         self._compiler = _Compiler(definitions)
 
-    def written(self, plan: Plan, value: Any) -> Any:  # noqa: PLR0911  # a table, as above
+    def written(self, plan: Plan, value: Any) -> Any:  # a table, as above
         match plan, value:
             case Wrapped(plan=inner), _:
                 return {"value": self.written(inner, value)}

@@ -6,17 +6,22 @@ All of it looks at the target's own schema; `look` gives a node with its referen
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
 from extractor.schema.nodes import constants_of, kinds_of, text_of
 
-__all__ = ["discriminator", "distinct", "objects_of", "tags"]
+__all__ = ["discriminator", "distinct", "is_demand", "objects_of", "tags"]
 
 Look: TypeAlias = "Callable[[Any], Any]"
 Objects: TypeAlias = "Sequence[Mapping[str, Any]]"
 
+# What makes a member of a union a demand on the object beside it, rather than an alternative of its own.
+_DEMANDS = frozenset(
+    "required not if then else minProperties maxProperties dependentRequired dependencies title description $comment"
+    " type".split()
+)
 _NESTED = 8  # unions inside of unions that are looked into
 
 
@@ -25,11 +30,10 @@ def objects_of(member: Any, look: Look, depth: int = _NESTED) -> list[Mapping[st
     node = look(member)
     if not isinstance(node, Mapping) or not depth:
         return []
-    for keyword in ("anyOf", "oneOf"):
-        if keyword in node:
-            return [each for inner in node[keyword] for each in objects_of(inner, look, depth - 1)]
-    is_object = "object" in kinds_of(node) and (node.get("properties") or node.get("required"))
-    return [node] if is_object else []
+    if "object" in kinds_of(node) and (node.get("properties") or node.get("required")):
+        return [node]  # also where a union of demands stands beside its properties
+    members = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+    return [each for inner in members for each in objects_of(inner, look, depth - 1)]
 
 
 def discriminator(objects: Objects, look: Look, wish: str | None = None) -> str | None:
@@ -83,13 +87,16 @@ def _head(node: Mapping[str, Any], key: str | None) -> str | None:
     return next(iter([*properties, *node.get("required", ())]), None)
 
 
-def tags(members: Sequence[Any]) -> list[str]:
-    """A name for each member of a union: its definition's, its title, else its type; all different."""
+def tags(members: Sequence[Any], taken: Iterable[str] = ()) -> list[str]:
+    """A name for each member of a union: its definition's, its title, else its type; all different from each
+    other and from what is `taken`, the keys of the members.
+    """
     names: dict[str, None] = {}
+    used = set(taken)
     for member in members:
         wish = _name(member)
         number, name = 1, wish
-        while name in names:
+        while name in names or name in used:
             number += 1
             name = f"{wish}_{number}"
         names[name] = None
@@ -102,3 +109,13 @@ def _name(member: Any) -> str:
     found = next((part for part in [schema, *inner] if "$ref" in part or "title" in part), {})
     name = str(found.get("title") or found.get("$ref", "").rpartition("/")[2] or "/".join(kinds_of(schema)) or "value")
     return re.sub(r"\W+", "_", name, flags=re.A)[:40].strip("_") or "value"
+
+
+def is_demand(member: Any) -> bool:
+    """Whether a member of a union demands something of the object beside it, and is no alternative of its own."""
+    if not isinstance(member, Mapping):
+        return False
+    unions = [each for keyword in ("anyOf", "oneOf", "allOf") for each in member.get(keyword, ())]
+    rest = member.keys() - _DEMANDS - {"anyOf", "oneOf", "allOf"}
+    opened = rest == {"additionalProperties"} and member["additionalProperties"] is True
+    return (not rest or opened) and all(map(is_demand, unions))

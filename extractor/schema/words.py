@@ -95,7 +95,9 @@ def _inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]
     if name in definitions:
         if name in inside or left[0] < 0:
             return name
-        return _inlined(definitions[name], definitions, (*inside, name), left)
+        definition = _inlined(definitions[name], definitions, (*inside, name), left)
+        rest = {key: _inlined(member, definitions, inside, left) for key, member in value.items() if key != "$ref"}
+        return {**rest, "allOf": [definition]} if rest else definition
     return {key: _inlined(member, definitions, inside, left) for key, member in value.items()}
 
 

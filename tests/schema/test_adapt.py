@@ -544,7 +544,7 @@ every_case = pytest.mark.parametrize("case", CASES)
 @functools.cache
 def adapted_case(case: str, dialect: str) -> tuple[Adapted, Any]:
     """Adapt a case once, with a validator of what is sent."""
-    adapted = adapt(target_of(CASES[case][0]).schema, DIALECTS[dialect], name=case)
+    adapted = adapt(CASES[case][0], dialect)
     return adapted, jsonschema_rs.validator_for(adapted.schema)
 
 
@@ -563,7 +563,7 @@ def test_the_rules_are_obeyed(case: str, dialect: str) -> None:
 def test_the_ready_schemas_obey_the_rules(name: str, dialect: str) -> None:
     """The ready schemas can be sent in each dialect, and their samples' properties keep their order."""
     schema = target_of(name).schema
-    adapted = adapt(schema, DIALECTS[dialect])
+    adapted = adapt(schema, dialect)
     assert problems(adapted.schema, dialect) == []
     assert list(adapted.schema["properties"]) == list(schema["properties"])
 
@@ -621,7 +621,7 @@ def test_adapting_is_repeatable(case: str, dialect: str) -> None:
     """The same schema gives the same bytes, and is not changed."""
     schema = target_of(CASES[case][0]).schema
     before = json.dumps(schema)
-    first, second = (json.dumps(adapt(schema, DIALECTS[dialect]).schema) for _ in range(2))
+    first, second = (json.dumps(adapt(schema, dialect).schema) for _ in range(2))
     assert first == second
     assert json.dumps(schema) == before
 
@@ -642,7 +642,7 @@ def test_null_stays_null_where_it_is_a_value() -> None:
 
         a: int | None = 5
 
-    adapted = adapt(target_of(Given).schema, DIALECTS["openai"])
+    adapted = adapt(Given, "openai")
     assert adapted.restore({"a": None}) == {"a": None}
 
 
@@ -717,7 +717,7 @@ def constraint_id(value: object) -> str:
 
 def kept_or_said(schema: dict[str, Any], dialect: str, constraint: dict[str, Any], words: str) -> bool:
     """Whether a constraint is sent as it is, or in words that are listed among the rewrites."""
-    adapted = adapt(schema, DIALECTS[dialect])
+    adapted = adapt(schema, dialect)
     if found := problems(adapted.schema, dialect):
         raise AssertionError(found)
     keyword, value = list(constraint.items())[-1]
@@ -757,7 +757,7 @@ def test_no_constraint_is_lost(dialect: str, kind: str, constraint: dict[str, An
 def test_words_follow_the_description(node: dict[str, Any], said: str | None) -> None:
     """Words for constraints come after the caller's own description; a title counts where it says more."""
     schema = {"type": "object", "properties": {"p": node}, "required": ["p"]}
-    assert adapt(schema, DIALECTS["openai"]).schema["properties"]["p"].get("description") == said
+    assert adapt(schema, "openai").schema["properties"]["p"].get("description") == said
 
 
 def test_rewrites_have_places() -> None:
@@ -766,7 +766,7 @@ def test_rewrites_have_places() -> None:
         "type": "object",
         "properties": {"a/b~": {"type": "array", "items": {"type": "string", "minLength": 7}}},
     }
-    rewrites = {(each.pointer, each.what) for each in adapt(schema, DIALECTS["openai"]).rewrites}
+    rewrites = {(each.pointer, each.what) for each in adapt(schema, "openai").rewrites}
     assert rewrites == {
         ("/properties/a~1b~0", "optional → nullable"),
         ("/properties/a~1b~0/items", "minLength → in words: at least 7 characters"),
@@ -776,7 +776,7 @@ def test_rewrites_have_places() -> None:
 def test_keys_of_a_map_are_told() -> None:
     """The values that a map's keys can have reach the model, though no dialect can enforce them."""
     for dialect in NAMES:
-        sent = json.dumps(adapt(target_of(dict[Color, int]).schema, DIALECTS[dialect]).schema)
+        sent = json.dumps(adapt(dict[Color, int], dialect).schema)
         assert '\\"r\\"' in sent
         assert '\\"g\\"' in sent
 
@@ -825,7 +825,7 @@ def test_keys_of_a_map_are_told() -> None:
 )
 def test_sent_to_openai(schema: dict[str, Any], sent: dict[str, Any]) -> None:
     """Optional properties become nullable, other roots are wrapped."""
-    assert adapt(schema, DIALECTS["openai"]).schema == sent
+    assert adapt(schema, "openai").schema == sent
 
 
 def chain() -> dict[str, Any]:
@@ -875,7 +875,7 @@ def chain() -> dict[str, Any]:
 )
 def test_every_property_is_asked_for(dialect: str, schema: dict[str, Any], names: set[str]) -> None:
     """Whatever way a schema is put together of parts, each property that it names is asked for."""
-    adapted = adapt(schema, DIALECTS[dialect])
+    adapted = adapt(schema, dialect)
     assert problems(adapted.schema, dialect) == []
     assert adapted.schema["properties"].keys() == names
 
@@ -910,7 +910,7 @@ def test_every_property_is_asked_for(dialect: str, schema: dict[str, Any], names
 )
 def test_values_of_schemas_come_back(dialect: str, schema: Any, value: Any) -> None:
     """What pydantic never writes but JSON Schema can say is asked for so that its values can be given."""
-    adapted = adapt({"type": "object", "properties": {"p": schema}, "required": ["p"]}, DIALECTS[dialect])
+    adapted = adapt({"type": "object", "properties": {"p": schema}, "required": ["p"]}, dialect)
     assert problems(adapted.schema, dialect) == []
     wire = adapted.to_wire({"p": value})
     assert [error.message for error in jsonschema_rs.validator_for(adapted.schema).iter_errors(wire)] == []
@@ -925,7 +925,7 @@ def test_recursion_with_siblings(dialect: str, keyword: str) -> None:
         "type": "object",
         "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/N", keyword: "x"}}},
     }
-    adapted = adapt({"$ref": "#/$defs/N", "$defs": {"N": node}}, DIALECTS[dialect])
+    adapted = adapt({"$ref": "#/$defs/N", "$defs": {"N": node}}, dialect)
     assert problems(adapted.schema, dialect) == []
     assert adapted.restore(adapted.to_wire({"kids": [{"kids": []}]})) == {"kids": [{"kids": []}]}
 
@@ -939,7 +939,7 @@ def test_older_drafts(dialect: str) -> None:
         "properties": {"p": {"type": "array", "items": [{"type": "integer"}], "additionalItems": False}},
     }
     try:
-        adapted = adapt(target_of(schema).schema, DIALECTS[dialect])
+        adapted = adapt(schema, dialect)
     except SchemaError:
         return
     assert problems(adapted.schema, dialect) == []
@@ -960,7 +960,7 @@ def test_older_drafts(dialect: str) -> None:
 def test_what_nothing_satisfies(dialect: str, schema: Any) -> None:
     """A place where nothing can stand is an error that names it."""
     with pytest.raises(SchemaError) as caught:
-        adapt({"type": "object", "properties": {"p": schema}, "required": ["p"]}, DIALECTS[dialect])
+        adapt({"type": "object", "properties": {"p": schema}, "required": ["p"]}, dialect)
     assert caught.value.pointer.startswith("/properties/p")
 
 
@@ -970,13 +970,13 @@ def test_nesting_beyond_reason() -> None:
     for _ in range(3_000):
         deep = {"type": "array", "items": deep}
     with pytest.raises(SchemaError, match="nested too deeply"):
-        adapt(deep, DIALECTS["openai"])
+        adapt(deep, "openai")
 
 
 def test_dead_reference() -> None:
     """A reference that leads nowhere is refused, and named."""
     with pytest.raises(SchemaError, match="leads nowhere") as caught:
-        adapt({"type": "object", "properties": {"p": {"$ref": "#/$defs/X"}}}, DIALECTS["openai"])
+        adapt({"type": "object", "properties": {"p": {"$ref": "#/$defs/X"}}}, "openai")
     assert caught.value.pointer == "#/$defs/X"
 
 
@@ -995,7 +995,7 @@ def test_dead_reference() -> None:
 @every_dialect
 def test_response_format(dialect: str, name: str, sent: str) -> None:
     """The response format has a name that endpoints take, the schema, and whether it is strict."""
-    adapted = adapt(target_of(Address).schema, DIALECTS[dialect], name=name)
+    adapted = adapt(Address, dialect)
     assert adapted.response_format == {
         "type": "json_schema",
         "json_schema": {"name": sent, "strict": True, "schema": adapted.schema},
@@ -1007,14 +1007,14 @@ def test_response_format(dialect: str, name: str, sent: str) -> None:
 @settings(max_examples=50, deadline=None)
 def test_any_name_can_be_sent(name: str) -> None:
     """Whatever a target is called, the name that is sent is one that endpoints take."""
-    sent = adapt({"type": "object"}, DIALECTS["openai"], name=name).response_format["json_schema"]["name"]
+    sent = adapt({"type": "object"}, "openai").response_format["json_schema"]["name"]
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", sent)
 
 
 def test_a_branch_that_nothing_can_meet_is_left_out() -> None:
     """A union's member that no value can meet is left out, and listed; the others stay."""
     schema = {"properties": {"p": {"anyOf": [{"type": "string"}, {"type": "string", "enum": []}]}}, "required": ["p"]}
-    adapted = adapt(schema, DIALECTS["openai"])
+    adapted = adapt(schema, "openai")
     assert adapted.schema["properties"]["p"] == {"type": "string"}
     assert [each.pointer for each in adapted.rewrites] == ["/properties/p/anyOf/1"]
 
@@ -1023,15 +1023,15 @@ def test_a_branch_that_nothing_can_meet_is_left_out() -> None:
 def test_classes_in_patterns(pattern: str) -> None:
     """llama.cpp does not know classes like \\d in patterns: they are said in words."""
     schema = {"properties": {"p": {"type": "string", "pattern": pattern}}, "required": ["p"]}
-    wire = adapt(schema, DIALECTS["llama.cpp"]).schema["properties"]["p"]
+    wire = adapt(schema, "llama.cpp").schema["properties"]["p"]
     assert wire == {"type": "string", "description": f"Matching {pattern}"}
-    assert adapt(schema, DIALECTS["openai"]).schema["properties"]["p"]["pattern"] == pattern
+    assert adapt(schema, "openai").schema["properties"]["p"]["pattern"] == pattern
 
 
 @pytest.mark.parametrize("dialect", NAMES)
 def test_optional_properties_in_all_of(dialect: str) -> None:
     """An optional property whose schema is an allOf is nullable on the wire like any other."""
-    adapted = adapt({"type": "object", "properties": {"a": {"allOf": [{"type": "string"}]}}}, DIALECTS[dialect])
+    adapted = adapt({"type": "object", "properties": {"a": {"allOf": [{"type": "string"}]}}}, dialect)
     assert adapted.schema["properties"]["a"]["type"] == ["string", "null"]
     assert adapted.restore({"a": None}) == {}
 
@@ -1039,11 +1039,11 @@ def test_optional_properties_in_all_of(dialect: str) -> None:
 @pytest.mark.parametrize("dialect", ["openai", "unknown"])
 def test_the_order_of_a_tuple_is_told(dialect: str) -> None:
     """Where items by position are not taken, the order is said in words."""
-    wire = adapt(target_of(tuple[str, int]).schema, DIALECTS[dialect]).schema["properties"]["value"]
+    wire = adapt(tuple[str, int], dialect).schema["properties"]["value"]
     assert wire["description"] == 'Items in this order: [{"type": "string"}, {"type": "integer"}]'
 
 
 def test_further_properties_are_told() -> None:
     """Where objects must be closed, what further properties could be is said in words."""
     schema = {"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "integer"}}
-    assert "urther properties" in adapt(schema, DIALECTS["openai"]).schema["description"]
+    assert "urther properties" in adapt(schema, "openai").schema["description"]

@@ -32,6 +32,8 @@ from extractor import (
     aextract,
     extract,
 )
+from extractor.ladder import Step
+from extractor.schema.dialects import Mode
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 
@@ -126,6 +128,11 @@ def results(result: Extraction[Invoice]) -> None:
     assert_type(result.attempts[0].errors[0].pointer, str)
     assert_type(result.model, str)
     assert_type(result.seconds, float)
+    assert_type(result.mode, Mode | None)
+    assert_type(result.steps, tuple[Step, ...])
+    assert_type(result.steps[0].mode, Mode | None)
+    assert_type(result.steps[0].dropped, str)
+    assert_type(result.steps[0].status, int)
 
 
 def documents() -> None:
@@ -169,6 +176,8 @@ def every_option(effort: Literal["none", "low"], form: Mapping[str, Any]) -> Non
         examples=[(TEXT, Invoice(number="17", total=3.5)), ("None.", {"number": "", "total": 0})],
         max_retries=1,
         deadline=30,
+        mode="relaxed",
+        absent="allow",
     )
     extractor.run(
         Invoice,
@@ -187,6 +196,8 @@ def every_option(effort: Literal["none", "low"], form: Mapping[str, Any]) -> Non
         instructions=None,
         max_retries=0,
         deadline=None,
+        mode="auto",
+        absent="forbid",
     )
 
 
@@ -195,6 +206,8 @@ def wrong_options(extractor: Extractor) -> None:
     extractor.run(Invoice, TEXT, temprature=0)  # type: ignore[call-overload]
     extractor.run(Invoice, TEXT, temperature="hot")  # type: ignore[call-overload]
     extractor.run(Invoice, TEXT, reasoning_effort="extreme")  # type: ignore[call-overload]
+    extractor.run(Invoice, TEXT, mode="fast")  # type: ignore[call-overload]
+    extractor.run(Invoice, TEXT, absent=True)  # type: ignore[call-overload]
     extractor.run(Invoice, TEXT, base_url="http://localhost")  # type: ignore[call-overload]
     extract(Invoice, 17)  # type: ignore[call-overload]
     Extractor("m", messages=[])  # type: ignore[call-arg]
@@ -220,6 +233,7 @@ def errors() -> Invoice | None:
         assert_type(error.errors, tuple[FieldError, ...])
         assert_type(error.usage.total_tokens, int)
         assert_type(error.value, Any)
+        assert_type(error.steps, tuple[Step, ...])
     except StatusError as error:
         assert_type(error.status, int)
         assert_type(error.headers, dict[str, str])
@@ -228,6 +242,7 @@ def errors() -> Invoice | None:
     except EndpointError as error:
         assert_type(error.url, str)
         assert_type(error.attempts, tuple[Attempt, ...])
+        assert_type(error.steps, tuple[Step, ...])
     except ExtractorError as error:
         assert_type(error.hint, str)
     return None

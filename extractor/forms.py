@@ -1,0 +1,166 @@
+"""The forms in which a target can be asked for at an endpoint: everything of a request but the document.
+
+Each is worked out once, when it is needed, and the first of them is chosen anew when something was learned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from extractor.chat.wire import Prefix
+from extractor.endpoint.resolve import Address
+from extractor.errors import OptionError, SchemaError, StatusError
+from extractor.ladder import OWN, RUNGS, Descent, Form, Ladder, Step, Way, applied, memory
+from extractor.prompt import prompt
+from extractor.schema.dialects import Dialect, Mode
+from extractor.schema.target import Target
+from extractor.settings import Settings
+
+__all__ = ["Forms"]
+
+_log = logging.getLogger("extractor")
+
+
+class Forms:
+    """What a target and its settings give, whatever the document: the forms in which it can be asked for.
+
+    `form` is the one to begin with, by what was remembered at that `version` of the memory, `until` then.
+    """
+
+    form: Form
+
+    def __init__(self, target: Target[Any], settings: Settings, address: Address, dialect: Dialect) -> None:
+        self.version = -1
+        self.until = math.inf
+        self._target = target
+        self._settings = settings
+        self._dialect = dialect
+        self._demonstrate = address.demonstrate and settings.messages is None
+        self._model = settings.model or address.model
+        self._forms: dict[Way, Form] = {}
+        endpoint = (address.base_url, str(settings.extra_fields.get("model", self._model)))
+        self._ladder = Ladder(
+            modes=_modes(settings, dialect),
+            fields=frozenset(settings.fields),
+            endpoint=endpoint,
+            schema=(*endpoint, dialect.name, settings.absent, _digest(target)),
+            forced=settings.mode != "auto",
+        )
+
+    def refresh(self) -> None:
+        """Choose the form to begin with. Raises `CallerError` where there is none."""
+        version = memory.version
+        ways, until = self._ladder.first()
+        form = self._chosen(ways)
+        if form is None:
+            raise self._unsayable()
+        self.form, self.until, self.version = form, until, version
+
+    def descended(self, refused: Form, error: StatusError) -> Descent | None:
+        """What follows a refusal; None where it is not understood."""
+        complaint = self._ladder.complaint(error, refused.way)
+        if complaint is None:
+            return None
+        if self._ladder.forced and complaint.about != "parameter":
+            others = ", ".join(mode for mode in RUNGS if mode != refused.way.mode)
+            error.hint = f"mode={refused.way.mode!r} is forced. Leave it out, or try another: {others}."
+        form = self._chosen(self._ladder.after(refused.way, complaint), refused)
+        step = Step(
+            mode=refused.way.mode,
+            slim=refused.way.schema_slim,
+            dropped=complaint.name,
+            status=error.status,
+            reason=error.message,
+        )
+        if form is None:
+            return Descent(form=None, step=step)
+        _log.info("%s %s Asking anew: %s.", self._target.name, error.message, _described(form.way))
+        return Descent(form=form, step=step, lessons=self._ladder.lessons(refused.way, complaint, form.way))
+
+    def _chosen(self, ways: Iterable[Way], refused: Form | None = None) -> Form | None:
+        """The first of the ways that the schema can be said in, and that is not what has just been refused."""
+        problem: SchemaError | None = None
+        for way in ways:
+            try:
+                form = self._form(way)
+            except SchemaError as error:
+                problem = problem or error
+                continue
+            if way.mode == "strict" and not form.adapted.strict:
+                _log.info("%s cannot be said in the strict form of %s.", self._target.name, self._dialect.name)
+            elif refused is None or form.prefix.fields != refused.prefix.fields:
+                return form
+        if problem is not None and refused is None:
+            raise problem
+        return None
+
+    def _unsayable(self) -> SchemaError:
+        return SchemaError(
+            f"{self._target.name} cannot be said in the strict form of {self._dialect.name}.",
+            hint="Leave mode out, or use mode='relaxed': the value is validated here in any case.",
+        )
+
+    def _form(self, way: Way) -> Form:
+        """A way of asking, worked out, once."""
+        form = self._forms.get(way)
+        if form is None:
+            form = self._forms[way] = self._worked_out(way)
+        return form
+
+    def _worked_out(self, way: Way) -> Form:
+        settings, rung = self._settings, OWN if way.mode is None else RUNGS[way.mode]
+        adapted = rung.adapted(self._target, self._dialect, settings.absent, way.schema_slim)
+        shared = prompt(
+            adapted,
+            instructions=settings.instructions,
+            examples=settings.examples,
+            outlined=rung.outlined,
+            demonstrate=self._demonstrate,
+        )
+        fields = {
+            "model": self._model,
+            **applied(rung.fields(adapted), way.dropped),
+            **applied(settings.fields, way.dropped),
+            **settings.extra_fields,
+        }
+        return Form(
+            way=way,
+            adapted=adapted,
+            prompt=shared,
+            prefix=_prefix(fields, shared.messages if settings.messages is None else ()),
+            tool=adapted.wire_name if way.mode == "tool" else "",
+        )
+
+
+def _modes(settings: Settings, dialect: Dialect) -> tuple[Mode | None, ...]:
+    if settings.own_format:
+        return (None,)
+    if settings.mode != "auto":
+        return (settings.mode,)
+    return tuple(mode for mode in dialect.modes if mode != "tool" or not settings.own_tools)
+
+
+def _digest(target: Target[Any]) -> bytes:
+    """What says that two targets have the same schema."""
+    text = json.dumps(target.schema, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _described(way: Way) -> str:
+    slim = f", slimmed {way.slim}" if way.schema_slim else ""
+    without = f", without {', '.join(sorted(way.dropped))}" if way.dropped else ""
+    return f"{way.mode or 'response_format as given'}{slim}{without}"
+
+
+def _prefix(fields: Mapping[str, Any], messages: tuple[Mapping[str, Any], ...]) -> Prefix:
+    try:
+        return Prefix(fields=fields, messages=messages)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OptionError(
+            f"The request cannot be written as JSON: {error}.", option="extra_fields", hint="Use plain data."
+        ) from None

@@ -1,0 +1,160 @@
+"""Objects: properties, further properties, maps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from extractor.schema.merge import merged
+from extractor.schema.nodes import escaped, free, further, kinds_of
+from extractor.schema.restore import Encoded, Members, Pairs, Plan, Values
+from extractor.schema.walk import JsonSchema, Node, NothingFits, Structure, Walk
+
+__all__ = ["map_node", "object_node"]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Properties:
+    """The properties of one object as they are on the wire: `written` are those that are required there."""
+
+    members: dict[str, JsonSchema] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
+
+    def plan(self, required: Mapping[str, None]) -> Members:
+        """The way back."""
+        written = (key for key in self.plans if self.names.get(key, key) in self.written and key not in required)
+        return Members(plans=self.plans, optional=frozenset(written), absent=frozenset(self.absent), names=self.names)
+
+
+def object_node(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -> Structure:
+    """An object with properties; `first` of them comes first."""
+    required = dict.fromkeys(schema.get("required", ()))
+    properties = schema.get("properties", {})
+    # In the order of the properties; what is only required comes after them.
+    wanted = {**properties, **{key: True for key in required if key not in properties}}
+    if first in wanted and next(iter(wanted)) != first:
+        walk.note(pointer, f"{first} comes first", "it tells which member of a union this is")
+        wanted = {first: wanted[first], **wanted}
+    made = _Properties()
+    with walk.deeper(1):
+        for key, member in wanted.items():
+            _property(walk, made, key, member, required, f"{pointer}/properties/{escaped(key)}")
+    return _opened(walk, schema, made, made.plan(required), pointer)
+
+
+def _property(walk: Walk, made: _Properties, key: str, member: Any, required: Mapping[str, None], pointer: str) -> None:
+    try:
+        wire, plan = walk.node(member, pointer)
+    except NothingFits:
+        if key in required:
+            raise
+        if member is not False:
+            walk.note(pointer, "left out", "nothing can meet it")
+        return
+    must = key in required or _must_write(walk)
+    if must and _may_lack(walk, key, member, plan, required):
+        # A node without a type takes null already.
+        wire = wire if not wire.keys() & {"type", "anyOf", "$ref", "enum", "const"} else walk.nullable(wire)
+        made.absent.add(key)
+        why = "it may be absent from the document" if key in required else "all must be required"
+        walk.note(pointer, f"{'required' if key in required else 'optional'} → nullable", why)
+    name = _name(walk, key, made.members, pointer)
+    if name != key:
+        made.names[key] = name
+    made.plans[key] = plan
+    made.members[name] = wire
+    made.written += [name] if must else []
+
+
+def _must_write(walk: Walk) -> bool:
+    """Whether an optional property is required on the wire."""
+    limit = walk.dialect.limits.optional
+    walk.optional += 1
+    return walk.dialect.all_required or (limit is not None and walk.optional > limit)
+
+
+def _may_lack(walk: Walk, key: str, member: Any, plan: Plan, required: Mapping[str, None]) -> bool:
+    """Whether null must be allowed for a property that the document may lack."""
+    if key in required:
+        constant = isinstance(member, Mapping) and "const" in member
+        return walk.absent and not constant and not walk.accepts_null(member)
+    return isinstance(plan, Encoded) or _excludes(walk, member) or not walk.accepts_null(member)
+
+
+def _excludes(walk: Walk, schema: Any) -> bool:
+    """Whether a schema has no type but a `not`, which the null of what is not there might break."""
+    node = walk.look(schema)
+    return isinstance(node, Mapping) and "not" in node and not kinds_of(node)
+
+
+def _name(walk: Walk, key: str, taken: Mapping[str, Any], pointer: str) -> str:
+    """The name of a property on the wire."""
+    if walk.dialect.keys is None or re.fullmatch(walk.dialect.keys, key):
+        return key
+    name = free(re.sub(r"\W+", "_", key, flags=re.A)[:56] or "property", taken)
+    walk.note(pointer, f"named {name}", "the endpoint does not take such a name")
+    return name
+
+
+def _opened(walk: Walk, schema: JsonSchema, made: _Properties, plan: Members, pointer: str) -> Structure:
+    """An object with what its schema says about further properties."""
+    values = further(schema)
+    more: Any = False
+    if values is None:
+        if "additionalProperties" not in schema and walk.dialect.closed:
+            # Once for the whole: nearly every schema leaves its objects open, and means nothing by it.
+            walk.note("", "properties that it does not name are not asked for", "objects must be closed")
+    elif walk.dialect.maps:
+        with walk.deeper(1):
+            more, rest = walk.node(values, f"{pointer}/additionalProperties")
+        plan = replace(plan, open=True, rest=rest)
+    else:
+        name = free("additional_properties", made.members)
+        with walk.deeper(1):
+            entries, rest = _entries(walk, schema, values, pointer)
+        made.members[name] = {**entries, "description": "further properties, by name"}
+        made.written.append(name)
+        plan = replace(plan, open=True, rest=rest, entries=name)
+        walk.note(pointer, f"further properties → the list {name}", "objects with free keys are not taken")
+    return walk.wire_object(made.members, made.written, more), plan, [], frozenset()
+
+
+def map_node(walk: Walk, schema: JsonSchema, pointer: str) -> Structure:
+    """An object all of whose keys are free."""
+    found = further(schema)
+    values = True if found is None else found
+    if walk.dialect.maps:
+        with walk.deeper(1):
+            wire, plan = walk.node(values, f"{pointer}/additionalProperties")
+        kept = walk.kept(schema, ["object"])
+        return {"type": "object", "additionalProperties": wire, **kept}, Values(plan=plan), [], frozenset(kept)
+    walk.note(pointer, "map → list of key and value", "objects with free keys are not taken")
+    wire, plan = _entries(walk, schema, values, pointer)
+    counts = {"minItems": schema.get("minProperties"), "maxItems": schema.get("maxProperties")}
+    counts = {key: count for key, count in counts.items() if count is not None}
+    kept = {key: it for key, it in counts.items() if walk.dialect.enforces(key, counts, ["array"])}
+    said = {"minProperties" if key == "minItems" else "maxProperties" for key in kept} | {"propertyNames"}
+    return {**wire, **kept}, Pairs(plan=plan), ["a map, as a list of its entries"], frozenset(said)
+
+
+def _entries(walk: Walk, schema: JsonSchema, values: Any, pointer: str) -> Node:
+    """A list of keys and values, and the plan of the values."""
+    with walk.deeper(2):
+        wire, plan = walk.node(values, f"{pointer}/additionalProperties")
+        key, _ = walk.node(_keys(schema), f"{pointer}/propertyNames")
+    entry = walk.wire_object({"key": key, "value": wire}, ["key", "value"])
+    return {"type": "array", "items": entry}, plan
+
+
+def _keys(schema: JsonSchema) -> Any:
+    """What the free keys of an object may be."""
+    names = merged({"type": "string"}, schema.get("propertyNames", True))
+    patterns = list(schema.get("patternProperties", ()))
+    if len(patterns) == 1 and schema.get("additionalProperties") is False and names is not False:
+        return merged(names, {"pattern": patterns[0]})
+    return names
