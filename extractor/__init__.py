@@ -22,6 +22,7 @@ from extractor.errors import (
     EndpointError,
     ExtractionFailed,
     ExtractorError,
+    FieldsAbsent,
     MissingExtra,
     NotFound,
     OptionError,
@@ -35,9 +36,10 @@ from extractor.errors import (
     TimedOut,
 )
 from extractor.extraction import Attempt, Extraction
+from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
 from extractor.schema.adapt import Adapted, adapt
-from extractor.schema.dialects import DIALECTS, Dialect, Limits
+from extractor.schema.dialects import Dialect, Limits
 from extractor.schema.target import FieldError
 from extractor.schema.walk import Rewrite
 from extractor.shared import aextract, extract
@@ -45,7 +47,6 @@ from extractor.shared import aextract, extract
 __version__ = "0.1.0"
 
 __all__ = [
-    "DIALECTS",
     "Adapted",
     "AsyncExtractor",
     "Attempt",
@@ -67,6 +68,7 @@ __all__ = [
     "Extractor",
     "ExtractorError",
     "FieldError",
+    "FieldsAbsent",
     "File",
     "Image",
     "Limits",
@@ -82,6 +84,7 @@ __all__ = [
     "SchemaError",
     "ServerError",
     "StatusError",
+    "Step",
     "TimedOut",
     "adapt",
     "aextract",

@@ -20,11 +20,11 @@ from extractor.chat.content import Document, user_turn
 from extractor.endpoint.http import AsyncSender, Sender
 from extractor.endpoint.resolve import Address, resolve
 from extractor.errors import CallerError, EndpointError, OptionError, StatusError
-from extractor.extraction import Extraction, Task, extraction
+from extractor.extraction import Extraction, Task, extraction, whole
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
 from extractor.prompt import conversation
-from extractor.schema.dialects import Dialect, dialect_named
+from extractor.schema.dialects import Dialect
 from extractor.schema.target import Target, target_of
 from extractor.settings import Call, Defaults, Settings
 
@@ -48,7 +48,7 @@ class _Client:
     ) -> None:
         address = resolve(model, base_url, api_key, os.environ, local_installed=_local_installed())
         self._address = _started(address) if address.local else address
-        self._dialect = dialect_named(dialect if dialect is not None else address.dialect)
+        self._dialect = Dialect.named(dialect if dialect is not None else address.dialect)
         # Lists are copied: what the caller does with them later changes nothing here.
         self._defaults = {name: list(it) if isinstance(it, list) else it for name, it in defaults.items()}
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
@@ -93,6 +93,7 @@ class _Client:
             messages=_turns(form, settings, document),
             max_retries=settings.max_retries,
             context=settings.context,
+            absent=settings.absent == "allow",
             descend=functools.partial(_descended, ready, settings, document),
         )
         return task, None if settings.deadline is None else time.monotonic() + settings.deadline
@@ -187,8 +188,8 @@ class Extractor(_Client):
     @overload
     def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any: ...
     def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any:
-        """The value alone: `run(…).value`."""
-        return self.run(target, document, **call).value
+        """The value alone: `run(…).value`. Raises `FieldsAbsent` too, where required fields are absent."""
+        return whole(self.run(target, document, **call))
 
     @overload
     def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...
@@ -252,8 +253,8 @@ class AsyncExtractor(_Client):
     @overload
     async def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any: ...
     async def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any:
-        """The value alone: `(await run(…)).value`."""
-        return (await self.run(target, document, **call)).value
+        """The value alone: `(await run(…)).value`. Raises what `Extractor.extract` does."""
+        return whole(await self.run(target, document, **call))
 
     @overload
     async def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...

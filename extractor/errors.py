@@ -23,7 +23,8 @@
         ├── Refused                    it declined
         ├── ContentFiltered            the endpoint's filter stopped it
         ├── CutOff                     it ran into the token limit
-        └── EmptyReply                 it said nothing
+        ├── EmptyReply                 it said nothing
+        └── FieldsAbsent               the document lacks required fields, as was allowed
 
 An error carries its evidence as attributes, survives pickling with it, and ends with what to do
 next (`hint`). No API key and no document text is ever part of a message.
@@ -54,6 +55,7 @@ __all__ = [
     "EndpointError",
     "ExtractionFailed",
     "ExtractorError",
+    "FieldsAbsent",
     "MissingExtra",
     "NotFound",
     "OptionError",
@@ -266,3 +268,11 @@ class CutOff(ExtractionFailed):
 
 class EmptyReply(ExtractionFailed):
     """The reply had no content."""
+
+
+class FieldsAbsent(ExtractionFailed):
+    """The document lacks required fields, which `absent="allow"` allowed: there is no whole value to return.
+
+    `value` is what there is (plain data), `errors` say which fields are missing. `run` returns all of it
+    without raising.
+    """

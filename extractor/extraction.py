@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from pydantic_core import from_json
 
 from extractor.chat.content import Message
 from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage
@@ -20,6 +22,7 @@ from extractor.errors import (
     EmptyReply,
     EndpointError,
     ExtractionFailed,
+    FieldsAbsent,
     Refused,
     StatusError,
 )
@@ -29,7 +32,7 @@ from extractor.reply.outcome import Outcome, outcome_of, text_of, was_cut
 from extractor.schema.dialects import Mode
 from extractor.schema.target import Checked, FieldError, Target
 
-__all__ = ["Attempt", "Extraction", "Flow", "Task", "extraction"]
+__all__ = ["Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ Descend: TypeAlias = "Callable[[Form, StatusError], Descent | None]"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task(Generic[T]):
     """What is to be done with one document: `messages` are its turns, after those of the form.
-    `context` is pydantic's validation context.
+    `context` is pydantic's validation context. With `absent`, required fields may be absent.
     """
 
     target: Target[T]
@@ -49,6 +52,7 @@ class Task(Generic[T]):
     messages: tuple[Message, ...]
     max_retries: int
     context: Any = None
+    absent: bool = False
     descend: Descend | None = None
 
 
@@ -69,15 +73,28 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """What is known about one field. `absent`: the document does not say it."""
+
+    status: Literal["absent"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Extraction(Generic[T]):
     """A validated value, and how it came about.
 
+    Where the document lacks required fields, which is possible with `absent="allow"` only, there is no
+    validated value: `value` is None then, `data` what there is as plain data, and `errors` say what is missing.
+    With `absent="allow"`, `fields` has every absent field by its JSON pointer, optional ones included.
     `usage` sums the tokens of all `attempts`; `model` is the one that answered last; `seconds` is the
     whole time, waiting included. `mode` is how the endpoint was asked in the end (None: with the caller's own
     `response_format`), `steps` are the requests that it refused before.
     """
 
     value: T
+    data: Any = field(default=None, repr=False)
+    errors: tuple[FieldError, ...] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict)
     usage: Usage
     attempts: tuple[Attempt, ...] = field(repr=False)
     model: str
@@ -94,6 +111,7 @@ class _Verdict(Generic[T]):
     outcome: Outcome
     checked: Checked[T]
     text: str = ""
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -144,8 +162,8 @@ def extraction(task: Task[T]) -> Flow[T]:
                 errors=verdict.checked.errors,
             )
         )
-        if verdict.outcome is Outcome.CONFORMING:
-            return _result(verdict.checked, form, past, now - started)
+        if verdict.outcome in _DONE:
+            return _result(verdict, form, past, now - started)
         if len(attempts) > task.max_retries:
             raise _failure(task, past)
         # Only the last wrong reply is kept in the conversation: what each re-ask costs stays the same.
@@ -178,18 +196,57 @@ def _judged(task: Task[T], form: Form, choice: Choice) -> _Verdict[T]:
         outcome = Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED
     else:
         outcome = Outcome.INVALID if checked.errors else Outcome.CONFORMING
+    if task.absent and not checked.malformed:
+        return _with_absences(form, outcome, checked, text)
     return _Verdict(outcome=outcome, checked=checked, text=text)
 
 
+def _with_absences(form: Form, outcome: Outcome, checked: Checked[T], text: str) -> _Verdict[T]:
+    """What is absent is no error: nobody is to invent it when asked again."""
+    absent = form.adapted.absences(from_json(text))
+    wrong = tuple(error for error in checked.errors if not _is_absence(error, absent))
+    if checked.errors and not wrong:
+        outcome = Outcome.INCOMPLETE
+    elif wrong:
+        checked = replace(checked, errors=wrong)
+    return _Verdict(outcome=outcome, checked=checked, text=text, absent=absent)
+
+
+def _is_absence(error: FieldError, absent: tuple[str, ...]) -> bool:
+    return error.pointer in absent and (error.found == "nothing" or not error.pointer)
+
+
+_DONE = (Outcome.CONFORMING, Outcome.INCOMPLETE)
+
+
 def _best(verdicts: list[_Verdict[T]]) -> _Verdict[T]:
-    """The first candidate that conforms, else the first."""
-    conforming = (verdict for verdict in verdicts if verdict.outcome is Outcome.CONFORMING)
-    return next(conforming, verdicts[0])
+    """The first candidate that conforms, else the first that does but for what is absent, else the first."""
+    done = (verdict for outcome in _DONE for verdict in verdicts if verdict.outcome is outcome)
+    return next(done, verdicts[0])
 
 
-def _result(checked: Checked[T], form: Form, past: _Past, seconds: float) -> Extraction[T]:
+def whole(result: Extraction[T]) -> T:
+    """The value of an extraction. Raises `FieldsAbsent` where required fields are absent."""
+    if result.attempts[-1].outcome is not Outcome.INCOMPLETE:
+        return result.value
+    missing = ", ".join(error.pointer or "the whole" for error in result.errors)
+    raise FieldsAbsent(
+        f"The document lacks required fields: {missing}.",
+        attempts=result.attempts,
+        value=result.data,
+        errors=result.errors,
+        usage=result.usage,
+        hint="run(…) returns what there is: .data, and .fields for what is absent.",
+    )
+
+
+def _result(verdict: _Verdict[T], form: Form, past: _Past, seconds: float) -> Extraction[T]:
+    checked = verdict.checked
     return Extraction(
-        value=checked.value,  # type: ignore[arg-type]  # None only where the target accepts null
+        value=checked.value,  # type: ignore[arg-type]  # None where the target accepts null, or fields are absent
+        data=checked.data if verdict.outcome is Outcome.INCOMPLETE else None,
+        errors=checked.errors,
+        fields={pointer: Field(status="absent") for pointer in verdict.absent},
         usage=_usage(past.attempts),
         attempts=tuple(past.attempts),
         model=past.attempts[-1].reply.model,

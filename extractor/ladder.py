@@ -97,8 +97,7 @@ def _relaxed(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -
 
 
 def _told(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -> Adapted:
-    whole = told(dialect)  # its keywords may be a plain set, and forms are kept by their dialect
-    return adapt(target, replace(whole, keywords=frozenset(whole.keywords)), absent=absent)
+    return adapt(target, told(dialect), absent=absent)
 
 
 def _json_schema(adapted: Adapted) -> dict[str, Any]:

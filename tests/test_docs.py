@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from extractor.endpoint.presets import PRESETS
+from extractor.schema.dialects import DIALECTS
 from extractor.schema.ready import ready_names
 from extractor.testing import FakeEndpoint, Recorded
 
@@ -47,13 +48,33 @@ def test_the_readme_runs() -> None:
     assert len(fake.requests) >= 5
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_the_pages_run(page: Path) -> None:
+    """The Python blocks of each page run one after the other, with nothing but what stands in them."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _python(page.read_text(encoding="utf-8"))],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_dialects_are_listed(dialect: str) -> None:
+    """Every dialect is named where dialects are explained."""
+    assert f"`{dialect}`" in (ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", [*ready_names(), "EVOLINK_API_KEY", "EXTRACTOR_MODEL", "EXTRACTOR_BASE_URL"])
 def test_the_readme_names_it(name: str) -> None:
     """Ready schemas and environment variables are listed in the README."""
     assert name in README
 
 
-def test_sixteen_providers() -> None:
+def test_the_providers_are_counted() -> None:
     """The changelog counts the providers rightly."""
-    assert len(PRESETS) == 16
-    assert "sixteen providers" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert len(PRESETS) == 18
+    assert "eighteen providers" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

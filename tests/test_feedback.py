@@ -10,7 +10,7 @@ from extractor.feedback import LISTED_ERRORS, QUOTED_CHARACTERS, ask_again
 from extractor.reply.outcome import Outcome
 from extractor.schema.target import FieldError
 
-NOT_CONFORMING = [outcome for outcome in Outcome if outcome is not Outcome.CONFORMING]
+NOT_CONFORMING = [outcome for outcome in Outcome if outcome not in (Outcome.CONFORMING, Outcome.INCOMPLETE)]
 
 
 def wrong(number: int) -> FieldError:

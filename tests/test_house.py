@@ -27,42 +27,23 @@ SCHEMA = "extractor.schema"
 SENDING = ("extractor.errors", "extractor.chat")
 ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prompt", "extractor.feedback")
 
+# The schema stage, from the questions about one node up to the whole: each may import those before it.
+ROOMS = (
+    *("words", "nodes", "ready", "identifiers", "references", "target", "dialects", "outline"),
+    *("plans", "choice", "restore", "to_wire", "absences"),  # the way back
+    *("merge", "unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
+    *("rewrite", "adapt"),
+)
+
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
 # fits a module counts. Whatever stands lower may import what stands higher, never the other way round.
 LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.errors": (),
     # schema: what is wanted
-    "extractor.schema.words": (),
-    "extractor.schema.nodes": (),
-    "extractor.schema.slim": (),
-    "extractor.schema.unions": ("extractor.schema.nodes",),
-    "extractor.schema.restore": ("extractor.schema.nodes",),
-    "extractor.schema.merge": ("extractor.errors", "extractor.schema.nodes"),
-    "extractor.schema.references": ("extractor.errors",),
-    "extractor.schema.ready": ("extractor.errors",),
-    "extractor.schema.target": ("extractor.errors", "extractor.schema.ready", "extractor.schema.references"),
-    "extractor.schema.dialects": ("extractor.errors", "extractor.schema.words"),
-    "extractor.schema.measure": ("extractor.schema.dialects", "extractor.schema.nodes"),
-    "extractor.schema.outline": ("extractor.errors", "extractor.schema.words"),
-    "extractor.schema.walk": (
-        "extractor.errors",
-        "extractor.schema.dialects",
-        "extractor.schema.merge",
-        "extractor.schema.nodes",
-        "extractor.schema.outline",
-        "extractor.schema.restore",
-        "extractor.schema.unions",
-        "extractor.schema.words",
-    ),
-    "extractor.schema.adapt": (
-        "extractor.errors",
-        "extractor.schema.dialects",
-        "extractor.schema.measure",
-        "extractor.schema.restore",
-        "extractor.schema.slim",
-        "extractor.schema.target",
-        "extractor.schema.walk",
-    ),
+    **{
+        f"extractor.schema.{name}": ("extractor.errors", *(f"extractor.schema.{each}" for each in ROOMS[:number]))
+        for number, name in enumerate(ROOMS)
+    },
     # chat: what is asked
     "extractor.chat.content": ("extractor.errors",),
     "extractor.chat.options": ("extractor.errors",),
@@ -94,7 +75,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         "extractor.local",
     ),
     "extractor.shared": (*SENDING, "extractor.endpoint", "extractor.settings", "extractor.client"),
-    "extractor": (*ALL_ASKED, "extractor.extraction", "extractor.client", "extractor.shared"),
+    "extractor": (*ALL_ASKED, "extractor.ladder", "extractor.extraction", "extractor.client", "extractor.shared"),
     # beside the ladder
     "extractor.local": ("extractor.errors",),
     "extractor.testing": ("extractor.chat",),

@@ -80,7 +80,7 @@ class ReplyCollector:
         chunk = json.loads(data)
         if not isinstance(chunk, dict):
             raise ValueError("an event's data is no JSON object")  # noqa: TRY004  # as for what is no JSON
-        if chunk.get("error"):
+        if chunk.get("error") or chunk.get("object") == "error":
             self.error = chunk
         for key, value in chunk.items():
             if key != "choices" and value is not None:

@@ -125,6 +125,13 @@ PRESETS: Mapping[str, Preset] = {
             key_variable="CEREBRAS_API_KEY",
         ),
         Preset(
+            name="anthropic",
+            base_url="https://api.anthropic.com/v1",
+            dialect="anthropic",
+            model="claude-haiku-4-5",
+            key_variable="ANTHROPIC_API_KEY",
+        ),
+        Preset(
             name="azure",
             base_url="",  # every resource has its own: https://NAME.openai.azure.com/openai/v1
             dialect="azure",
@@ -135,6 +142,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         Preset(name="ollama", base_url="http://localhost:11434/v1", dialect="ollama", keyless=True),
         Preset(name="vllm", base_url="http://localhost:8000/v1", dialect="vllm", keyless=True),
+        Preset(name="sglang", base_url="http://localhost:30000/v1", dialect="sglang", keyless=True),
         Preset(name="lmstudio", base_url="http://localhost:1234/v1", dialect="lmstudio", keyless=True),
         # The embedded endpoint: its address is known once it has been started.
         Preset(

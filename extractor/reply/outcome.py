@@ -13,6 +13,8 @@ class Outcome(StrEnum):
     """How one request ended."""
 
     CONFORMING = "conforming"
+    INCOMPLETE = "incomplete"
+    """Conforming but for required fields that the document lacks; only with `absent="allow"`."""
     INVALID = "invalid"
     """JSON that the target does not accept."""
     MALFORMED = "malformed"

@@ -14,12 +14,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from extractor.errors import SchemaError
-from extractor.schema.dialects import Dialect, dialect_named, relaxed
+from extractor.schema.absences import absences
+from extractor.schema.dialects import Dialect, relaxed
 from extractor.schema.measure import depths_of, exceeded
-from extractor.schema.restore import Plan, Plans, Restorer, restorer, to_wire
+from extractor.schema.plans import Plan, Plans, Restorer
+from extractor.schema.restore import restorer
 from extractor.schema.rewrite import rewritten
 from extractor.schema.slim import STEPS, slimmed
 from extractor.schema.target import Target, target_of
+from extractor.schema.to_wire import to_wire
 from extractor.schema.walk import Cut, Rewrite, TooLarge
 
 __all__ = ["Absent", "Adapted", "Rewrite", "adapt"]
@@ -69,6 +72,12 @@ class Adapted:
         """A value as the endpoint gives it, in the target's own shape."""
         return value if self.restorer is None else self.restorer(value)
 
+    def absences(self, value: Any) -> tuple[str, ...]:
+        """The pointers, in the target's own shape, of the properties that a wire value gives as absent: null
+        where the target has none.
+        """
+        return tuple(absences(self.plan, value, self.definitions))
+
     def to_wire(self, value: Any) -> Any:
         """The opposite of `restore`: a value of the target as the endpoint is asked to write it."""
         return to_wire(self.plan, value, self.definitions)
@@ -81,7 +90,7 @@ def adapt(target: Any, dialect: str | Dialect = "openai", *, absent: Absent = "f
     schema, with 2 large enums too; they are `told`. Raises `SchemaError` where the target cannot be
     asked for, and `ConfigurationError` for an unknown dialect.
     """
-    return _adapted(target_of(target), dialect_named(dialect), absent, slim)
+    return _adapted(target_of(target), Dialect.named(dialect), absent, slim)
 
 
 @functools.lru_cache(maxsize=512)

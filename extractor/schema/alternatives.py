@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from extractor.schema.nodes import described, kinds_of, levels, text_of
+from extractor.schema.plans import Branches, Encoded, Named, Pairs, Tagged
 from extractor.schema.refer import encoded
-from extractor.schema.restore import Branches, Encoded, Named, Pairs, Tagged
 from extractor.schema.unions import discriminator, distinct, is_demand, objects_of, tags
 from extractor.schema.walk import PREFIX, JsonSchema, Node, NothingFits, Walk
 

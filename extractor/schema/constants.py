@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from extractor.schema.alternatives import one_of
-from extractor.schema.nodes import COMPOUND, described, kind_of, telling, text_of
+from extractor.schema.nodes import ANNOTATIONS, COMPOUND, constant_schema, described, kind_of, telling
 from extractor.schema.walk import JsonSchema, Node, NothingFits, Walk
 
 __all__ = ["constants"]
@@ -15,6 +15,8 @@ def constants(walk: Walk, values: list[Any], schema: JsonSchema, pointer: str) -
     """A schema that allows these values only."""
     if not values:
         raise NothingFits(pointer, "no value meets all that is demanded")
+    if any(kind_of(value) in COMPOUND for value in values):
+        return _compound(walk, values, schema, pointer)
     groups: dict[str, list[Any]] = {}
     for value in values:
         groups.setdefault(kind_of(value), []).append(value)
@@ -23,38 +25,31 @@ def constants(walk: Walk, values: list[Any], schema: JsonSchema, pointer: str) -
     description = described(
         schema.get("description") or telling(schema.get("title"), pointer), walk.hints(lost, pointer)
     )
-    listed = walk.dialect.null == "type" and not walk.dialect.string_enums and not set(solid) & set(COMPOUND)
+    listed = walk.dialect.null == "type" and not walk.dialect.string_enums
     if len(solid) > 1 and listed:
         wire: JsonSchema = {"type": list(groups), "enum": values}
         return ({"description": description, **wire} if description else wire), None
-    nodes = [_constant_kind(walk, kind, groups[kind], pointer) for kind in solid]
-    wire, plan = one_of(walk, [each for group in nodes for each in group] or [({"type": "null"}, None)], description)
+    nodes = [_constant_kind(walk, kind, groups[kind], pointer) for kind in solid] or [({"type": "null"}, None)]
+    wire, plan = one_of(walk, nodes, description)
     return (walk.nullable(wire) if "null" in groups and solid else wire), plan
 
 
-def _constant_kind(walk: Walk, kind: str, values: list[Any], pointer: str) -> list[Node]:
-    """The nodes for constants of one type."""
-    if kind in COMPOUND:
-        walk.note(pointer, "enum or const → an object or list with these members", "an enum has no such values")
-        return [walk.node(_constant(value), pointer) for value in values]
+def _compound(walk: Walk, values: list[Any], schema: JsonSchema, pointer: str) -> Node:
+    """Objects and lists, which no enum has, as what has just these members."""
+    walk.note(pointer, "enum or const → an object or list with these members", "an enum has no such values")
+    rest = {key: value for key, value in schema.items() if key in ANNOTATIONS}
+    scalars = [value for value in values if kind_of(value) not in COMPOUND]
+    members = [constant_schema(value) for value in values if kind_of(value) in COMPOUND]
+    members += [{"enum": scalars}] if scalars else []
+    return walk.node({**rest, "anyOf": members} if len(members) > 1 else {**members[0], **rest}, pointer)
+
+
+def _constant_kind(walk: Walk, kind: str, values: list[Any], pointer: str) -> Node:
+    """The node for constants of one type."""
     if kind == "string" or not walk.dialect.string_enums:
         if len(values) == 1 and "const" in walk.dialect.keywords:
-            return [({"type": kind, "const": values[0]}, None)]
-        return [({"type": kind, "enum": values}, None)]
+            return {"type": kind, "const": values[0]}, None
+        return {"type": kind, "enum": values}, None
     said = walk.said("enum", values)
     walk.note(pointer, f"enum → in words: {said}", "an enum has strings only")
-    return [({"type": kind, "description": described("", [said])}, None)]
-
-
-def _constant(value: Any) -> JsonSchema:
-    """A schema for one object or list."""
-    if isinstance(value, dict):
-        properties = {key: {"const": member} for key, member in value.items()}
-        return {"type": "object", "properties": properties, "required": list(value), "additionalProperties": False}
-    always = {
-        "type": "array",
-        "minItems": len(value),
-        "maxItems": len(value),
-        "description": "always " + text_of(value),
-    }
-    return {**always, "items": {"enum": value} if value else {"type": "null"}}
+    return {"type": kind, "description": described("", [said])}, None

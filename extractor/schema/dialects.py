@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from extractor.errors import ConfigurationError
 from extractor.schema.words import WORDS
 
-__all__ = ["DIALECTS", "MODES", "Dialect", "Limits", "Mode", "dialect_named", "relaxed", "told"]
+__all__ = ["DIALECTS", "MODES", "Dialect", "Limits", "Mode", "relaxed", "told"]
 
 Mode: TypeAlias = Literal["strict", "relaxed", "json_object", "tool", "prompt"]
 """How an endpoint can be told what is wanted, from the most to the least that it enforces:
@@ -30,7 +30,9 @@ _INCLUSIVE = frozenset({"minimum", "maximum"})
 _BOUNDS = _INCLUSIVE | {"exclusiveMinimum", "exclusiveMaximum"}
 _COUNTS = frozenset({"minItems", "maxItems"})
 _LENGTHS = frozenset({"minLength", "maxLength"})
-_ALL = _STRUCTURE | _REFERENCES | WORDS.keys()
+_OPEN = frozenset({"additionalProperties"})
+_OWN = frozenset({"nullable", "propertyOrdering"})  # of one provider, which no other way replaces
+_ALL = _STRUCTURE | _REFERENCES | frozenset(WORDS)
 
 # What not every engine for patterns knows: look-around, word borders, references back, named groups.
 _EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9kpPAZz]")
@@ -120,6 +122,15 @@ class Dialect:
     keys: str | None = None
     limits: Limits = Limits()
     shows_schema: bool = True
+
+    @classmethod
+    def named(cls, dialect: str | Dialect) -> Dialect:
+        """The dialect of that name, or the caller's own. Raises `ConfigurationError` for an unknown name."""
+        if isinstance(dialect, Dialect):
+            return dialect
+        if dialect not in DIALECTS:
+            raise ConfigurationError(f"There is no dialect {dialect!r}.", hint="Known: " + ", ".join(DIALECTS) + ".")
+        return DIALECTS[dialect]
 
     def enforces(self, keyword: str, schema: Mapping[str, Any], kinds: Sequence[str]) -> bool:
         """Whether a constraint of a node with values of these types is enforced, so that it can stand as it is."""
@@ -285,21 +296,12 @@ DIALECTS: Mapping[str, Dialect] = {
 }
 
 
-def dialect_named(dialect: str | Dialect) -> Dialect:
-    """The dialect of that name, or the caller's own. Raises `ConfigurationError` for an unknown name."""
-    if isinstance(dialect, Dialect):
-        return dialect
-    if dialect not in DIALECTS:
-        raise ConfigurationError(f"There is no dialect {dialect!r}.", hint="Known: " + ", ".join(DIALECTS) + ".")
-    return DIALECTS[dialect]
-
-
 def relaxed(dialect: Dialect) -> Dialect:
     """What nearly every endpoint takes that knows `json_schema`: structure alone, without references."""
     return replace(
         dialect,
         name=f"{dialect.name}, relaxed",
-        keywords=_STRUCTURE | (dialect.keywords & {"nullable", "propertyOrdering"}),
+        keywords=_STRUCTURE | (dialect.keywords & (_OWN | (_OPEN if dialect.maps else frozenset()))),
         formats=frozenset(),
         strict=False if dialect.strict else None,
         all_required=False,

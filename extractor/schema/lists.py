@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from extractor.schema.restore import Items, Plan
-from extractor.schema.walk import JsonSchema, NothingFits, Structure, Walk
+from extractor.schema.plans import Items, Plan
+from extractor.schema.walk import JsonSchema, Node, NothingFits, Structure, Walk
 
 __all__ = ["array_node"]
 
@@ -24,8 +24,13 @@ def _items(walk: Walk, schema: JsonSchema, pointer: str) -> tuple[JsonSchema, Pl
     rest = schema.get("items", not first)
     if not first:
         return _alike(walk, rest, pointer)
+    nodes = _met(walk, first, pointer)
+    if len(nodes) < len(first):
+        first, rest = first[: len(nodes)], False
+    if not first:
+        return {"items": {"type": "null"}}, None, ["always empty"]
     if "prefixItems" in walk.dialect.keywords:
-        return _by_position(walk, first, rest, pointer)
+        return _by_position(walk, nodes, rest, pointer)
     walk.note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
     members = [*first, *([rest] if rest is not False else [])]
     wire, plan = walk.node(members[0] if len(members) == 1 else {"anyOf": members}, f"{pointer}/prefixItems")
@@ -42,8 +47,19 @@ def _alike(walk: Walk, items: Any, pointer: str) -> tuple[JsonSchema, Plan, list
     return {"items": wire}, None if plan is None else Items(plan=plan), []
 
 
-def _by_position(walk: Walk, first: list[Any], rest: Any, pointer: str) -> tuple[JsonSchema, Plan, list[str]]:
-    nodes = [walk.node(item, f"{pointer}/prefixItems/{number}") for number, item in enumerate(first)]
+def _met(walk: Walk, first: list[Any], pointer: str) -> list[Node]:
+    """The first items, up to the one that nothing can meet."""
+    nodes: list[Node] = []
+    for number, item in enumerate(first):
+        try:
+            nodes.append(walk.node(item, f"{pointer}/prefixItems/{number}"))
+        except NothingFits:
+            walk.note(f"{pointer}/prefixItems/{number}", "left out: the list ends before it", "nothing can meet it")
+            break
+    return nodes
+
+
+def _by_position(walk: Walk, nodes: list[Node], rest: Any, pointer: str) -> tuple[JsonSchema, Plan, list[str]]:
     wire: JsonSchema = {"prefixItems": [each for each, _ in nodes]}
     plan: Plan = None
     if rest is not False:

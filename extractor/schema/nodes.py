@@ -11,6 +11,7 @@ __all__ = [
     "ANNOTATIONS",
     "COMPOUND",
     "any_value",
+    "constant_schema",
     "constants_of",
     "described",
     "escaped",
@@ -114,6 +115,22 @@ def constants_of(schema: Mapping[str, Any]) -> list[Any] | None:
 
 def _is_number(value: Any, kinds: set[str]) -> bool:
     return "number" in kinds and kind_of(value) == "integer"
+
+
+def constant_schema(value: Any) -> JsonSchema:
+    """A schema for one object or list; for any other value, its `const`."""
+    if isinstance(value, dict):
+        properties = {key: {"const": member} for key, member in value.items()}
+        return {"type": "object", "properties": properties, "required": list(value), "additionalProperties": False}
+    if not isinstance(value, list):
+        return {"const": value}
+    always = {
+        "type": "array",
+        "minItems": len(value),
+        "maxItems": len(value),
+        "description": "always " + text_of(value),
+    }
+    return {**always, "items": {"enum": value} if value else {"type": "null"}}
 
 
 def split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:

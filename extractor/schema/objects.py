@@ -9,7 +9,7 @@ from typing import Any
 
 from extractor.schema.merge import merged
 from extractor.schema.nodes import escaped, free, further, kinds_of
-from extractor.schema.restore import Encoded, Members, Pairs, Plan, Values
+from extractor.schema.plans import Encoded, Members, Pairs, Plan, Values
 from extractor.schema.walk import JsonSchema, Node, NothingFits, Structure, Walk
 
 __all__ = ["map_node", "object_node"]
@@ -44,7 +44,10 @@ def object_node(walk: Walk, schema: JsonSchema, pointer: str, first: str | None)
     with walk.deeper(1):
         for key, member in wanted.items():
             _property(walk, made, key, member, required, f"{pointer}/properties/{escaped(key)}")
-    return _opened(walk, schema, made, made.plan(required), pointer)
+    opened = _opened(walk, schema, made, made.plan(required), pointer)
+    if made.members or walk.dialect.empty_objects:
+        return opened
+    return {"type": "string"}, Encoded(), ["as JSON text: {}"], frozenset()
 
 
 def _property(walk: Walk, made: _Properties, key: str, member: Any, required: Mapping[str, None], pointer: str) -> None:
@@ -105,27 +108,45 @@ def _opened(walk: Walk, schema: JsonSchema, made: _Properties, plan: Members, po
     """An object with what its schema says about further properties."""
     values = further(schema)
     more: Any = False
-    if values is None:
-        if "additionalProperties" not in schema and walk.dialect.closed:
-            # Once for the whole: nearly every schema leaves its objects open, and means nothing by it.
-            walk.note("", "properties that it does not name are not asked for", "objects must be closed")
-    elif walk.dialect.maps:
-        with walk.deeper(1):
-            more, rest = walk.node(values, f"{pointer}/additionalProperties")
-        plan = replace(plan, open=True, rest=rest)
-    else:
-        name = free("additional_properties", made.members)
-        with walk.deeper(1):
-            entries, rest = _entries(walk, schema, values, pointer)
-        made.members[name] = {**entries, "description": "further properties, by name"}
-        made.written.append(name)
-        plan = replace(plan, open=True, rest=rest, entries=name)
-        walk.note(pointer, f"further properties → the list {name}", "objects with free keys are not taken")
+    if values is None and "additionalProperties" not in schema and walk.dialect.closed:
+        # Once for the whole: nearly every schema leaves its objects open, and means nothing by it.
+        walk.note("", "properties that it does not name are not asked for", "objects must be closed")
+    if values is not None:
+        try:
+            more, plan = _with_further(walk, schema, made, plan, values, pointer)
+        except NothingFits:
+            walk.note(pointer, "left out: further properties", "nothing can meet them")
     return walk.wire_object(made.members, made.written, more), plan, [], frozenset()
+
+
+def _with_further(
+    walk: Walk, schema: JsonSchema, made: _Properties, plan: Members, values: Any, pointer: str
+) -> tuple[Any, Members]:
+    """What the wire says of `additionalProperties`, and the plan, with further properties."""
+    with walk.deeper(1):
+        if walk.dialect.maps:
+            more, rest = walk.node(values, f"{pointer}/additionalProperties")
+            return more, replace(plan, open=True, rest=rest)
+        entries, rest = _entries(walk, schema, values, pointer)
+    name = free("additional_properties", made.members)
+    made.members[name] = {**entries, "description": "further properties, by name"}
+    made.written.append(name)
+    walk.note(pointer, f"further properties → the list {name}", "objects with free keys are not taken")
+    return False, replace(plan, open=True, rest=rest, entries=name)
 
 
 def map_node(walk: Walk, schema: JsonSchema, pointer: str) -> Structure:
     """An object all of whose keys are free."""
+    try:
+        return _map(walk, schema, pointer)
+    except NothingFits:
+        walk.note(pointer, "left out: always empty", "nothing can meet its values")
+    if walk.dialect.maps:
+        return {"type": "object", "additionalProperties": False}, None, ["always empty"], frozenset()
+    return {"type": "array", "items": {"type": "null"}}, Pairs(plan=None), ["always empty"], frozenset()
+
+
+def _map(walk: Walk, schema: JsonSchema, pointer: str) -> Structure:
     found = further(schema)
     values = True if found is None else found
     if walk.dialect.maps:
@@ -133,8 +154,8 @@ def map_node(walk: Walk, schema: JsonSchema, pointer: str) -> Structure:
             wire, plan = walk.node(values, f"{pointer}/additionalProperties")
         kept = walk.kept(schema, ["object"])
         return {"type": "object", "additionalProperties": wire, **kept}, Values(plan=plan), [], frozenset(kept)
-    walk.note(pointer, "map → list of key and value", "objects with free keys are not taken")
     wire, plan = _entries(walk, schema, values, pointer)
+    walk.note(pointer, "map → list of key and value", "objects with free keys are not taken")
     counts = {"minItems": schema.get("minProperties"), "maxItems": schema.get("maxProperties")}
     counts = {key: count for key, count in counts.items() if count is not None}
     kept = {key: it for key, it in counts.items() if walk.dialect.enforces(key, counts, ["array"])}

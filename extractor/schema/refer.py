@@ -9,7 +9,7 @@ from typing import Any
 from extractor.schema.merge import merged
 from extractor.schema.nodes import ANNOTATIONS, described, escaped, free, text_of
 from extractor.schema.outline import outline
-from extractor.schema.restore import Encoded, Named
+from extractor.schema.plans import Encoded, Named
 from extractor.schema.walk import PREFIX, WALKED, JsonSchema, Node, NothingFits, Walk
 from extractor.schema.words import WORDS
 

@@ -1,126 +1,36 @@
-"""The two ways between a value on the wire and the same in the shape that the target defined.
+"""The way back: a value as the endpoint gave it → the shape that the target defined.
 
-Adapting leaves a `Plan` beside each schema it changed; None means "as it is". `restorer` makes one function
-of it, in which only what changes anything is left. A value that does not have the shape asked for is left
-alone: judging it is the target's business. `to_wire` is the opposite, for examples; `absences` finds what a
-value lacks.
+`restorer` makes one function of a plan, in which only what changes anything is left. A value that does not
+have the shape asked for is left alone: judging it is the target's business.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
-from extractor.schema.nodes import escaped
+from extractor.schema.choice import Choice
+from extractor.schema.plans import (
+    AnyValue,
+    Branches,
+    Encoded,
+    Items,
+    Members,
+    Named,
+    Pairs,
+    Plan,
+    Plans,
+    Restorer,
+    Tagged,
+    Values,
+    Wrapped,
+    inner_plans,
+)
 
-__all__ = [
-    "AnyValue",
-    "Branches",
-    "Encoded",
-    "Items",
-    "Members",
-    "Named",
-    "Pairs",
-    "Plan",
-    "Plans",
-    "Restorer",
-    "Tagged",
-    "Values",
-    "Wrapped",
-    "absences",
-    "restorer",
-    "to_wire",
-]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Members:
-    """An object.
-
-    `optional` are the properties that may be left out but must be written, as null; `absent` those of
-    which null can only mean that they are not there, since their own schema has no null. `names` are the
-    properties with other names on the wire. Where it is `open`, `rest` is the plan of further properties,
-    which stand in the list `entries` where that has a name.
-    """
-
-    plans: Mapping[str, Plan]
-    optional: frozenset[str] = frozenset()
-    absent: frozenset[str] = frozenset()
-    names: Mapping[str, str] = field(default_factory=dict)
-    open: bool = False
-    rest: Plan = None
-    entries: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Values:
-    """An object with free keys."""
-
-    plan: Plan
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Items:
-    """A list: the plan of each of the `first` ones, and of every other."""
-
-    plan: Plan
-    first: tuple[Plan, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pairs:
-    """A map that is a list of `{"key": …, "value": …}` on the wire."""
-
-    plan: Plan
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Branches:
-    """A union: each branch's wire schema, by which it is recognised, with its plan."""
-
-    branches: tuple[tuple[dict[str, Any], Plan], ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tagged:
-    """A member of a union that is `{tag: …}` on the wire, so that it cannot be taken for another."""
-
-    tag: str
-    plan: Plan
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Encoded:
-    """A value that is its own JSON text on the wire."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Named:
-    """A reference to a definition."""
-
-    name: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AnyValue:
-    """Any JSON value, whose objects are `{"entries": [{"key": …, "value": …}]}` on the wire."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wrapped:
-    """The root is `{"value": …}` on the wire."""
-
-    plan: Plan
-
-
-Plan: TypeAlias = "Members | Values | Items | Pairs | Branches | Tagged | Encoded | Named | AnyValue | Wrapped | None"
-Plans: TypeAlias = "Mapping[str, tuple[dict[str, Any], Plan]]"
-"""The definitions: name → wire schema and plan."""
-Restorer: TypeAlias = "Callable[[Any], Any]"
+__all__ = ["is_pairs", "restorer"]
 
 
 def restorer(plan: Plan, definitions: Plans) -> Restorer | None:
@@ -134,32 +44,9 @@ class _Compiler:
         self._named: dict[str, Restorer | None] = {}
         self._changing = _changing(definitions)
 
-    def compiled(self, plan: Plan) -> Restorer | None:  # a table, with what each line needs
+    def compiled(self, plan: Plan) -> Restorer | None:
         """The restorer of a plan."""
-        match plan:
-            case Members():
-                return self._members(plan)
-            case Values(plan=inner):
-                each = self.compiled(inner)
-                return None if each is None else functools.partial(_values, each)
-            case Items(plan=inner, first=first):
-                return self._items(inner, first)
-            case Pairs(plan=inner):
-                return functools.partial(_from_pairs, self.compiled(inner) or _same)
-            case Branches(branches=branches):
-                return self._branches(branches)
-            case Tagged(tag=tag, plan=inner):
-                return functools.partial(_only, tag, self.compiled(inner) or _same)
-            case Encoded():
-                return _decoded
-            case Named(name=name):
-                return self._reference(name)
-            case AnyValue():
-                return _any_value
-            case Wrapped(plan=inner):
-                return functools.partial(_only, "value", self.compiled(inner) or _same)
-            case _:
-                return None
+        return None if plan is None else _COMPILED[type(plan)](self, plan)
 
     def _members(self, plan: Members) -> Restorer | None:
         own: dict[Any, str] = {wire: key for key, wire in plan.names.items()}
@@ -185,9 +72,9 @@ class _Compiler:
 
         return members
 
-    def _items(self, plan: Plan, first: tuple[Plan, ...]) -> Restorer | None:
-        heads = [self.compiled(each) for each in first]
-        rest = self.compiled(plan)
+    def _items(self, plan: Items) -> Restorer | None:
+        heads = [self.compiled(each) for each in plan.first]
+        rest = self.compiled(plan.plan)
         if rest is None and not any(heads):
             return None
 
@@ -199,22 +86,36 @@ class _Compiler:
 
         return items
 
-    def _branches(self, branches: tuple[tuple[dict[str, Any], Plan], ...]) -> Restorer | None:
-        compiled = [(schema, self.compiled(plan)) for schema, plan in branches]
+    def _values(self, plan: Values) -> Restorer | None:
+        each = self.compiled(plan.plan)
+        return None if each is None else functools.partial(_values, each)
+
+    def _pairs(self, plan: Pairs) -> Restorer:
+        return functools.partial(_from_pairs, self.compiled(plan.plan) or _same)
+
+    def _tagged(self, plan: Tagged) -> Restorer:
+        return functools.partial(_only, plan.tag, self.compiled(plan.plan) or _same)
+
+    def _wrapped(self, plan: Wrapped) -> Restorer:
+        return functools.partial(_only, "value", self.compiled(plan.plan) or _same)
+
+    def _branches(self, plan: Branches) -> Restorer | None:
+        compiled = [(schema, self.compiled(inner)) for schema, inner in plan.branches]
         if not any(each for _, each in compiled):
             return None
-        choice: list[_Choice] = []  # made when first needed
+        choice: list[Choice] = []  # made when first needed
 
         def branch(value: Any) -> Any:
             if not choice:
-                choice.append(_Choice([schema for schema, _ in compiled], self._definitions))
+                choice.append(Choice([schema for schema, _ in compiled], self._definitions))
             number = choice[0].number(value)
             each = None if number is None else compiled[number][1]
             return each(value) if each else value
 
         return branch
 
-    def _reference(self, name: str) -> Restorer | None:
+    def _reference(self, plan: Named) -> Restorer | None:
+        name = plan.name
         if name not in self._named:
             if name not in self._changing:
                 self._named[name] = None
@@ -238,7 +139,7 @@ def _changing(definitions: Plans) -> set[str]:
                 uses.setdefault(each.name, set()).add(name)
             elif _changes(each):
                 own.add(name)
-            ahead += _inner(each)
+            ahead += inner_plans(each)
     reached = list(own)
     while reached:
         users = uses.get(reached.pop(), set()) - own
@@ -251,20 +152,6 @@ def _changes(plan: Plan) -> bool:
     if isinstance(plan, Members):
         return bool(plan.absent or plan.entries or plan.names)
     return isinstance(plan, (Pairs, AnyValue, Wrapped, Tagged, Encoded))
-
-
-def _inner(plan: Plan) -> list[Plan]:
-    match plan:
-        case Members(plans=plans, rest=rest):
-            return [*plans.values(), rest]
-        case Items(plan=inner, first=first):
-            return [inner, *first]
-        case Branches(branches=branches):
-            return [inner for _, inner in branches]
-        case Values(plan=inner) | Pairs(plan=inner) | Wrapped(plan=inner) | Tagged(plan=inner):
-            return [inner]
-        case _:
-            return []
 
 
 def _same(value: Any) -> Any:
@@ -293,12 +180,12 @@ def _with_entries(result: dict[str, Any], value: dict[str, Any], entries: str, e
     further = value.get(entries)
     if further is None:
         return result
-    if not _is_pairs(further) or any(pair["key"] in result for pair in further):
+    if not is_pairs(further) or any(pair["key"] in result for pair in further):
         return {**result, entries: further}
     return {**result, **_from_pairs(each or _same, further)}
 
 
-def _is_pairs(value: Any) -> bool:
+def is_pairs(value: Any) -> bool:
     """Whether a value is a list of pairs with different keys. Of two pairs with one key one would be lost:
     left as they are, the target says what is wrong.
     """
@@ -312,189 +199,26 @@ def _is_pair(item: Any) -> bool:
 
 
 def _from_pairs(each: Restorer, value: Any) -> Any:
-    return {pair["key"]: each(pair["value"]) for pair in value} if _is_pairs(value) else value
+    return {pair["key"]: each(pair["value"]) for pair in value} if is_pairs(value) else value
 
 
 def _any_value(value: Any) -> Any:
     if isinstance(value, list):
         return [_any_value(item) for item in value]
     if isinstance(value, dict) and value.keys() == {"entries"}:
-        return _from_pairs(_any_value, value["entries"]) if _is_pairs(value["entries"]) else value
+        return _from_pairs(_any_value, value["entries"]) if is_pairs(value["entries"]) else value
     return value
 
 
-# ------------------------------------------------------------------------------ choosing a branch
-
-
-class _Choice:
-    """Which branch of a union a wire value belongs to: the first whose wire schema accepts it; where none
-    does, the first of its type, so that as much as possible of a wrong value is put back.
-    """
-
-    def __init__(self, schemas: list[dict[str, Any]], definitions: Plans) -> None:
-        self._schemas = schemas
-        self._definitions = {name: wire for name, (wire, _) in definitions.items()}
-        self._validators = [self._validator(schema) for schema in schemas]
-
-    def _validator(self, schema: dict[str, Any]) -> Callable[[Any], bool]:
-        import jsonschema_rs
-
-        try:
-            whole = {**schema, "$defs": self._definitions} if self._definitions else schema
-            return jsonschema_rs.validator_for(whole, offline=True).is_valid
-        except jsonschema_rs.ValidationError:  # a pattern that it does not know
-            return lambda value: self._is_of_type(schema, value)
-
-    def number(self, value: Any) -> int | None:
-        """The number of the branch."""
-        for number, accepts in enumerate(self._validators):
-            if accepts(value):
-                return number
-        like = (number for number, schema in enumerate(self._schemas) if self._is_of_type(schema, value))
-        return next(like, None)
-
-    def accepts(self, number: int, value: Any) -> bool:
-        """Whether that branch's wire schema accepts the value."""
-        return self._validators[number](value)
-
-    def _is_of_type(self, schema: Mapping[str, Any], value: Any) -> bool:
-        if "$ref" in schema:
-            return self._is_of_type(self._definitions[schema["$ref"].rpartition("/")[2]], value)
-        if "anyOf" in schema:
-            return any(self._is_of_type(member, value) for member in schema["anyOf"])
-        constants = [schema["const"]] if "const" in schema else schema.get("enum")
-        if constants is not None:
-            return value in constants
-        kinds = schema.get("type", ())
-        return any(_is_kind(kind, value) for kind in ((kinds,) if isinstance(kinds, str) else kinds)) and all(
-            self._is_of_type(member, value[key])
-            for key, member in schema.get("properties", {}).items()
-            if isinstance(value, dict) and key in value and ("const" in member or "enum" in member)
-        )
-
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
+_COMPILED: Mapping[type, Callable[[_Compiler, Any], Restorer | None]] = {
+    Members: _Compiler._members,
+    Values: _Compiler._values,
+    Items: _Compiler._items,
+    Pairs: _Compiler._pairs,
+    Branches: _Compiler._branches,
+    Tagged: _Compiler._tagged,
+    Wrapped: _Compiler._wrapped,
+    Named: _Compiler._reference,
+    Encoded: lambda compiler, plan: _decoded,
+    AnyValue: lambda compiler, plan: _any_value,
 }
-
-
-def _is_kind(kind: str, value: Any) -> bool:
-    return isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == "boolean")
-
-
-# ----------------------------------------------------------------------- the way there, for examples
-
-
-def to_wire(plan: Plan, value: Any, definitions: Plans) -> Any:
-    """The opposite of restoring: a value of the target, as the endpoint is asked to write it.
-
-    Properties that the target's schema does not name are left out where the wire has no place for them.
-    """
-    return _Writer(definitions).written(plan, value)
-
-
-class _Writer:
-    def __init__(self, definitions: Plans) -> None:
-        self._definitions = definitions
-        self._choices: dict[int, _Choice] = {}
-        self._compiler = _Compiler(definitions)
-
-    def written(self, plan: Plan, value: Any) -> Any:  # a table, as above
-        match plan, value:
-            case Wrapped(plan=inner), _:
-                return {"value": self.written(inner, value)}
-            case Tagged(tag=tag, plan=inner), _:
-                return {tag: self.written(inner, value)}
-            case Members(), dict():
-                return self._members(plan, value)
-            case Values(plan=inner), dict():
-                return {key: self.written(inner, member) for key, member in value.items()}
-            case Items(plan=inner, first=first), list():
-                plans_of = [*first, *[inner] * (len(value) - len(first))]
-                return [self.written(each, item) for each, item in zip(plans_of, value, strict=False)]
-            case Pairs(plan=inner), dict():
-                return [{"key": key, "value": self.written(inner, each)} for key, each in value.items()]
-            case Branches(), _:
-                return self._branch(plan, value)
-            case Named(name=name), _:
-                return self.written(self._definitions[name][1], value)
-            case Encoded(), _:
-                return to_json(value).decode()
-            case AnyValue(), dict():
-                return {"entries": [{"key": k, "value": self.written(plan, v)} for k, v in value.items()]}
-            case AnyValue(), list():
-                return [self.written(plan, item) for item in value]
-            case _:
-                return value
-
-    def _members(self, plan: Members, value: dict[str, Any]) -> dict[str, Any]:
-        # In the order of the schema; what may be left out but must be written is null.
-        written = {
-            plan.names.get(key, key): self.written(inner, value[key]) if key in value else None
-            for key, inner in plan.plans.items()
-            if key in value or key in plan.optional or key in plan.absent
-        }
-        further = {key: self.written(plan.rest, member) for key, member in value.items() if key not in plan.plans}
-        if plan.entries:
-            return {**written, plan.entries: [{"key": key, "value": member} for key, member in further.items()]}
-        return {**written, **further} if plan.open else written
-
-    def _branch(self, plan: Branches, value: Any) -> Any:
-        """The value in the way of the first branch that takes it and loses nothing of it, else that takes it."""
-        # By identity: a plan lives as long as the definitions.
-        choice = self._choices.get(id(plan))
-        if choice is None:
-            choice = self._choices[id(plan)] = _Choice([schema for schema, _ in plan.branches], self._definitions)
-        taken = []
-        for number, (_, inner) in enumerate(plan.branches):
-            way = self.written(inner, value)
-            if choice.accepts(number, way):
-                back = self._compiler.compiled(inner)
-                if (back(way) if back else way) == value:
-                    return way
-                taken.append(way)
-        return taken[0] if taken else self.written(plan.branches[0][1], value)
-
-
-# ------------------------------------------------------------------------------ what is not there
-
-
-def absences(plan: Plan, value: Any, definitions: Plans, pointer: str = "") -> Iterator[str]:
-    """The pointers (into the target's own shape) of the properties that are null on the wire and so absent."""
-    match plan, value:
-        case Members(), dict():
-            for key, inner in plan.plans.items():
-                place = f"{pointer}/{escaped(key)}"
-                wire = plan.names.get(key, key)
-                if wire in value and value[wire] is None and key in plan.absent:
-                    yield place
-                else:
-                    yield from absences(inner, value.get(wire), definitions, place)
-        case (Wrapped(plan=inner), {"value": found}):
-            yield from [pointer] if found is None else absences(inner, found, definitions, pointer)
-        case Tagged(tag=tag, plan=inner), dict():
-            yield from absences(inner, value.get(tag), definitions, pointer)
-        case Items(plan=inner, first=first), list():
-            for number, item in enumerate(value):
-                each = first[number] if number < len(first) else inner
-                yield from absences(each, item, definitions, f"{pointer}/{number}")
-        case Pairs(plan=inner), list() if _is_pairs(value):
-            for pair in value:
-                yield from absences(inner, pair["value"], definitions, f"{pointer}/{escaped(pair['key'])}")
-        case Values(plan=inner), dict():
-            for key, member in value.items():
-                yield from absences(inner, member, definitions, f"{pointer}/{escaped(key)}")
-        case Branches(branches=branches), _:
-            number_of = _Choice([schema for schema, _ in branches], definitions).number(value)
-            if number_of is not None:
-                yield from absences(branches[number_of][1], value, definitions, pointer)
-        case Named(name=name), _:
-            yield from absences(definitions[name][1], value, definitions, pointer)
-        case _:
-            return

@@ -26,8 +26,8 @@ from extractor.schema.nodes import (
     telling,
 )
 from extractor.schema.objects import map_node, object_node
+from extractor.schema.plans import AnyValue, Encoded, Named, Plan, Plans, Wrapped
 from extractor.schema.refer import encoded, put_together, reference
-from extractor.schema.restore import AnyValue, Encoded, Named, Plan, Plans, Wrapped
 from extractor.schema.walk import PREFIX, Cut, JsonSchema, Node, NothingFits, Rewrite, Structure, TooLarge, Walk
 
 __all__ = ["Rewritten", "rewritten"]
@@ -167,8 +167,6 @@ def _typed(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -> N
 
 def _structure(walk: Walk, schema: JsonSchema, solid: list[str], pointer: str, first: str | None) -> Structure:
     if "object" in solid and not is_map(schema):
-        if not walk.dialect.empty_objects and not schema.get("properties") and not schema.get("required"):
-            return {"type": "string"}, Encoded(), ["as JSON text: {}"], frozenset()
         return object_node(walk, schema, pointer, first)
     if "object" in solid:
         return map_node(walk, schema, pointer)

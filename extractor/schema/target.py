@@ -249,8 +249,11 @@ class SchemaTarget:
 
 def _schema_error(error: Any) -> FieldError:
     kind = error.kind.name
-    found = "nothing" if kind == "required" else shown(error.instance)
-    return FieldError(pointer=_pointer(error.instance_path), message=error.message, found=found, kind=kind)
+    missing = kind == "required"
+    # The place of what is missing, as for the fields of a model.
+    places = [*error.instance_path, error.kind.property] if missing else error.instance_path
+    found = "nothing" if missing else shown(error.instance)
+    return FieldError(pointer=_pointer(places), message=error.message, found=found, kind=kind)
 
 
 def _schema_target(document: dict[str, Any], name: str) -> SchemaTarget:

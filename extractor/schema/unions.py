@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
-from extractor.schema.nodes import constants_of, kinds_of, text_of
+from extractor.schema.nodes import constant_schema, constants_of, kinds_of, text_of
 
 __all__ = ["discriminator", "distinct", "is_demand", "objects_of", "tags"]
 
@@ -30,6 +30,9 @@ def objects_of(member: Any, look: Look, depth: int = _NESTED) -> list[Mapping[st
     node = look(member)
     if not isinstance(node, Mapping) or not depth:
         return []
+    constants = constants_of(node)
+    if constants is not None:
+        return [constant_schema(value) for value in constants if isinstance(value, dict) and value]
     if "object" in kinds_of(node) and (node.get("properties") or node.get("required")):
         return [node]  # also where a union of demands stands beside its properties
     members = [*node.get("anyOf", ()), *node.get("oneOf", ())]

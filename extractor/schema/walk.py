@@ -15,7 +15,7 @@ from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect
 from extractor.schema.merge import merged
 from extractor.schema.nodes import constants_of, free, kinds_of
-from extractor.schema.restore import Plan
+from extractor.schema.plans import Plan
 from extractor.schema.words import WORDS, in_words, inlined
 
 __all__ = ["PREFIX", "WALKED", "Cut", "JsonSchema", "Node", "NothingFits", "Rewrite", "Structure", "TooLarge", "Walk"]

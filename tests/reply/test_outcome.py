@@ -73,5 +73,5 @@ def test_cut(reason: str | None, cut: bool) -> None:
 def test_outcomes_are_words() -> None:
     """An outcome is its word, for logs and stores."""
     assert [f"{each}" for each in Outcome] == [
-        "conforming", "invalid", "malformed", "cut_off", "empty", "refused", "filtered",
+        "conforming", "incomplete", "invalid", "malformed", "cut_off", "empty", "refused", "filtered",
     ]  # fmt: skip
