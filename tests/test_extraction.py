@@ -18,11 +18,12 @@ from extractor.errors import (
     EmptyReply,
     EndpointError,
     ExtractionFailed,
+    FieldsAbsent,
     Refused,
     ServerError,
     StatusError,
 )
-from extractor.extraction import Extraction, Flow, Task, extraction
+from extractor.extraction import Extraction, Flow, Task, extraction, whole
 from extractor.ladder import Descent, Form, Lesson, Step, Way, memory
 from extractor.prompt import Prompt
 from extractor.reply.outcome import Outcome
@@ -53,11 +54,12 @@ def _form(adapted: Adapted, mode: Mode = "strict", tool: str = "") -> Form:
     )
 
 
-def _task(target: Any = Person, *, max_retries: int = 2, context: Any = None) -> Task[Any]:
+def _task(target: Any = Person, *, max_retries: int = 2, context: Any = None, absent: bool = False) -> Task[Any]:
     made = target_of(target)
     return Task(
         target=made,
-        form=_form(adapt(made, "openai")),
+        form=_form(adapt(made, "openai", absent="allow" if absent else "forbid")),
+        absent=absent,
         messages=(DOCUMENT,),
         max_retries=max_retries,
         context=context,
@@ -630,3 +632,84 @@ def test_the_functions_arguments_come_first(message: dict[str, Any], value: str)
     task = replace(_task(max_retries=0), form=_form(adapt(target_of(Person), "openai"), "tool", "Person"))
     _, result = _drive(task, _reply(_choice(**message)))
     assert (result.value.name, result.mode) == (value, "tool")
+
+
+# --------------------------------------------------------------------------------- absent fields
+
+
+class Bill(BaseModel):
+    """Required, optional, and in a list."""
+
+    number: str
+    total: float
+    note: str = "none"
+    lines: list[Person] = []
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}, "b": {"type": "object", "properties": {"c": {"type": "integer"}}}},
+    "required": ["a", "b"],
+}
+SCHEMA["properties"]["b"]["required"] = ["c"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("target", "reply", "data", "absent", "missing"),
+    [
+        (
+            Bill,
+            '{"number": "1", "total": null, "note": null, "lines": []}',
+            {"number": "1", "lines": []},
+            {"/total", "/note"},
+            {"/total"},
+        ),
+        (
+            Bill,
+            '{"number": "1", "total": 5, "note": "x", "lines": [{"name": "Ann", "age": null}]}',
+            {"number": "1", "total": 5, "note": "x", "lines": [{"name": "Ann"}]},
+            {"/lines/0/age"},
+            {"/lines/0/age"},
+        ),
+        (SCHEMA, '{"a": null, "b": {"c": null}}', {"b": {}}, {"/a", "/b/c"}, {"/a", "/b/c"}),
+        (SCHEMA, '{"a": "x", "b": null}', {"a": "x"}, {"/b"}, {"/b"}),
+        (int, '{"value": null}', None, {""}, {""}),
+    ],
+)
+def test_absent_fields_end_it(target: Any, reply: str, data: Any, absent: set[str], missing: set[str]) -> None:
+    """Where absence is allowed, a reply that lacks no more than that is the end: nobody is asked to invent it."""
+    _, result = _drive(_task(target, absent=True), _said(reply))
+    assert (result.value, result.data) == (None, data)
+    assert {pointer for pointer, field in result.fields.items() if field.status == "absent"} == absent
+    assert {error.pointer for error in result.errors} == missing
+    assert result.attempts[-1].outcome is Outcome.INCOMPLETE
+    with pytest.raises(FieldsAbsent) as caught:
+        whole(result)
+    assert (caught.value.value, caught.value.errors) == (data, result.errors)
+
+
+def test_only_what_is_wrong_is_asked_for_again() -> None:
+    """Beside absent fields, what is wrong is asked for again, and the absent ones are not mentioned."""
+    wrong = '{"number": 5, "total": null, "note": null, "lines": []}'
+    right = '{"number": "5", "total": null, "note": null, "lines": []}'
+    requests, result = _drive(_task(Bill, absent=True), _said(wrong), _said(right))
+    said = requests[1].messages[-1]["content"]
+    assert "/number" in said
+    assert "/total" not in said
+    assert result.data == {"number": "5", "lines": []}
+    assert [attempt.outcome for attempt in result.attempts] == [Outcome.INVALID, Outcome.INCOMPLETE]
+
+
+def test_a_whole_value_is_preferred() -> None:
+    """Of several candidates the one that lacks nothing is taken."""
+    lacking, complete = _choice('{"name": "Ann", "age": null}'), _choice(GOOD)
+    _, result = _drive(_task(absent=True), _reply(lacking, complete))
+    assert whole(result) == Person(name="Ann", age=34)
+    assert (result.fields, result.data) == ({}, None)
+
+
+def test_without_leave_null_is_wrong() -> None:
+    """Unless it is allowed, null for a required field is asked for again."""
+    _, result = _drive(_task(), _said('{"name": "Ann", "age": null}'), _said(GOOD))
+    assert result.value == Person(name="Ann", age=34)
+    assert result.attempts[0].outcome is Outcome.INVALID

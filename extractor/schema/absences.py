@@ -21,7 +21,7 @@ def absences(plan: Plan, value: Any, definitions: Plans, pointer: str = "") -> I
     if isinstance(plan, Members) and isinstance(value, dict):
         gone = [key for key in plan.absent if value.get(plan.names.get(key, key), ...) is None]
         yield from (f"{pointer}/{escaped(key)}" for key in plan.plans if key in gone)
-    elif isinstance(plan, Wrapped) and value == {"value": None}:
+    elif isinstance(plan, Wrapped) and plan.absent and value == {"value": None}:
         yield pointer
     for inner, found, place in _inside(plan, value, definitions, pointer):
         yield from absences(inner, found, definitions, place)

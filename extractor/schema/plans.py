@@ -99,9 +99,10 @@ class AnyValue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wrapped:
-    """The root is `{"value": …}` on the wire."""
+    """The root is `{"value": …}` on the wire; `absent` says that null can only mean that it is not there."""
 
     plan: Plan
+    absent: bool = False
 
 
 Plan: TypeAlias = "Members | Values | Items | Pairs | Branches | Tagged | Encoded | Named | AnyValue | Wrapped | None"

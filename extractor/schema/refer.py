@@ -121,6 +121,8 @@ def encoded(walk: Walk, schema: Any, description: Any, pointer: str) -> Node:
     """A value as its own JSON text: for what is too deep, or leads back to itself."""
     walk.note(pointer, "deeper levels → their JSON text", "the endpoint takes no more levels")
     told = _outlined(walk, schema, pointer)
+    if not told:
+        walk.note(pointer, "left out of the description: what stands deeper", "it is too long")
     hint = f"as JSON text: {told}" if told else "as JSON text"
     return {"type": "string", "description": described(description, [hint])}, Encoded()
 

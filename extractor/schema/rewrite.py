@@ -82,9 +82,9 @@ def _root(walk: Walk) -> Node:
     if wire.get("type") == "object":
         return wire, plan
     walk.note("", "wrapped into an object with a `value`", "the root must be an object")
-    if walk.absent and not walk.accepts_null(schema):
-        wire = walk.nullable(wire)
-    return walk.wire_object({"value": wire}, ["value"]), Wrapped(plan=plan)
+    absent = walk.absent and not walk.accepts_null(schema)
+    wire = walk.nullable(wire) if absent else wire
+    return walk.wire_object({"value": wire}, ["value"]), Wrapped(plan=plan, absent=absent)
 
 
 def _finished(walk: Walk) -> dict[str, Node]:
