@@ -44,10 +44,18 @@ def depths_of(schema: JsonSchema) -> dict[str, int]:
 
 
 class _Depth:
+    """The depth of schemas whose definitions may lead back to themselves.
+
+    What is known of a definition is kept only where none of its own cycles was cut short on the way: inside
+    of a cycle it depends on where one came in.
+    """
+
     def __init__(self, definitions: JsonSchema) -> None:
         self._definitions = definitions
         self._known: dict[str, int] = {}
-        self._inside: set[str] = set()
+        self._inside: dict[str, int] = {}  # definitions around the node → how far out
+        self._outermost = _NOWHERE  # of those that a cycle led back to
+        self._left = STEPS
 
     def of(self, schema: Any) -> int:
         if not isinstance(schema, Mapping):
@@ -66,12 +74,29 @@ class _Depth:
 
     def _named(self, name: str) -> int:
         if name in self._inside:
+            self._outermost = min(self._outermost, self._inside[name])
             return 0
-        if name not in self._known:
-            self._inside.add(name)
-            self._known[name] = self.of(self._definitions[name])
-            self._inside.discard(name)
-        return self._known[name]
+        if name in self._known:
+            return self._known[name]
+        self._left -= 1
+        if self._left < 0:
+            return UNCOUNTED
+        before, self._outermost = self._outermost, _NOWHERE
+        place = self._inside[name] = len(self._inside)
+        depth = self.of(self._definitions[name])
+        del self._inside[name]
+        if self._outermost >= place:
+            self._known[name] = depth
+            self._outermost = _NOWHERE
+        self._outermost = min(before, self._outermost)
+        return depth
+
+
+_NOWHERE = 1_000_000
+STEPS = 20_000
+"""Definitions entered on all ways through a schema; cycles in cycles have very many ways."""
+UNCOUNTED = 100
+"""The depth of a schema with more ways than that."""
 
 
 def exceeded(schema: JsonSchema, limits: Limits) -> list[str]:

@@ -18,6 +18,7 @@ __all__ = ["encoded", "put_together", "reference"]
 UNROLLED = 2
 """How often a definition is written out inside of itself, where references may not lead back."""
 ENCODED = 60_000  # characters of outlines in descriptions, all together
+SHORT = 300  # of one that is always given
 
 _DEMANDING = (WALKED | WORDS.keys()) - ANNOTATIONS - {"$ref", "$defs", "definitions"}
 
@@ -133,7 +134,7 @@ def _outlined(walk: Walk, schema: Any, pointer: str) -> str:
     if same != pointer:
         return f"like {same}"
     needed: dict[str, Any] = {}
-    left, ahead = ENCODED - walk.told, [schema]
+    left, ahead = max(ENCODED - walk.told, SHORT), [schema]
     while ahead:
         node = ahead.pop()
         text = text_of(node)

@@ -115,15 +115,10 @@ def _node(walk: Walk, schema: Any, pointer: str, first: str | None = None) -> No
 
 
 def _single(schema: JsonSchema) -> JsonSchema:
-    """A schema whose `allOf` has one member, or a few without references, said without it."""
+    """A schema whose `allOf` has one member, with no more than remarks beside it, said without it."""
     members = schema["allOf"]
     rest = {key: value for key, value in schema.items() if key != "allOf"}
-    if (
-        len(members) == 1
-        and isinstance(members[0], Mapping)
-        and not (rest.keys() & members[0].keys())
-        and ("$ref" not in members[0] or rest.keys() <= ANNOTATIONS)
-    ):
+    if len(members) == 1 and isinstance(members[0], Mapping) and rest.keys() <= ANNOTATIONS - members[0].keys():
         return {**rest, **members[0]}
     return schema
 

@@ -259,23 +259,38 @@ def _schema_error(error: Any) -> FieldError:
 def _schema_target(document: dict[str, Any], name: str) -> SchemaTarget:
     import jsonschema_rs
 
-    options: dict[str, Any] = {"validate_formats": True, "offline": True, "mask": "the value"}
     _check_draft(document)
     try:
         jsonschema_rs.meta.validate(document)
     except jsonschema_rs.ValidationError as error:
         raise _invalid_schema(error) from None
+    except (ValueError, RecursionError):
+        raise SchemaError("The schema is nested too deeply.", hint="Say it with fewer levels.") from None
     schema = definitions_only(document)
-    try:
-        # Linear in the text, whatever the pattern. Look-around needs the other engine, which is bounded.
-        validator = jsonschema_rs.validator_for(document, pattern_options=jsonschema_rs.RegexOptions(), **options)
-    except jsonschema_rs.ValidationError:
-        try:
-            bounded = jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)
-            validator = jsonschema_rs.validator_for(document, pattern_options=bounded, **options)
-        except jsonschema_rs.ValidationError as error:
-            raise _invalid_schema(error) from None
+    # A meta-schema that it refers to is not always known to the validator; in `schema` it is no reference.
+    validator = _validator(document, fallback=schema)
     return SchemaTarget(name=str(document.get("title") or name), schema=schema, validator=validator)
+
+
+def _validator(document: dict[str, Any], fallback: dict[str, Any]) -> Any:
+    import jsonschema_rs
+
+    # Linear in the text, whatever the pattern. Look-around needs the other engine, which is bounded.
+    engines = (jsonschema_rs.RegexOptions(), jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000))
+    options: dict[str, Any] = {"validate_formats": True, "offline": True, "mask": "the value"}
+    first: Any = None
+    for schema in (document, fallback):
+        for engine in engines:
+            try:
+                return jsonschema_rs.validator_for(schema, pattern_options=engine, **options)
+            except jsonschema_rs.ValidationError as error:
+                wrong = error
+            except BaseException as error:
+                if type(error).__name__ != "PanicException":  # the validator's own fault, on odd identifiers
+                    raise
+                raise SchemaError("The schema cannot be compiled.", hint="Simplify its $id and $anchor.") from None
+        first = first or wrong
+    raise _invalid_schema(first) from None
 
 
 # Others would be looked for in the network.
@@ -358,6 +373,8 @@ def _cached_document(text: str, name: str) -> SchemaTarget:
         )
     try:
         document = json.loads(text)
+    except RecursionError:
+        raise SchemaError("The schema is nested too deeply.", hint="Use fewer levels.") from None
     except ValueError as error:
         raise SchemaError(f"The schema is no JSON: {error}.") from None
     if not isinstance(document, dict):

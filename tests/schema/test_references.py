@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from extractor.errors import SchemaError
-from extractor.schema.references import definitions_only
+from extractor.schema.references import DEPTH, definitions_only
 
 A: dict[str, Any] = {"type": "string", "minLength": 2}
 
@@ -99,7 +100,7 @@ def test_properties_named_like_keywords(name: str, referring: bool) -> None:
 @pytest.mark.parametrize("keyword", ["const", "default"])
 def test_data_is_no_schema(keyword: str) -> None:
     """A value that looks like a reference or has definitions is data, and left as it is."""
-    value = {"$ref": "#/nowhere", "definitions": 1}
+    value = {"$ref": "#/nowhere", "definitions": 1, "in": [{"$ref": {"$ref": "#/nowhere"}}]}
     schema = definitions_only(obj({"q": {keyword: value}, "p": {"$ref": "#/$defs/A"}}, **{"$defs": {"A": A}}))
     assert schema["properties"]["q"] == {keyword: value}
 
@@ -133,6 +134,7 @@ def test_dead_and_foreign_references(reference: str) -> None:
     with pytest.raises(SchemaError) as caught:
         definitions_only(obj({"p": {"$ref": reference}}))
     assert repr(reference) in caught.value.message
+    assert "/properties/p" in caught.value.message
     assert caught.value.pointer == reference.removeprefix("#")
     assert "nothing is fetched" in caught.value.hint
 
@@ -143,21 +145,70 @@ def test_dead_and_foreign_references(reference: str) -> None:
         {"$ref": "#"},
         {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}},
         {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}},
+        {
+            "items": {"$ref": "#/$defs/A"},
+            "$defs": {"A": {"$ref": "#/$defs/B", "title": "T"}, "B": {"$ref": "#/$defs/A"}},
+        },
     ],
 )
 def test_references_to_themselves(document: dict[str, Any]) -> None:
-    """A reference that only ever leads to itself is refused."""
-    with pytest.raises(SchemaError):
+    """A reference that only ever leads to itself is refused, and named."""
+    with pytest.raises(SchemaError, match="leads back to itself") as caught:
         definitions_only(document)
+    assert caught.value.pointer in ("/$ref", "/$defs/A/$ref")
 
 
 def test_deep_documents() -> None:
     """A document nested beyond reason is refused, not a crash."""
     deep: dict[str, Any] = {"$ref": "#/$defs/A"}
-    for _ in range(3_000):
+    for _ in range(10_000):
         deep = {"items": deep}
     with pytest.raises(SchemaError, match="nested too deeply"):
         definitions_only({**deep, "$defs": {"A": A}})
+
+
+@pytest.mark.parametrize("level", [lambda inner: {"items": inner}, lambda inner: {"allOf": [inner]}])
+def test_as_deep_as_allowed(level: Callable[[Any], dict[str, Any]]) -> None:
+    """A document of the most levels is taken, also where the program itself is some calls deep."""
+    deep: dict[str, Any] = {"$ref": "#/$defs/A"}
+    for _ in range(DEPTH // 2 - 1):
+        deep = level(deep)
+
+    def called(calls: int) -> dict[str, Any]:
+        return called(calls - 1) if calls else definitions_only({**deep, "$defs": {"A": A}})
+
+    assert called(250)["$defs"] == {"A": A}
+
+
+def test_long_chains() -> None:
+    """However many definitions lead to each other, none is too deep, and each is there once."""
+    count = 3_000
+    definitions: dict[str, Any] = {f"d{n}": obj({"n": {"$ref": f"#/$defs/d{n + 1}"}}) for n in range(count)}
+    document = {"$ref": "#/$defs/d0", "$defs": {**definitions, f"d{count}": A}}
+    assert len(definitions_only(document)["$defs"]) == count + 1
+    aliases: dict[str, Any] = {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(count)}
+    document = {"$ref": "#/$defs/d0", "$defs": {**aliases, f"d{count}": A}}
+    assert len(definitions_only(document)["$defs"]) == count + 1
+
+
+def test_each_twice() -> None:
+    """Definitions that refer to the next one twice are as many as before."""
+    definitions = {
+        f"d{n}": obj({"a": {"$ref": f"#/$defs/d{n + 1}"}, "b": {"$ref": f"#/$defs/d{n + 1}"}}) for n in range(40)
+    }
+    schema = definitions_only({"$ref": "#/$defs/d0", "$defs": {**definitions, "d40": A}})
+    assert len(schema["$defs"]) == 41
+
+
+def test_many_of_one_name() -> None:
+    """Places whose names end alike get names of their own, in time that grows with their number."""
+    count = 3_000
+    document = obj(
+        {f"p{n}": {"$ref": f"#/$defs/d{n}/items"} for n in range(count)},
+        **{"$defs": {f"d{n}": {"items": {"const": n}} for n in range(count)}},
+    )
+    schema = definitions_only(document)
+    assert [followed(schema, schema["properties"][f"p{n}"])["const"] for n in range(count)] == list(range(count))
 
 
 def test_the_document_stays_as_it_is() -> None:
