@@ -106,6 +106,8 @@ def _adapted(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -
         over = exceeded(made.schema, dialect.limits)
         if not over:
             return made
+        if set(over) - _SLIMMED - {"depth"}:
+            break
         if "depth" in over and (depth := next(cuts, None)) is not None:
             cut = Cut(depth=depth, definitions=cut.definitions if cut else depths_of(made.schema))
         elif steps < len(STEPS) and set(over) & _SLIMMED:

@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from extractor.schema.nodes import described, kinds_of, levels, text_of
-from extractor.schema.plans import Branches, Encoded, Named, Pairs, Tagged
+from extractor.schema.nodes import ANNOTATIONS, described, kinds_of, levels, text_of
+from extractor.schema.plans import (
+    AnyValue,
+    Branches,
+    Encoded,
+    Items,
+    Members,
+    Named,
+    Pairs,
+    Plan,
+    Tagged,
+    Values,
+    inner_plans,
+)
 from extractor.schema.refer import encoded
 from extractor.schema.unions import discriminator, distinct, is_demand, objects_of, tags
 from extractor.schema.walk import PREFIX, JsonSchema, Node, NothingFits, Walk
 
 __all__ = ["one_of", "union"]
 
-# What of a union stands outside of its members.
-_OUTSIDE = frozenset({"description", "title", "default"})
-
 
 def union(walk: Walk, schema: JsonSchema, keyword: str, pointer: str) -> Node:
     """A schema with an `anyOf` or a `oneOf`."""
     shared = {key: value for key, value in schema.items() if key not in (keyword, "discriminator")}
-    inside = {key: value for key, value in shared.items() if key not in _OUTSIDE}
-    if inside and all(map(is_demand, schema[keyword])):
+    inside = {key: value for key, value in shared.items() if key not in ANNOTATIONS}
+    if set(kinds_of(inside)) - {"null"} == {"object"} and all(map(is_demand, schema[keyword])):
         return _demanded(walk, shared, keyword, schema[keyword], pointer)
     if keyword == "oneOf":
         walk.note(pointer, "oneOf → anyOf", "the endpoint does not take oneOf")
@@ -45,7 +54,7 @@ def union(walk: Walk, schema: JsonSchema, keyword: str, pointer: str) -> Node:
     keys = (key for group in groups for each in group for key in each.get("properties", ()))
     names = tags(members, keys) if unlike else []
     tagged = [_tagged(walk, names[at], node) if at in unlike else node for at, node in nodes.items()]
-    outside = {key: value for key, value in shared.items() if key in _OUTSIDE}
+    outside = {key: value for key, value in shared.items() if key in ANNOTATIONS}
     return one_of(walk, tagged, described(outside.get("description"), walk.hints(outside, pointer)))
 
 
@@ -71,26 +80,53 @@ def _members(walk: Walk, members: list[Any], pointer: str, first: str | None) ->
 def _demanded(walk: Walk, shared: JsonSchema, keyword: str, members: list[JsonSchema], pointer: str) -> Node:
     """An object of which one of several demands must hold: said in words."""
     said = walk.said(keyword, members)
+    walk.presence.add(pointer)
     walk.note(pointer, f"{keyword} of demands → in words: {said}", "the endpoint cannot say it")
     return walk.node({**shared, "description": described(shared.get("description"), [said])}, pointer)
 
 
 def _alike(walk: Walk, nodes: Mapping[int, Node]) -> set[int]:
-    """Members that are a list or a string on the wire only, where another is one by itself."""
-    kinds = {number: _wire_kinds(walk, wire) for number, (wire, _) in nodes.items()}
+    """Members that are something else on the wire than in the target, and might be taken for another there."""
+    shapes = {number: _shapes(walk, wire) for number, (wire, _) in nodes.items()}
     alike = set()
     for number, (_, plan) in nodes.items():
-        own = walk.definitions[plan.name][1] if isinstance(plan, Named) else plan
-        kind = {Pairs: "array", Encoded: "string"}.get(type(own))
-        if kind and any(kind in others for other, others in kinds.items() if other != number):
+        own = shapes[number] if _changes(walk, plan) else set()
+        own = own - {"string"} if not _is_encoded(walk, plan) else own
+        if any(own & others for other, others in shapes.items() if other != number):
             alike.add(number)
     return alike
 
 
-def _wire_kinds(walk: Walk, wire: JsonSchema) -> set[str]:
+def _shapes(walk: Walk, wire: JsonSchema) -> set[Any]:
+    """What a wire value may look like from outside: a list, a string, an object with these keys."""
     if "$ref" in wire:
-        return _wire_kinds(walk, walk.definitions[wire["$ref"].removeprefix(PREFIX)][0])
-    return set(kinds_of(wire)).union(*(_wire_kinds(walk, each) for each in wire.get("anyOf", ())))
+        return _shapes(walk, walk.definitions[wire["$ref"].removeprefix(PREFIX)][0])
+    if "properties" in wire:
+        return {frozenset(wire["properties"])}
+    own = {"array", "string"} & set(kinds_of(wire))
+    return own.union(*(_shapes(walk, each) for each in wire.get("anyOf", ())))
+
+
+def _changes(walk: Walk, plan: Plan) -> bool:
+    """Whether anything in a value has another type on the wire."""
+    seen: set[str] = set()
+    ahead = [plan]
+    while ahead:
+        each = ahead.pop()
+        if isinstance(each, (Pairs, Encoded, AnyValue)):
+            return True
+        if isinstance(each, Named) and each.name not in seen:
+            seen.add(each.name)
+            ahead.append(walk.definitions[each.name][1])
+        ahead += inner_plans(each)
+    return False
+
+
+def _is_encoded(walk: Walk, plan: Plan) -> bool:
+    own = walk.own(plan)
+    return isinstance(own, Encoded) or (
+        isinstance(own, Branches) and any(_is_encoded(walk, inner) for _, inner in own.branches)
+    )
 
 
 def _tagged(walk: Walk, tag: str, node: Node) -> Node:
@@ -114,6 +150,8 @@ def one_of(walk: Walk, nodes: list[Node], description: str) -> Node:
     if len(members) > 1 or (description and "description" in wire) or ("$ref" in wire and description):
         wire = {"anyOf": [each for each, _ in members]}
         plan = Branches(branches=tuple(members)) if any(each for _, each in members) else None
+    elif null and isinstance(plan, Tagged):
+        plan = Branches(branches=((wire, plan),))  # null is none of it
     wire = {"description": description, **wire} if description else wire
     return (walk.nullable(wire) if null else wire), plan
 
@@ -128,6 +166,7 @@ def _shortened(walk: Walk, members: list[Node]) -> list[Node]:
     null = ({"type": "null"}, None)
     if len(members) == 2 and null in members:
         wire, plan = next(member for member in members if member != null)
-        if "type" in wire and not wire.keys() & {"anyOf", "const"}:
+        keyed = plan is None or isinstance(plan, (Members, Values, Items, Pairs))  # what null is not taken for
+        if keyed and "type" in wire and not wire.keys() & {"anyOf", "const"}:
             return [(walk.nullable(wire), plan)]
     return members

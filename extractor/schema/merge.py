@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from extractor.schema.nodes import text_of
+from extractor.schema.nodes import modern, text_of
 
 __all__ = ["merged"]
 
@@ -62,6 +62,7 @@ _JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
     "items": lambda left, right: merged(left, right),  # noqa: PLW0108  # it is defined below
     "additionalProperties": lambda left, right: merged(left, right),  # noqa: PLW0108
     "propertyNames": lambda left, right: merged(left, right),  # noqa: PLW0108
+    "prefixItems": lambda left, right: _by_position(left, right),  # noqa: PLW0108
     "allOf": lambda left, right: [*left, *right],
     "anyOf": lambda left, right: _product(left, right),  # noqa: PLW0108
     "oneOf": lambda left, right: _product(left, right),  # noqa: PLW0108
@@ -81,6 +82,7 @@ def merged(left: Any, right: Any) -> Any:
         return right if left is True else left
     if left is False or right is False:
         return False
+    left, right = modern(dict(left)), modern(dict(right))
     result = dict(left)
     rest: dict[str, Any] = {}
     for keyword, value in right.items():
@@ -94,6 +96,7 @@ def merged(left: Any, right: Any) -> Any:
             result[keyword] = joined
     for one, other in ((left, right), (right, left)):
         _keep_out(result, one, other)
+        _keep_behind(result, one, other)
     if rest:
         result["allOf"] = [*result.get("allOf", ()), rest]
     return result
@@ -104,10 +107,25 @@ def _keep_out(result: dict[str, Any], one: JsonSchema, other: JsonSchema) -> Non
     further = other.get("additionalProperties", True)
     if further is True or other.get("patternProperties"):
         return
-    alone = [name for name in one.get("properties", ()) if name not in other.get("properties", ())]
-    if alone:
-        held = {name: merged(result["properties"][name], further) for name in alone}
-        result["properties"] = {**result["properties"], **held}
+    for keyword in ("properties", "patternProperties"):
+        alone = [name for name in one.get(keyword, ()) if name not in other.get(keyword, ())]
+        if alone:
+            held = {name: merged(result[keyword][name], further) for name in alone}
+            result[keyword] = {**result[keyword], **held}
+
+
+def _keep_behind(result: dict[str, Any], one: JsonSchema, other: JsonSchema) -> None:
+    """What only one of the two schemas has at a position must be what the other allows for all items behind."""
+    behind = other.get("items", True)
+    known = len(other.get("prefixItems", ()))
+    if behind is not True and len(one.get("prefixItems", ())) > known:
+        held = [merged(item, behind) for item in result["prefixItems"][known:]]
+        result["prefixItems"] = [*result["prefixItems"][:known], *held]
+
+
+def _by_position(left: Any, right: Any) -> Any:
+    shared = [merged(one, other) for one, other in zip(left, right, strict=False)]
+    return [*shared, *left[len(shared) :], *right[len(shared) :]]
 
 
 def _product(left: Any, right: Any) -> Any:

@@ -15,10 +15,27 @@ from extractor.schema.walk import JsonSchema, Node, NothingFits, Structure, Walk
 __all__ = ["map_node", "object_node"]
 
 
+# Keywords for which it matters whether a property is there, so that null cannot stand for it.
+_PRESENCE = frozenset(
+    "dependentRequired dependentSchemas dependencies maxProperties minProperties not if anyOf oneOf".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    """One property of the target; `counts` says that it matters whether it is there."""
+
+    key: str
+    schema: Any
+    required: bool
+    counts: bool
+
+
 @dataclass(kw_only=True, slots=True)
 class _Properties:
     """The properties of one object as they are on the wire: `written` are those that are required there."""
 
+    taken: set[str]
     members: dict[str, JsonSchema] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     plans: dict[str, Plan] = field(default_factory=dict)
@@ -40,36 +57,39 @@ def object_node(walk: Walk, schema: JsonSchema, pointer: str, first: str | None)
     if first in wanted and next(iter(wanted)) != first:
         walk.note(pointer, f"{first} comes first", "it tells which member of a union this is")
         wanted = {first: wanted[first], **wanted}
-    made = _Properties()
+    made = _Properties(taken=set(wanted))  # a name that is made up must not be another property's
     with walk.deeper(1):
+        counts = pointer in walk.presence or bool(schema.keys() & _PRESENCE)
         for key, member in wanted.items():
-            _property(walk, made, key, member, required, f"{pointer}/properties/{escaped(key)}")
+            place = f"{pointer}/properties/{escaped(key)}"
+            _property(walk, made, _Wanted(key=key, schema=member, required=key in required, counts=counts), place)
     opened = _opened(walk, schema, made, made.plan(required), pointer)
     if made.members or walk.dialect.empty_objects:
         return opened
     return {"type": "string"}, Encoded(), ["as JSON text: {}"], frozenset()
 
 
-def _property(walk: Walk, made: _Properties, key: str, member: Any, required: Mapping[str, None], pointer: str) -> None:
+def _property(walk: Walk, made: _Properties, wanted: _Wanted, pointer: str) -> None:
     try:
-        wire, plan = walk.node(member, pointer)
+        wire, plan = walk.node(wanted.schema, pointer)
     except NothingFits:
-        if key in required:
+        if wanted.required:
             raise
-        if member is not False:
+        if wanted.schema is not False:
             walk.note(pointer, "left out", "nothing can meet it")
         return
-    must = key in required or _must_write(walk)
-    if must and _may_lack(walk, key, member, plan, required):
+    must = wanted.required or _must_write(walk)
+    if must and _may_lack(walk, wanted, plan):
         # A node without a type takes null already.
         wire = wire if not wire.keys() & {"type", "anyOf", "$ref", "enum", "const"} else walk.nullable(wire)
-        made.absent.add(key)
-        why = "it may be absent from the document" if key in required else "all must be required"
-        walk.note(pointer, f"{'required' if key in required else 'optional'} → nullable", why)
-    name = _name(walk, key, made.members, pointer)
-    if name != key:
-        made.names[key] = name
-    made.plans[key] = plan
+        made.absent.add(wanted.key)
+        why = "it may be absent from the document" if wanted.required else "all must be required"
+        walk.note(pointer, f"{'required' if wanted.required else 'optional'} → nullable", why)
+    name = _name(walk, wanted.key, made.taken, pointer)
+    if name != wanted.key:
+        made.names[wanted.key] = name
+    made.taken.add(name)
+    made.plans[wanted.key] = plan
     made.members[name] = wire
     made.written += [name] if must else []
 
@@ -81,12 +101,14 @@ def _must_write(walk: Walk) -> bool:
     return walk.dialect.all_required or (limit is not None and walk.optional > limit)
 
 
-def _may_lack(walk: Walk, key: str, member: Any, plan: Plan, required: Mapping[str, None]) -> bool:
-    """Whether null must be allowed for a property that the document may lack."""
-    if key in required:
-        constant = isinstance(member, Mapping) and "const" in member
-        return walk.absent and not constant and not walk.accepts_null(member)
-    return isinstance(plan, Encoded) or _excludes(walk, member) or not walk.accepts_null(member)
+def _may_lack(walk: Walk, wanted: _Wanted, plan: Plan) -> bool:
+    """Whether null must be allowed for a property that the document may lack, and says so."""
+    if wanted.required:
+        constant = isinstance(wanted.schema, Mapping) and "const" in wanted.schema
+        return walk.absent and not constant and not walk.accepts_null(wanted.schema)
+    if wanted.counts or isinstance(walk.own(plan), Encoded) or _excludes(walk, wanted.schema):
+        return True
+    return not walk.accepts_null(wanted.schema)
 
 
 def _excludes(walk: Walk, schema: Any) -> bool:
@@ -95,7 +117,7 @@ def _excludes(walk: Walk, schema: Any) -> bool:
     return isinstance(node, Mapping) and "not" in node and not kinds_of(node)
 
 
-def _name(walk: Walk, key: str, taken: Mapping[str, Any], pointer: str) -> str:
+def _name(walk: Walk, key: str, taken: set[str], pointer: str) -> str:
     """The name of a property on the wire."""
     if walk.dialect.keys is None or re.fullmatch(walk.dialect.keys, key):
         return key

@@ -35,6 +35,8 @@ def reference(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -
     if demands and merged(demands, resolved) != resolved:
         whole = merged(siblings, resolved)
         return put_together(walk, schema, pointer, lambda: walk.node(whole, pointer, first))
+    if walk.entered.get(name) == walk.level:
+        raise NothingFits(pointer, "it refers to itself and says nothing else")
     if not _may_refer(walk, name):
         return _written_out(walk, name, {**resolved, **annotations}, pointer, first)
     if name not in walk.definitions:
@@ -47,6 +49,7 @@ def reference(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -
 def _define(walk: Walk, name: str, resolved: JsonSchema) -> None:
     walk.definitions[name] = ({}, None)  # holds the name: the definition may refer to itself
     cut, walk.cut = walk.cut, None  # the whole of it fits
+    walk.entered[name] = walk.level
     try:
         walk.definitions[name] = walk.node(resolved, f"/$defs/{escaped(name)}")
     except NothingFits:
@@ -55,6 +58,7 @@ def _define(walk: Walk, name: str, resolved: JsonSchema) -> None:
         raise
     finally:
         walk.cut = cut
+        del walk.entered[name]
 
 
 def _may_refer(walk: Walk, name: str) -> bool:

@@ -87,7 +87,9 @@ class _Writer:
                 if (back(way) if back else way) == value:
                     return way
                 taken.append(way)
-        return taken[0] if taken else self.written(plan.branches[0][1], value)
+        if taken or value is None:  # null, where the dialect says it beside the union
+            return taken[0] if taken else None
+        return self.written(plan.branches[0][1], value)
 
 
 _WRITTEN: Mapping[type, tuple[type, Callable[[_Writer, Any, Any], Any]]] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
-from extractor.schema.nodes import constant_schema, constants_of, kinds_of, text_of
+from extractor.schema.nodes import ANNOTATIONS, constant_schema, constants_of, kinds_of, text_of
 
 __all__ = ["discriminator", "distinct", "is_demand", "objects_of", "tags"]
 
@@ -18,10 +18,7 @@ Look: TypeAlias = "Callable[[Any], Any]"
 Objects: TypeAlias = "Sequence[Mapping[str, Any]]"
 
 # What makes a member of a union a demand on the object beside it, rather than an alternative of its own.
-_DEMANDS = frozenset(
-    "required not if then else minProperties maxProperties dependentRequired dependencies title description $comment"
-    " type".split()
-)
+_DEMANDS = frozenset("required not if then else minProperties maxProperties dependentRequired dependencies".split())
 _NESTED = 8  # unions inside of unions that are looked into
 
 
@@ -119,6 +116,8 @@ def is_demand(member: Any) -> bool:
     if not isinstance(member, Mapping):
         return False
     unions = [each for keyword in ("anyOf", "oneOf", "allOf") for each in member.get(keyword, ())]
-    rest = member.keys() - _DEMANDS - {"anyOf", "oneOf", "allOf"}
-    opened = rest == {"additionalProperties"} and member["additionalProperties"] is True
-    return (not rest or opened) and all(map(is_demand, unions))
+    if not unions and not member.keys() & _DEMANDS:
+        return False
+    rest = {key for key in member if key not in _DEMANDS | ANNOTATIONS | {"anyOf", "oneOf", "allOf", "title"}}
+    harmless = {"additionalProperties": True, "type": "object"}
+    return all(key in harmless and member[key] == harmless[key] for key in rest) and all(map(is_demand, unions))

@@ -15,7 +15,7 @@ from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect
 from extractor.schema.merge import merged
 from extractor.schema.nodes import constants_of, free, kinds_of
-from extractor.schema.plans import Plan
+from extractor.schema.plans import Named, Plan
 from extractor.schema.words import WORDS, in_words, inlined
 
 __all__ = ["PREFIX", "WALKED", "Cut", "JsonSchema", "Node", "NothingFits", "Rewrite", "Structure", "TooLarge", "Walk"]
@@ -91,6 +91,8 @@ class Walk:
         self.composed: dict[str, str] = {}  # what is put together of references → the name it has as a definition
         self.waiting: dict[str, Node] = {}  # by that name, as long as nothing refers to it
         self.firsts: dict[str, str] = {}  # definition → the property that must come first
+        self.presence: set[str] = set()  # objects for which it matters which properties are there
+        self.entered: dict[str, int] = {}  # definitions around the node → the level they began at
         self.impossible: set[str] = set()  # definitions that nothing can meet
         self.definitions: dict[str, Node] = {}
         self.rewrites: list[Rewrite] = []
@@ -101,6 +103,10 @@ class Walk:
     def node(self, schema: Any, pointer: str, first: str | None = None) -> Node:
         """What becomes of a schema."""
         return self._visit(self, schema, pointer, first)
+
+    def own(self, plan: Plan) -> Plan:
+        """The plan itself, where it is a definition's."""
+        return self.definitions[plan.name][1] if isinstance(plan, Named) else plan
 
     @contextmanager
     def deeper(self, levels: int) -> Iterator[None]:
