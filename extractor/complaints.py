@@ -121,6 +121,8 @@ _PARTICULAR = (
         r"\bmodel\b.{0,80}(?:not found|(?:does not|doesn't) exist)",
         r"guardrail restrictions",
         r"context_length|context (?:length|window)|api key",
+        # Of the text or of the moment, whatever else it speaks of: another way of asking changes nothing.
+        r"content_?policy|content_?filter|moderation|safety|overloaded|at capacity|billing|insufficient",
     ),
     # In the other modes these are the caller's own tools.
     _rule(None, r"schema for function", *_NO_TOOLS, modes=(*FORMATS, "prompt")),

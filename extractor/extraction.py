@@ -88,7 +88,8 @@ class Extraction(Generic[T]):
     With `absent="allow"`, `fields` has every absent field by its JSON pointer, optional ones included.
     `usage` sums the tokens of all `attempts`; `model` is the one that answered last; `seconds` is the
     whole time, waiting included. `mode` is how the endpoint was asked in the end (None: with the caller's own
-    `response_format`), `steps` are the requests that it refused before.
+    `response_format`), `steps` are the requests that it refused before, `dropped` the request fields that
+    it does not take, as it has said now or earlier: they were not sent.
     """
 
     value: T
@@ -101,6 +102,7 @@ class Extraction(Generic[T]):
     seconds: float
     mode: Mode | None
     steps: tuple[Step, ...] = ()
+    dropped: frozenset[str] = frozenset()
 
 
 Flow: TypeAlias = "Generator[ChatRequest, ChatReply, Extraction[T]]"
@@ -180,7 +182,9 @@ def _descended(task: Task[Any], form: Form, failed: EndpointError, past: _Past) 
             past.lessons += descent.lessons
             return descent.form, descent.messages
         failed = past.refusal
-        if len(past.steps) > 1:
+        if descent.form is not None:
+            failed.hint = f"Given up after {len(past.steps)} refused requests: see .steps."
+        elif len(past.steps) > 1:
             failed.hint = f"Every way of asking was refused, in {len(past.steps)} requests: see .steps."
     failed.attempts, failed.steps = tuple(past.attempts), past.steps
     raise failed
@@ -253,6 +257,7 @@ def _result(verdict: _Verdict[T], form: Form, past: _Past, seconds: float) -> Ex
         seconds=seconds,
         mode=form.way.mode,
         steps=past.steps,
+        dropped=form.way.dropped,
     )
 
 

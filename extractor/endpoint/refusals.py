@@ -125,7 +125,9 @@ def error_inside(refused: Refused) -> StatusError | None:
 
 
 def _refusal(refused: Refused, status: int, said: Mapping[str, Any]) -> StatusError:
-    message = refused.clean(_said(said) or _stripped(refused) or "no reason given")
+    # On one line, without what a terminal obeys: it goes into logs.
+    said_so = " ".join((_said(said) or _stripped(refused) or "no reason given").split())
+    message = refused.clean("".join(character for character in said_so if character.isprintable()))
     kind = _kind(status, f"{said.get('type', '')} {said.get('code', '')} {message}")
     return kind.error(
         f"The endpoint answered {status}: {_short(message, SHOWN_MESSAGE).rstrip('.')}.",
@@ -167,7 +169,7 @@ def _beginning(body: bytes, secret: str) -> str:
 
 def _cleaned(text: str, secret: str) -> str:
     # A few letters are no key, but what is written where none is needed, and stand in every text.
-    return _pattern(secret).sub("[the API key]", text) if len(secret) >= SECRET_LENGTH else text
+    return _pattern(secret).sub("[hidden]", text) if len(secret) >= SECRET_LENGTH else text
 
 
 @functools.lru_cache(maxsize=64)

@@ -17,10 +17,12 @@ Found: TypeAlias = "Iterator[tuple[Plan, Any, str]]"
 
 
 def absences(plan: Plan, value: Any, definitions: Plans, pointer: str = "") -> Iterator[str]:
-    """The pointers (into the target's own shape) of the properties that are null on the wire and so absent."""
+    """The pointers (into the target's own shape) of the properties that are not there, or null and so absent."""
     if isinstance(plan, Members) and isinstance(value, dict):
-        gone = [key for key in plan.absent if value.get(plan.names.get(key, key), ...) is None]
-        yield from (f"{pointer}/{escaped(key)}" for key in plan.plans if key in gone)
+        for key in plan.plans:
+            wire = plan.names.get(key, key)
+            if wire not in value or (value[wire] is None and key in plan.absent):
+                yield f"{pointer}/{escaped(key)}"
     elif isinstance(plan, Wrapped) and plan.absent and value == {"value": None}:
         yield pointer
     for inner, found, place in _inside(plan, value, definitions, pointer):

@@ -62,6 +62,8 @@ def _met(walk: Walk, first: list[Any], pointer: str) -> list[Node]:
 def _by_position(walk: Walk, nodes: list[Node], rest: Any, pointer: str) -> tuple[JsonSchema, Plan, list[str]]:
     wire: JsonSchema = {"prefixItems": [each for each, _ in nodes]}
     plan: Plan = None
-    if rest is not False:
+    try:
         wire["items"], plan = walk.node(rest, f"{pointer}/items")
+    except NothingFits:
+        walk.note(f"{pointer}/items", "left out: nothing behind the first", "nothing can meet it")
     return wire, Items(plan=plan, first=tuple(each for _, each in nodes)), []

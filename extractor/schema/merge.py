@@ -89,6 +89,9 @@ def merged(left: Any, right: Any) -> Any:
         if keyword not in result or result[keyword] == value:
             result[keyword] = value
             continue
+        if keyword == "const":
+            result["enum"] = []  # it cannot be both
+            continue
         joined = _JOIN[keyword](result[keyword], value) if keyword in _JOIN else None
         if joined is None:
             rest[keyword] = value

@@ -100,12 +100,11 @@ def kinds_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 def constants_of(schema: Mapping[str, Any]) -> list[Any] | None:
     """The only values that a node allows, each once and of its types; None where it does not list them."""
-    if "const" in schema:
-        values = [schema["const"]]
-    elif "enum" in schema:
-        values = schema["enum"]
-    else:
+    if "const" not in schema and "enum" not in schema:
         return None
+    values = [schema["const"]] if "const" in schema else schema["enum"]
+    if "const" in schema and "enum" in schema:
+        values = values if text_of(schema["const"]) in map(text_of, schema["enum"]) else []
     kinds = set(kinds_of(schema) if "type" in schema else ())
     if all(type(value) is str for value in values):  # the usual case, and there may be many
         return list(dict.fromkeys(values)) if not kinds or "string" in kinds else []

@@ -79,9 +79,9 @@ def _property(walk: Walk, made: _Properties, wanted: _Wanted, pointer: str) -> N
             walk.note(pointer, "left out", "nothing can meet it")
         return
     must = wanted.required or _must_write(walk)
-    if must and _may_lack(walk, wanted, plan):
-        # A node without a type takes null already.
-        wire = wire if not wire.keys() & {"type", "anyOf", "$ref", "enum", "const"} else walk.nullable(wire)
+    takes_null = walk.takes_null(wire)
+    if must and _may_lack(walk, wanted, takes_null):
+        wire = wire if takes_null else walk.nullable(wire)
         made.absent.add(wanted.key)
         why = "it may be absent from the document" if wanted.required else "all must be required"
         walk.note(pointer, f"{'required' if wanted.required else 'optional'} → nullable", why)
@@ -101,14 +101,13 @@ def _must_write(walk: Walk) -> bool:
     return walk.dialect.all_required or (limit is not None and walk.optional > limit)
 
 
-def _may_lack(walk: Walk, wanted: _Wanted, plan: Plan) -> bool:
-    """Whether null must be allowed for a property that the document may lack, and says so."""
+def _may_lack(walk: Walk, wanted: _Wanted, takes_null: bool) -> bool:
+    """Whether null on the wire must say that a property is not there."""
+    null_is_value = takes_null and walk.accepts_null(wanted.schema)
     if wanted.required:
         constant = isinstance(wanted.schema, Mapping) and "const" in wanted.schema
-        return walk.absent and not constant and not walk.accepts_null(wanted.schema)
-    if wanted.counts or isinstance(walk.own(plan), Encoded) or _excludes(walk, wanted.schema):
-        return True
-    return not walk.accepts_null(wanted.schema)
+        return walk.absent and not constant and not null_is_value
+    return wanted.counts or _excludes(walk, wanted.schema) or not null_is_value
 
 
 def _excludes(walk: Walk, schema: Any) -> bool:

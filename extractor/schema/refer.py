@@ -86,6 +86,12 @@ def _written_out(walk: Walk, name: str, definition: JsonSchema, pointer: str, fi
 
 
 def _is_recursive(walk: Walk, name: str) -> bool:
+    if name not in walk.recursive:
+        walk.recursive[name] = _leads_back(walk, name)
+    return walk.recursive[name]
+
+
+def _leads_back(walk: Walk, name: str) -> bool:
     reached: set[str] = set()
     ahead = [walk.given.get(name)]
     while ahead:

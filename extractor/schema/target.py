@@ -264,6 +264,8 @@ def _schema_target(document: dict[str, Any], name: str) -> SchemaTarget:
         jsonschema_rs.meta.validate(document)
     except jsonschema_rs.ValidationError as error:
         raise _invalid_schema(error) from None
+    except UnicodeError:
+        raise SchemaError("The schema has half a character (a lone surrogate).", hint="Correct its text.") from None
     except (ValueError, RecursionError):
         raise SchemaError("The schema is nested too deeply.", hint="Say it with fewer levels.") from None
     schema = definitions_only(document)
@@ -359,6 +361,17 @@ def _text_of(path: Path) -> str:
         raise SchemaError(f"The schema {path} cannot be read: {error}.") from None
 
 
+def _not_json(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
 @functools.lru_cache(maxsize=256)
 def _cached_type(wanted: Any, written: str) -> TypeTarget[Any]:
     # By how it is written too: int | str equals str | int, but is another order of preference.
@@ -372,7 +385,7 @@ def _cached_document(text: str, name: str) -> SchemaTarget:
             f"The schema is too large: {len(text):,} characters.", hint=f"At most {SCHEMA_LENGTH:,} are taken."
         )
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except RecursionError:
         raise SchemaError("The schema is nested too deeply.", hint="Use fewer levels.") from None
     except ValueError as error:

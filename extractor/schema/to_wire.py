@@ -39,6 +39,7 @@ class _Writer:
     def __init__(self, definitions: Plans) -> None:
         self._definitions = definitions
         self._choices: dict[int, Choice] = {}
+        self._ways: dict[tuple[int, int], Any] = {}  # by the identity of plan and value, which live as long
 
     def written(self, plan: Plan, value: Any) -> Any:
         """A value by a plan; one of another shape is left as it is."""
@@ -76,6 +77,12 @@ class _Writer:
     def _branch(self, plan: Branches, value: Any) -> Any:
         """The value in the way of the first branch that takes it and loses nothing of it, else that takes it."""
         # By identity: a plan lives as long as the definitions.
+        known = (id(plan), id(value))
+        if known not in self._ways:
+            self._ways[known] = self._way(plan, value)
+        return self._ways[known]
+
+    def _way(self, plan: Branches, value: Any) -> Any:
         choice = self._choices.get(id(plan))
         if choice is None:
             choice = self._choices[id(plan)] = Choice([schema for schema, _ in plan.branches], self._definitions)
@@ -84,12 +91,19 @@ class _Writer:
             way = self.written(inner, value)
             if choice.accepts(number, way):
                 back = restorer(inner, self._definitions)
-                if (back(way) if back else way) == value:
+                if _told(back(way) if back else way) == _told(value):
                     return way
                 taken.append(way)
         if taken or value is None:  # null, where the dialect says it beside the union
             return taken[0] if taken else None
         return self.written(plan.branches[0][1], value)
+
+
+def _told(value: Any) -> Any:
+    """A value without what is null: left out and null are the same to most."""
+    if isinstance(value, dict):
+        return {key: _told(member) for key, member in value.items() if member is not None}
+    return [_told(item) for item in value] if isinstance(value, list) else value
 
 
 _WRITTEN: Mapping[type, tuple[type, Callable[[_Writer, Any, Any], Any]]] = {

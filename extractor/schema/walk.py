@@ -93,6 +93,7 @@ class Walk:
         self.firsts: dict[str, str] = {}  # definition → the property that must come first
         self.presence: set[str] = set()  # objects for which it matters which properties are there
         self.entered: dict[str, int] = {}  # definitions around the node → the level they began at
+        self.recursive: dict[str, bool] = {}  # definition → whether it leads back to itself
         self.impossible: set[str] = set()  # definitions that nothing can meet
         self.definitions: dict[str, Node] = {}
         self.rewrites: list[Rewrite] = []
@@ -227,19 +228,31 @@ class Walk:
         if "allOf" in schema:
             joined = self.look(schema)
             return self.accepts_null({k: v for k, v in joined.items() if k != "allOf"} if joined else joined)
-        if "type" in schema and "null" not in kinds_of(schema):
-            return False
-        reference = schema.get("$ref")
-        if reference is not None:
-            if reference not in self._nulls:
-                self._nulls[reference] = False  # as long as nothing but itself says otherwise
-                self._nulls[reference] = self.accepts_null(self.resolved(reference))
-            return self._nulls[reference]
-        for keyword in ("anyOf", "oneOf"):
-            if keyword in schema:
-                return any(map(self.accepts_null, schema[keyword]))
-        constants = constants_of(schema)
-        if constants is not None:
-            return None in constants
         kinds = kinds_of(schema)
-        return "null" in kinds or not kinds
+        constants = constants_of(schema)
+        unions = [schema[keyword] for keyword in ("anyOf", "oneOf") if keyword in schema]
+        if (kinds and "null" not in kinds) or (constants is not None and None not in constants):
+            return False
+        if "$ref" in schema and not self._reference_accepts_null(schema["$ref"]):
+            return False
+        return all(any(map(self.accepts_null, members)) for members in unions)
+
+    def _reference_accepts_null(self, reference: str) -> bool:
+        if reference not in self._nulls:
+            self._nulls[reference] = False  # as long as nothing but itself says otherwise
+            self._nulls[reference] = self.accepts_null(self.resolved(reference))
+        return self._nulls[reference]
+
+    def takes_null(self, wire: JsonSchema) -> bool:
+        """Whether a wire schema accepts null."""
+        if "$ref" in wire:
+            name = wire["$ref"].removeprefix(PREFIX)
+            known = self.definitions[name][0]
+            if known:
+                return self.takes_null(known)
+            return name in self.given and self.accepts_null(wire)  # it is being made
+        if "anyOf" in wire:
+            return wire.get("nullable", False) or any(map(self.takes_null, wire["anyOf"]))
+        if wire.get("const", wire.get("enum", ())) is None:
+            return True
+        return "null" in kinds_of(wire) or wire.get("nullable", False) or not wire.keys() & {"type", "const", "enum"}

@@ -68,8 +68,9 @@ OPENAI = Rules(
     depth=10,
     values=1_000,
 )
-# What the strict ones have in common.
+# What the strict ones have in common, with OpenAI's limits and without any.
 CAREFUL = replace(OPENAI, keywords=STRUCTURE | REFERENCES | CLOSING, formats=frozenset())
+SIMPLE = replace(CAREFUL, heads="any", properties=None, depth=None, values=None)
 LOCAL = Rules(
     keywords=STRUCTURE | REFERENCES | CLOSING | BOUNDS | COUNTS | LENGTHS | {"const", "pattern", "format"},
     maps=True,
@@ -109,10 +110,10 @@ RULES: Mapping[str, Rules] = {
     ),
     "gemini": GEMINI,
     "evolink": replace(GEMINI, keywords=GEMINI.keywords | LENGTHS | {"pattern"}),
-    "mistral": replace(CAREFUL, heads="any"),
+    "mistral": SIMPLE,
     "groq": replace(OPENAI, heads="own"),
-    "together": replace(CAREFUL, heads="any"),
-    "fireworks": replace(CAREFUL, heads="any"),
+    "together": SIMPLE,
+    "fireworks": SIMPLE,
     "deepseek": CAREFUL,
     "xai": replace(
         OPENAI,
@@ -218,7 +219,7 @@ def _depth(node: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]) -
         return 0
     name = node.get("$ref", "").removeprefix("#/$defs/")
     if name:
-        return 0 if name in inside else _depth(definitions[name], definitions, (*inside, name))
+        return 0 if name in inside else _depth(definitions.get(name), definitions, (*inside, name))
     below = [*node.get("properties", {}).values(), *node.get("prefixItems", ()), node.get("items")]
     below.append(node.get("additionalProperties"))
     own = node.get("type") in ("object", "array") or bool({"object", "array"} & {*node.get("type", ())})
@@ -253,7 +254,11 @@ def _problems(node: dict[str, Any], definitions: Mapping[str, Any], rules: Rules
         yield "nothing can stand here"
     yield from _type_problems(node, rules)
     yield from _string_problems(node, rules)
-    if isinstance(node.get("minItems"), int) and rules.min_items is not None and node["minItems"] not in rules.min_items:
+    if (
+        isinstance(node.get("minItems"), int)
+        and rules.min_items is not None
+        and node["minItems"] not in rules.min_items
+    ):
         yield "minItems is not taken"
     if "properties" in node or node.get("type") == "object":
         yield from _object_problems(node, rules)
@@ -315,7 +320,7 @@ def _union_problems(node: dict[str, Any], definitions: Mapping[str, Any], rules:
         if rules.heads == "own" and one.keys() & other.keys():
             yield "two objects of a union share a key"
         (first, left), (second, right) = next(iter(one.items())), next(iter(other.items()))
-        if rules.heads == "first" and first == second and _constants(left) & _constants(right):
+        if rules.heads == "first" and first == second and _overlap(left, right):
             yield "two objects of a union begin alike"
 
 
@@ -330,8 +335,9 @@ def _objects(members: Sequence[Any], definitions: Mapping[str, Any]) -> Iterator
         yield from _objects(resolved.get("anyOf", ()), definitions)
 
 
-def _constants(node: Mapping[str, Any]) -> set[str]:
-    """The values that a property may have, "any" where it does not list them."""
-    if "const" in node:
-        return {json.dumps(node["const"])}
-    return {json.dumps(value) for value in node["enum"]} if "enum" in node else {"any"}
+def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two properties may have the same value, as far as listed values and types tell."""
+    if "enum" in one and "enum" in other:
+        return any(value in other["enum"] for value in one["enum"])
+    mine, its = ({node.get("type")} if isinstance(node.get("type"), str) else {"any"} for node in (one, other))
+    return bool(mine & its) or "any" in mine | its

@@ -6,8 +6,8 @@ import datetime as dt
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from typing import (
@@ -16,6 +16,7 @@ from typing import (
     Generic,
     Literal,
     NotRequired,  # pydantic wants this one before Python 3.12
+    TypeAlias,
     TypeVar,
 )
 from uuid import UUID
@@ -30,148 +31,17 @@ from typing_extensions import TypedDict
 from extractor.errors import SchemaError
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import DIALECTS
+from extractor.schema.measure import nodes_of
 from extractor.schema.ready import ready_names
 from extractor.schema.target import target_of
 
 T = TypeVar("T")
-NAMES = ("openai", "llama.cpp", "unknown")
-every_dialect = pytest.mark.parametrize("dialect", NAMES)
-both_dialects = pytest.mark.parametrize("dialect", NAMES[:2])  # the third's form is the first's
-
-# ------------------------------------------------------------------- the rules, written down a second time
-# From the providers' documents, not from the table in the package: this checks the table too.
-
-_COMMON = "type properties required items enum anyOf $ref $defs description additionalProperties minItems maxItems "
-ALLOWED: Mapping[str, frozenset[str]] = {
-    "openai": frozenset(
-        (_COMMON + "const title pattern format multipleOf minimum maximum exclusiveMinimum exclusiveMaximum").split()
-    ),
-    "llama.cpp": frozenset(
-        (
-            _COMMON + "const oneOf title pattern format minimum maximum exclusiveMinimum exclusiveMaximum minLength "
-            "maxLength prefixItems"
-        ).split()
-    ),
-}
-FORMATS: Mapping[str, frozenset[str]] = {
-    "openai": frozenset(["date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"]),
-    "llama.cpp": frozenset(["date", "time", "date-time", "uuid"]),
-}
-BOUNDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
-
-
-def nodes(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Walk over all the schemas within a schema."""
-    if not isinstance(node, dict):
-        return
-    yield path, node
-    for keyword in ("properties", "$defs"):
-        for name, member in node.get(keyword, {}).items():
-            yield from nodes(member, f"{path}/{keyword}/{name}")
-    for keyword in ("anyOf", "prefixItems"):
-        for number, member in enumerate(node.get(keyword, ())):
-            yield from nodes(member, f"{path}/{keyword}/{number}")
-    for keyword in ("items", "additionalProperties"):
-        yield from nodes(node.get(keyword), f"{path}/{keyword}")
-
-
-def problems(schema: dict[str, Any], dialect: str) -> list[str]:
-    """Say what in a schema an endpoint of the dialect would refuse, ignore or get wrong."""
-    rules = "llama.cpp" if dialect == "llama.cpp" else "openai"
-    found = [] if schema.get("type") == "object" and "anyOf" not in schema else ["#: the root is no plain object"]
-    found += [
-        f"{path}: {problem}"
-        for path, node in nodes(schema)
-        for problem in _problems(node, schema.get("$defs", {}), rules, root=path == "#")
-    ]
-    return found
-
-
-def _problems(node: dict[str, Any], definitions: dict[str, Any], rules: str, *, root: bool) -> Iterator[str]:
-    yield from (f"{keyword} is not taken" for keyword in node.keys() - ALLOWED[rules])
-    if "$defs" in node and not root:
-        yield "$defs below the root"
-    if "$ref" in node:
-        if len(node) > 1:
-            yield "a $ref with siblings"
-        if node["$ref"].removeprefix("#/$defs/") not in definitions:
-            yield f"{node['$ref']} leads nowhere"
-        return
-    kinds = [node["type"]] if isinstance(node.get("type"), str) else node.get("type", [])
-    if rules == "openai" and not node.keys() & {"type", "anyOf", "enum", "const"}:
-        yield "no type"
-    if node.get("enum") == [] or node.get("anyOf") == [] or node.get("type") == []:
-        yield "nothing can stand here"
-    if node.get("format", "date") not in FORMATS[rules]:
-        yield f"format {node['format']} is not taken"
-    pattern = node.get("pattern", "^$")
-    if re.search(r"\(\?[=!<]|\\[bB1-9]", pattern):
-        yield f"pattern {pattern} looks around"
-    ungrouped = re.sub(r"\([^()]*\)", "", pattern)
-    if rules == "llama.cpp" and not re.fullmatch(r"\^([^\\|]|\\.)*\$", ungrouped):
-        yield f"pattern {pattern} is not anchored"
-    if rules == "llama.cpp" and node.keys() & BOUNDS and "number" in kinds:
-        yield "bounds on a number are ignored"
-    if "array" in kinds and not node.keys() & {"items", "prefixItems", "enum", "const"}:
-        yield "a list without items"
-    if "object" in kinds and not node.keys() & {"enum", "const"}:
-        yield from _object_problems(node, rules)
-    if "properties" in node and node.keys() & {"anyOf", "oneOf"}:
-        yield "properties beside a union"
-
-
-def _object_problems(node: dict[str, Any], rules: str) -> Iterator[str]:
-    if rules == "llama.cpp" and "properties" not in node:
-        return  # a map
-    if node.get("additionalProperties") is not False:
-        yield "an open object"
-    if node.get("required") != list(node.get("properties", {})):
-        yield "required are not all properties in their order"
-
-
-@pytest.mark.parametrize(
-    "schema",
-    [
-        {"anyOf": [{"type": "object"}]},
-        {"type": "object", "properties": {}, "required": []},
-        {
-            "type": "object",
-            "properties": {"a": {"type": "string"}},
-            "required": [],
-            "additionalProperties": False,
-        },
-        {
-            "type": "object",
-            "properties": {"a": {"$ref": "#/$defs/X", "description": "d"}},
-            "required": ["a"],
-            "additionalProperties": False,
-            "$defs": {"X": {"type": "string"}},
-        },
-        {
-            "type": "object",
-            "properties": {"a": {"$ref": "#/$defs/X"}},
-            "required": ["a"],
-            "additionalProperties": False,
-        },
-        {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False},
-        {
-            "type": "object",
-            "properties": {"a": {"type": "string", "minLength": 1}},
-            "required": ["a"],
-            "additionalProperties": False,
-        },
-        {
-            "type": "object",
-            "properties": {"a": {"type": "string", "pattern": "(?=a)"}},
-            "required": ["a"],
-            "additionalProperties": False,
-        },
-    ],
-)
-def test_the_checker_can_fail(schema: dict[str, Any]) -> None:
-    """The rules that the other tests check are really checked."""
-    assert problems(schema, "openai") != []
-
+Problems: TypeAlias = "Callable[[dict[str, Any], str], list[str]]"
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
+# One of each kind: the others differ from these in what they name, not in how they say it.
+KINDS = ("openai", "groq", "anthropic", "gemini", "evolink", "cerebras", "llama.cpp", "unknown")
+each_kind = pytest.mark.parametrize("dialect", KINDS)
+both_dialects = pytest.mark.parametrize("dialect", ["openai", "llama.cpp"])
 
 # ----------------------------------------------------------------------------------------- the models
 
@@ -545,7 +415,24 @@ every_case = pytest.mark.parametrize("case", CASES)
 def adapted_case(case: str, dialect: str) -> tuple[Adapted, Any]:
     """Adapt a case once, with a validator of what is sent."""
     adapted = adapt(CASES[case][0], dialect)
-    return adapted, jsonschema_rs.validator_for(adapted.schema)
+    return adapted, jsonschema_rs.validator_for(as_read(adapted.schema))
+
+
+def as_read(schema: Any) -> Any:
+    """Say in JSON Schema what OpenAPI means by `nullable`."""
+    if isinstance(schema, list):
+        return [as_read(member) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    read = {
+        key: {name: as_read(member) for name, member in value.items()}
+        if key in ("properties", "$defs")
+        else value
+        if key in ("enum", "const", "nullable")
+        else as_read(value)
+        for key, value in schema.items()
+    }
+    return {"anyOf": [read, {"type": "null"}]} if read.pop("nullable", False) else read
 
 
 # ------------------------------------------------------------------------------------------- the laws
@@ -553,24 +440,31 @@ def adapted_case(case: str, dialect: str) -> tuple[Adapted, Any]:
 
 @every_case
 @every_dialect
-def test_the_rules_are_obeyed(case: str, dialect: str) -> None:
+def test_the_rules_are_obeyed(case: str, dialect: str, problems: Problems) -> None:
     """What is sent for a type has nothing that the endpoint refuses, ignores or gets wrong."""
-    assert problems(adapted_case(case, dialect)[0].schema, dialect) == []
+    adapted = adapted_case(case, dialect)[0]
+    assert adapted.strict
+    assert problems(adapted.schema, dialect) == []
+
+
+WITH_MAPS = ("vllm", "sglang", "llama.cpp", "ollama", "lmstudio")
+SMALL = ("cerebras", "anthropic")  # take 5,000 characters, and 16 unions
 
 
 @pytest.mark.parametrize("name", ready_names())
 @every_dialect
-def test_the_ready_schemas_obey_the_rules(name: str, dialect: str) -> None:
+def test_the_ready_schemas_obey_the_rules(name: str, dialect: str, problems: Problems) -> None:
     """The ready schemas can be sent in each dialect, and their samples' properties keep their order."""
     schema = target_of(name).schema
     adapted = adapt(schema, dialect)
-    assert problems(adapted.schema, dialect) == []
+    assert not adapted.strict or problems(adapted.schema, dialect) == []
+    assert adapted.strict or dialect in SMALL
     assert list(adapted.schema["properties"]) == list(schema["properties"])
 
 
 @every_case
-@both_dialects
-@settings(max_examples=15, deadline=None)
+@each_kind
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_values_come_back(case: str, dialect: str, data: st.DataObject) -> None:
     """A valid value conforms to what is sent when it is written for the wire, and comes back as it was."""
@@ -584,8 +478,8 @@ def test_values_come_back(case: str, dialect: str, data: st.DataObject) -> None:
 
 
 @every_case
-@both_dialects
-@settings(max_examples=15, deadline=None)
+@each_kind
+@settings(max_examples=8, deadline=None)
 @given(data=st.data())
 def test_partial_values_can_be_written(case: str, dialect: str, data: st.DataObject) -> None:
     """A value without its optional properties can be written for the wire too, and means the same."""
@@ -610,9 +504,17 @@ def test_properties_keep_their_order(case: str, dialect: str) -> None:
     sent = adapted_case(case, dialect)[0].schema
     for name, definition in source.get("$defs", {}).items():
         if name in sent.get("$defs", {}) and definition.get("properties") and name != "AnyValue":
-            assert list(sent["$defs"][name]["properties"]) == list(definition["properties"])
+            assert list(sent["$defs"][name]["properties"]) == [
+                wire_name(key, dialect) for key in definition["properties"]
+            ]
     if source.get("properties"):
-        assert list(sent["properties"]) == list(source["properties"])
+        assert list(sent["properties"]) == [wire_name(key, dialect) for key in source["properties"]]
+
+
+def wire_name(key: str, dialect: str) -> str:
+    """Say how a property of the cases is called on the wire."""
+    known = {"Street Name": "Street_Name", "$ref": "_ref", "a/b~c": "a_b_c", "": "property"}
+    return known.get(key, key) if dialect == "anthropic" else key
 
 
 @every_case
@@ -681,7 +583,7 @@ CONSTRAINTS: list[tuple[str, dict[str, Any], str]] = [
     ("array", {"prefixItems": [{"type": "integer"}], "unevaluatedItems": False}, "false"),
     ("object", {"minProperties": 3}, "at least 3 entries"),
     ("object", {"maxProperties": 4}, "at most 4 entries"),
-    ("object", {"propertyNames": {"pattern": "^x"}}, 'keys: {"pattern": "^x"}'),
+    ("object", {"propertyNames": {"pattern": "^x"}}, "^x"),
     ("object", {"patternProperties": {"^x": {"type": "integer"}}}, "keys matching these patterns"),
     ("object", {"properties": {"a": {"type": "integer"}}, "minProperties": 3}, "at least 3 entries"),
     ("object", {"properties": {"a": {}, "b": {}}, "dependentRequired": {"a": ["b"]}}, "so are the others"),
@@ -715,27 +617,38 @@ def constraint_id(value: object) -> str:
     return json.dumps(value)[:40]
 
 
-def kept_or_said(schema: dict[str, Any], dialect: str, constraint: dict[str, Any], words: str) -> bool:
+def kept_or_said(
+    schema: dict[str, Any], dialect: str, constraint: dict[str, Any], words: str, problems: Problems
+) -> bool:
     """Whether a constraint is sent as it is, or in words that are listed among the rewrites."""
     adapted = adapt(schema, dialect)
     if found := problems(adapted.schema, dialect):
         raise AssertionError(found)
     keyword, value = list(constraint.items())[-1]
-    sent = [node for _, node in nodes(adapted.schema)]
-    kept = any(keyword in node and node[keyword] == value for node in sent)
+    sent = list(nodes_of(adapted.schema))
+    kept = any(keyword in node and node[keyword] == value for node in sent) or any(
+        node.get("minItems") == constraint.get("minProperties", "")  # the entries of a list that was a map
+        or node.get("maxItems") == constraint.get("maxProperties", "")
+        or node == {"type": "string", **constraint.get("propertyNames", {"type": ""})}
+        for node in sent
+    )
     said = any(words.casefold() in node.get("description", "").casefold() for node in sent)
-    return kept or (said and any(keyword in rewrite.what and rewrite.why for rewrite in adapted.rewrites))
+    return kept or (
+        said and any(keyword in rewrite.what + rewrite.pointer and rewrite.why for rewrite in adapted.rewrites)
+    )
 
 
 @pytest.mark.parametrize(("kind", "constraint", "words"), CONSTRAINTS, ids=constraint_id)
-@both_dialects
-def test_no_constraint_is_lost(dialect: str, kind: str, constraint: dict[str, Any], words: str) -> None:
+@each_kind
+def test_no_constraint_is_lost(
+    dialect: str, kind: str, constraint: dict[str, Any], words: str, problems: Problems
+) -> None:
     """Wherever it stands, a constraint is sent as it is, or said in words and listed among the rewrites."""
     node = {"type": kind, **constraint}
     lost = [
         place
         for place, around in PLACES.items()
-        if not kept_or_said({"type": "object", **around(node)}, dialect, constraint, words)
+        if not kept_or_said({"type": "object", **around(node)}, dialect, constraint, words, problems)
     ]
     assert lost == []
 
@@ -768,6 +681,7 @@ def test_rewrites_have_places() -> None:
     }
     rewrites = {(each.pointer, each.what) for each in adapt(schema, "openai").rewrites}
     assert rewrites == {
+        ("", "properties that it does not name are not asked for"),
         ("/properties/a~1b~0", "optional → nullable"),
         ("/properties/a~1b~0/items", "minLength → in words: at least 7 characters"),
     }
@@ -775,10 +689,9 @@ def test_rewrites_have_places() -> None:
 
 def test_keys_of_a_map_are_told() -> None:
     """The values that a map's keys can have reach the model, though no dialect can enforce them."""
-    for dialect in NAMES:
-        sent = json.dumps(adapt(dict[Color, int], dialect).schema)
-        assert '\\"r\\"' in sent
-        assert '\\"g\\"' in sent
+    for dialect in DIALECTS:
+        sent = json.dumps(adapt(dict[Color, int], dialect).schema).replace("\\", "")
+        assert '"r", "g"' in sent
 
 
 # --------------------------------------------------------------------------------------- exact results
@@ -814,8 +727,8 @@ def test_keys_of_a_map_are_told() -> None:
             {
                 "type": "object",
                 "properties": {
-                    "a": {"enum": ["x", None]},
-                    "b": {"enum": ["y", None]},
+                    "a": {"type": ["string", "null"], "enum": ["x", None]},
+                    "b": {"type": ["string", "null"], "enum": ["y", None]},
                 },
                 "required": ["a", "b"],
                 "additionalProperties": False,
@@ -873,7 +786,7 @@ def chain() -> dict[str, Any]:
         ({"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a", "b"]}, {"a", "b"}),
     ],
 )
-def test_every_property_is_asked_for(dialect: str, schema: dict[str, Any], names: set[str]) -> None:
+def test_every_property_is_asked_for(dialect: str, schema: dict[str, Any], names: set[str], problems: Problems) -> None:
     """Whatever way a schema is put together of parts, each property that it names is asked for."""
     adapted = adapt(schema, dialect)
     assert problems(adapted.schema, dialect) == []
@@ -908,22 +821,24 @@ def test_every_property_is_asked_for(dialect: str, schema: dict[str, Any], names
         (True, {"anything": [1]}),
     ],
 )
-def test_values_of_schemas_come_back(dialect: str, schema: Any, value: Any) -> None:
+def test_values_of_schemas_come_back(dialect: str, schema: Any, value: Any, problems: Problems) -> None:
     """What pydantic never writes but JSON Schema can say is asked for so that its values can be given."""
     adapted = adapt({"type": "object", "properties": {"p": schema}, "required": ["p"]}, dialect)
     assert problems(adapted.schema, dialect) == []
     wire = adapted.to_wire({"p": value})
-    assert [error.message for error in jsonschema_rs.validator_for(adapted.schema).iter_errors(wire)] == []
+    validator = jsonschema_rs.validator_for(as_read(adapted.schema))
+    assert [error.message for error in validator.iter_errors(wire)] == []
     assert adapted.restore(wire) == {"p": value}
 
 
 @every_dialect
-@pytest.mark.parametrize("keyword", ["$comment", "title", "readOnly", "description"])
-def test_recursion_with_siblings(dialect: str, keyword: str) -> None:
+@pytest.mark.parametrize("keyword", ["$comment", "title", "readOnly", "description", "x-own"])
+def test_recursion_with_siblings(dialect: str, keyword: str, problems: Problems) -> None:
     """A remark beside a reference does not unroll a recursive schema."""
+    remark = {keyword: True if keyword == "readOnly" else "x"}
     node = {
         "type": "object",
-        "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/N", keyword: "x"}}},
+        "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/N", **remark}}},
     }
     adapted = adapt({"$ref": "#/$defs/N", "$defs": {"N": node}}, dialect)
     assert problems(adapted.schema, dialect) == []
@@ -931,7 +846,7 @@ def test_recursion_with_siblings(dialect: str, keyword: str) -> None:
 
 
 @every_dialect
-def test_older_drafts(dialect: str) -> None:
+def test_older_drafts(dialect: str, problems: Problems) -> None:
     """A schema of draft 7, with items one by one, is adapted or refused as a schema."""
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -975,9 +890,8 @@ def test_nesting_beyond_reason() -> None:
 
 def test_dead_reference() -> None:
     """A reference that leads nowhere is refused, and named."""
-    with pytest.raises(SchemaError, match="leads nowhere") as caught:
+    with pytest.raises(SchemaError, match=r"'#/\$defs/X'.* cannot be resolved"):
         adapt({"type": "object", "properties": {"p": {"$ref": "#/$defs/X"}}}, "openai")
-    assert caught.value.pointer == "#/$defs/X"
 
 
 @pytest.mark.parametrize(
@@ -995,10 +909,11 @@ def test_dead_reference() -> None:
 @every_dialect
 def test_response_format(dialect: str, name: str, sent: str) -> None:
     """The response format has a name that endpoints take, the schema, and whether it is strict."""
-    adapted = adapt(Address, dialect)
+    adapted = replace(adapt(Address, dialect), name=name)
+    strict = {} if dialect == "ollama" else {"strict": True}
     assert adapted.response_format == {
         "type": "json_schema",
-        "json_schema": {"name": sent, "strict": True, "schema": adapted.schema},
+        "json_schema": {"name": sent, **strict, "schema": adapted.schema},
     }
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", sent)
 
@@ -1007,7 +922,7 @@ def test_response_format(dialect: str, name: str, sent: str) -> None:
 @settings(max_examples=50, deadline=None)
 def test_any_name_can_be_sent(name: str) -> None:
     """Whatever a target is called, the name that is sent is one that endpoints take."""
-    sent = adapt({"type": "object"}, "openai").response_format["json_schema"]["name"]
+    sent = adapt({"type": "object", "title": name}, "openai").response_format["json_schema"]["name"]
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", sent)
 
 
@@ -1016,7 +931,8 @@ def test_a_branch_that_nothing_can_meet_is_left_out() -> None:
     schema = {"properties": {"p": {"anyOf": [{"type": "string"}, {"type": "string", "enum": []}]}}, "required": ["p"]}
     adapted = adapt(schema, "openai")
     assert adapted.schema["properties"]["p"] == {"type": "string"}
-    assert [each.pointer for each in adapted.rewrites] == ["/properties/p/anyOf/1"]
+    left_out = [each for each in adapted.rewrites if each.what == "left out"]
+    assert [each.pointer for each in left_out] == ["/properties/p/anyOf/1"]
 
 
 @pytest.mark.parametrize("pattern", [r"^\d{5}$", r"^[\w-]+$"])
@@ -1028,22 +944,31 @@ def test_classes_in_patterns(pattern: str) -> None:
     assert adapt(schema, "openai").schema["properties"]["p"]["pattern"] == pattern
 
 
-@pytest.mark.parametrize("dialect", NAMES)
+@every_dialect
 def test_optional_properties_in_all_of(dialect: str) -> None:
-    """An optional property whose schema is an allOf is nullable on the wire like any other."""
+    """An optional property whose schema is an allOf can be left out on the wire like any other."""
     adapted = adapt({"type": "object", "properties": {"a": {"allOf": [{"type": "string"}]}}}, dialect)
-    assert adapted.schema["properties"]["a"]["type"] == ["string", "null"]
-    assert adapted.restore({"a": None}) == {}
+    wire = adapted.to_wire({})
+    assert wire == ({} if dialect == "anthropic" else {"a": None})
+    assert jsonschema_rs.is_valid(as_read(adapted.schema), wire)
+    assert adapted.restore(wire) == {}
 
 
-@pytest.mark.parametrize("dialect", ["openai", "unknown"])
+@pytest.mark.parametrize("dialect", ["openai", "gemini", "unknown"])
 def test_the_order_of_a_tuple_is_told(dialect: str) -> None:
     """Where items by position are not taken, the order is said in words."""
     wire = adapt(tuple[str, int], dialect).schema["properties"]["value"]
-    assert wire["description"] == 'Items in this order: [{"type": "string"}, {"type": "integer"}]'
+    said = 'Items in this order: [{"type": "string"}, {"type": "integer"}]'
+    assert wire["description"].partition(";")[0] == said
 
 
-def test_further_properties_are_told() -> None:
-    """Where objects must be closed, what further properties could be is said in words."""
-    schema = {"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "integer"}}
-    assert "urther properties" in adapt(schema, "openai").schema["description"]
+@every_dialect
+def test_further_properties_are_asked_for(dialect: str, problems: Problems) -> None:
+    """What an object says of properties that it does not name can be written, where it cannot stand there in a list."""
+    schema = {"properties": {"a": {"type": "string"}}, "additionalProperties": {"type": "integer"}, "required": ["a"]}
+    adapted = adapt(schema, dialect)
+    assert problems(adapted.schema, dialect) == []
+    wire = adapted.to_wire({"a": "x", "b": 1})
+    listed = {"a": "x", "additional_properties": [{"key": "b", "value": 1}]}
+    assert wire == (listed if dialect not in WITH_MAPS else {"a": "x", "b": 1})
+    assert adapted.restore(wire) == {"a": "x", "b": 1}

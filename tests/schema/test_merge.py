@@ -45,12 +45,45 @@ from extractor.schema.merge import merged
             {"items": {"maxLength": 2}},
             {"items": {"minLength": 1, "maxLength": 2}},
         ),
-        ({"multipleOf": 2}, {"multipleOf": 3}, {"multipleOf": 2, "allOf": [{"multipleOf": 3}]}),
+        ({"multipleOf": 4}, {"multipleOf": 6}, {"multipleOf": 12}),
+        ({"multipleOf": 2}, {"multipleOf": 0.5}, {"multipleOf": 2, "allOf": [{"multipleOf": 0.5}]}),
+        (
+            {"properties": {"a": {}}, "additionalProperties": {"type": "integer"}},
+            {"properties": {"b": {"minimum": 1}}},
+            {
+                "properties": {"a": {}, "b": {"minimum": 1, "type": "integer"}},
+                "additionalProperties": {"type": "integer"},
+            },
+        ),
+        (
+            {"properties": {"a": {}}, "additionalProperties": False},
+            {"properties": {"b": {}}},
+            {"properties": {"a": {}, "b": False}, "additionalProperties": False},
+        ),
+        (
+            {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+            {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            {"anyOf": [{"type": "integer"}]},
+        ),
+        (
+            {"anyOf": [{"type": "string"}]},
+            {"anyOf": [{"$ref": "#/$defs/A"}]},
+            {"anyOf": [{"allOf": [{"type": "string"}, {"$ref": "#/$defs/A"}]}]},
+        ),
+        ({"anyOf": [False]}, {"anyOf": [{}]}, {"anyOf": [False]}),
+        ({"enum": [1, True]}, {"enum": [True, 0]}, {"enum": [True]}),
+        ({"type": "string"}, {"type": "integer"}, {"type": []}),
     ],
 )
 def test_merged(left: Any, right: Any, both: Any) -> None:
     """Two schemas become one that says both; what cannot be said at once stays in `allOf`."""
     assert merged(left, right) == both
+
+
+def test_large_unions_are_not_multiplied_out() -> None:
+    """Two unions of many members stay two: multiplied out they would be too much."""
+    left, right = ({"anyOf": [{"minimum": number} for number in range(count)]} for count in (5, 4))
+    assert merged(left, right) == {**left, "allOf": [right]}
 
 
 def test_the_order_of_properties() -> None:

@@ -9,19 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.schema.restore import (
+from extractor.schema.absences import absences
+from extractor.schema.plans import (
     AnyValue,
     Branches,
+    Encoded,
     Items,
     Members,
     Named,
     Pairs,
     Plan,
     Plans,
+    Tagged,
+    Values,
     Wrapped,
-    restorer,
-    to_wire,
 )
+from extractor.schema.restore import restorer
+from extractor.schema.to_wire import to_wire
 
 
 def restore(plan: Plan, value: Any, definitions: Plans) -> Any:
@@ -38,12 +42,26 @@ def changes(plan: Plan, definitions: Plans) -> bool:
 PAIRS = Pairs(plan=None)
 TREE = Members(plans={"kids": Items(plan=Named(name="Tree"))}, absent=frozenset({"kids"}))
 DEFINITIONS: dict[str, tuple[dict[str, Any], Plan]] = {"Tree": ({"type": "object"}, TREE)}
-MAPPED, OPTIONAL = Members(plans={"v": PAIRS}, absent=frozenset()), Members(plans={}, absent=frozenset({"v"}))
+MAPPED = Members(plans={"k": None, "v": PAIRS})
+OPTIONAL = Members(plans={"k": None, "v": None}, absent=frozenset({"v"}))
+NULLABLE = Members(plans={"a": None, "b": None}, optional=frozenset({"a", "b"}), absent=frozenset({"a"}))
+RENAMED = Members(plans={"a b": PAIRS, "c": None}, names={"a b": "a_b"}, absent=frozenset({"a b"}))
+FURTHER = Members(plans={"a": None}, open=True, rest=PAIRS, entries="more")
+OPEN = Members(plans={"a": None}, open=True, rest=PAIRS)
+TAGGED = Branches(
+    branches=(
+        (
+            {"type": "object", "properties": {"Map": {"type": "array"}}, "required": ["Map"]},
+            Tagged(tag="Map", plan=PAIRS),
+        ),
+        ({"type": "array"}, None),
+    )
+)
 UNION = Branches(
     branches=(
         ({"type": "string"}, None),
-        ({"type": "object", "properties": {"k": {"enum": ["m"]}}, "required": ["k"]}, MAPPED),
-        ({"type": "object", "properties": {"k": {"enum": ["n"]}}, "required": ["k"]}, OPTIONAL),
+        ({"type": "object", "properties": {"k": {"enum": ["m"]}, "v": {}}, "required": ["k"]}, MAPPED),
+        ({"type": "object", "properties": {"k": {"enum": ["n"]}, "v": {}}, "required": ["k"]}, OPTIONAL),
     )
 )
 
@@ -60,7 +78,20 @@ BOTH_WAYS: list[tuple[Plan, Any, Any]] = [
     (PAIRS, [pair("a", 1), pair("", None)], {"a": 1, "": None}),
     (PAIRS, [], {}),
     (Pairs(plan=PAIRS), [pair("a", [pair("b", 1)])], {"a": {"b": 1}}),
-    (Members(plans={}, absent=frozenset({"a"})), {"b": None, "a": None}, {"b": None}),
+    (Members(plans={"b": None, "a": None}, absent=frozenset({"a"})), {"b": None, "a": None}, {"b": None}),
+    (NULLABLE, {"a": None, "b": None}, {"b": None}),
+    (NULLABLE, {"a": 1, "b": 2}, {"a": 1, "b": 2}),
+    (RENAMED, {"a_b": [pair("x", 1)], "c": 1}, {"a b": {"x": 1}, "c": 1}),
+    (RENAMED, {"a_b": None, "c": 1}, {"c": 1}),
+    (FURTHER, {"a": 1, "more": [pair("b", [pair("x", 1)])]}, {"a": 1, "b": {"x": 1}}),
+    (FURTHER, {"a": 1, "more": []}, {"a": 1}),
+    (OPEN, {"a": 1, "b": [pair("x", 1)]}, {"a": 1, "b": {"x": 1}}),
+    (Values(plan=PAIRS), {"a": [pair("x", 1)]}, {"a": {"x": 1}}),
+    (Tagged(tag="Map", plan=PAIRS), {"Map": [pair("a", 1)]}, {"a": 1}),
+    (TAGGED, {"Map": [pair("a", 1)]}, {"a": 1}),
+    (TAGGED, [pair("a", 1)], [pair("a", 1)]),
+    (Encoded(), '{"a":[1,null,"ü"]}', {"a": [1, None, "ü"]}),
+    (Encoded(), '"text"', "text"),
     (Members(plans={"a": PAIRS}, absent=frozenset({"a"})), {"a": [pair("x", 1)]}, {"a": {"x": 1}}),
     (Items(plan=PAIRS), [[pair("a", 1)], []], [{"a": 1}, {}]),
     (Items(plan=None, first=(None, PAIRS)), [1, [pair("a", 1)]], [1, {"a": 1}]),
@@ -99,6 +130,15 @@ def test_both_ways(plan: Plan, wire: Any, value: Any) -> None:
         (Items(plan=PAIRS), {"a": 1}),
         (Named(name="Tree"), 5),
         (AnyValue(), {"entries": [1]}),
+        (FURTHER, {"a": 1, "more": [pair("a", 2)]}),
+        (FURTHER, {"a": 1, "more": [pair("b", []), pair("b", [])]}),
+        (FURTHER, {"a": 1, "more": "x"}),
+        (Values(plan=PAIRS), [1]),
+        (Tagged(tag="Map", plan=PAIRS), {"Map": 1, "other": 2}),
+        (TAGGED, "x"),
+        (Encoded(), "no JSON"),
+        (Encoded(), "NaN"),
+        (Encoded(), 5),
         (AnyValue(), {"a": 1}),
         (UNION, 5),
         (UNION, {"k": "z", "v": [pair("a", 1)]}),
@@ -130,6 +170,14 @@ def test_two_entries_with_one_key() -> None:
         (Named(name="Tree"), True),
         (Named(name="Plain"), False),
         (Wrapped(plan=None), True),
+        (Values(plan=None), False),
+        (Values(plan=PAIRS), True),
+        (Tagged(tag="a", plan=None), True),
+        (Encoded(), True),
+        (OPEN, True),
+        (Members(plans={}, open=True), False),
+        (Members(plans={}, open=True, entries="more"), True),
+        (RENAMED, True),
         (AnyValue(), True),
     ],
 )
@@ -162,3 +210,52 @@ def test_restoring_never_raises(value: Any) -> None:
     """Whatever a model answers, restoring it raises nothing."""
     for plan, _, _ in BOTH_WAYS:
         restore(plan, value, DEFINITIONS)
+
+
+@pytest.mark.parametrize(
+    ("plan", "wire", "pointers"),
+    [
+        (None, None, []),
+        (NULLABLE, {"a": None, "b": None}, ["/a"]),
+        (NULLABLE, {"b": 1}, []),
+        (RENAMED, {"a_b": None}, ["/a b"]),
+        (Wrapped(plan=None, absent=True), {"value": None}, [""]),
+        (Wrapped(plan=None), {"value": None}, []),
+        (Wrapped(plan=NULLABLE), {"value": {"a": None}}, ["/a"]),
+        (Items(plan=NULLABLE, first=(None,)), [{"a": None}, {"a": None}], ["/1/a"]),
+        (Pairs(plan=NULLABLE), [pair("x/y", {"a": None})], ["/x~1y/a"]),
+        (Values(plan=NULLABLE), {"x": {"a": None}}, ["/x/a"]),
+        (Tagged(tag="T", plan=NULLABLE), {"T": {"a": None}}, ["/a"]),
+        (UNION, {"k": "n", "v": None}, ["/v"]),
+        (UNION, {"k": "z"}, []),
+        (Named(name="Tree"), {"kids": [{"kids": None}]}, ["/kids/0/kids"]),
+        (Encoded(), "null", []),
+    ],
+)
+def test_absences(plan: Plan, wire: Any, pointers: list[str]) -> None:
+    """What is null because it is not there is found, by its place in the target's own shape."""
+    assert list(absences(plan, wire, DEFINITIONS)) == pointers
+
+
+def test_what_has_no_place_is_left_out() -> None:
+    """What the wire has no place for is not written; what may be absent but must be written is null."""
+    assert to_wire(NULLABLE, {"other": 1}, {}) == {"a": None, "b": None}
+
+
+def test_the_first_branch_that_loses_nothing_is_taken() -> None:
+    """A value is written in the way of the branch that keeps all of it."""
+    short, long = Members(plans={"x": None}), Members(plans={"x": None, "y": PAIRS})
+    union = Branches(branches=(({"type": "object"}, short), ({"type": "object", "required": ["y"]}, long)))
+    assert to_wire(union, {"x": 1, "y": {"a": 2}}, {}) == {"x": 1, "y": [pair("a", 2)]}
+    assert to_wire(union, {"x": 1}, {}) == {"x": 1}
+
+
+def test_definitions_are_written_where_they_are_named() -> None:
+    """A restorer is made of recursive definitions without end, and only where something changes."""
+    loop: dict[str, tuple[dict[str, Any], Plan]] = {
+        "A": ({"type": "array"}, Items(plan=Named(name="B"))),
+        "B": ({"type": "array"}, Items(plan=Named(name="A"))),
+    }
+    assert restorer(Named(name="A"), loop) is None
+    changing = {**loop, "B": ({"type": "array"}, Items(plan=Named(name="A"), first=(PAIRS,)))}
+    assert restore(Named(name="A"), [[[pair("a", 1)], [[[]]]]], changing) == [[{"a": 1}, [[{}]]]]
