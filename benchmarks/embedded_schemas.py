@@ -248,6 +248,7 @@ def verdict(adapted: Adapted, schema: Mapping[str, Any], text: str) -> tuple[str
     """The column of a complete reply, and why."""
     try:
         value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except ValueError as error:
         return "broken", f"no JSON: {error}: {text!r}"
     sent = validator(adapted.schema)
@@ -328,19 +329,18 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=100)
     given = parser.parse_args()
     server = Server(given.slow)
+    print("corpus   " + " ".join(f"{column:>8}" for column in COLUMNS) + "  slowest", flush=True)
     rows: dict[str, Row] = {}
     for name in given.corpus:
         cases: Iterable[Case] = corpus(given.data / "schemas", name)
         if name not in SMALL:
             cases = limited(shuffled([*cases], given.seed)[: given.sample], given.seconds)
-        rows[name] = Row()
+        row = rows[name] = Row()
         for case in cases:
-            judge(case, server, rows[name], given)
-    server.end()
-    print("corpus   " + " ".join(f"{column:>8}" for column in COLUMNS) + "  slowest")
-    for name, row in rows.items():
+            judge(case, server, row, given)
         counted = " ".join(f"{row.counts[column]:8}" for column in COLUMNS)
-        print(f"{name:8} {counted}  {row.slowest[0]:.1f} s {row.slowest[1]}")
+        print(f"{name:8} {counted}  {row.slowest[0]:.1f} s {row.slowest[1]}", flush=True)
+    server.end()
     for name, row in rows.items():
         for column in LISTED:
             listed = [each for each in row.failures if each[0] == column]

@@ -18,7 +18,7 @@ from extractor.schema.absences import absences
 from extractor.schema.dialects import Dialect, relaxed
 from extractor.schema.measure import depths_of, exceeded
 from extractor.schema.plans import Plan, Plans, Restorer
-from extractor.schema.restore import restorer
+from extractor.schema.restore import Twice, restorer
 from extractor.schema.rewrite import rewritten
 from extractor.schema.slim import STEPS, slimmed
 from extractor.schema.target import Target, target_of
@@ -69,8 +69,11 @@ class Adapted:
         return {"type": "json_schema", "json_schema": {"name": self.wire_name, **strict, "schema": self.schema}}
 
     def restore(self, value: Any) -> Any:
-        """A value as the endpoint gives it, in the target's own shape."""
-        return value if self.restorer is None else self.restorer(value)
+        """A value as the endpoint gives it, in the target's own shape; as it is, where it gives a key twice."""
+        try:
+            return value if self.restorer is None else self.restorer(value)
+        except Twice:
+            return value
 
     def absences(self, value: Any) -> tuple[str, ...]:
         """The pointers, in the target's own shape, of the properties that a wire value gives as absent: null

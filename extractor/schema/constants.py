@@ -38,6 +38,9 @@ def _compound(walk: Walk, values: list[Any], schema: JsonSchema, pointer: str) -
     """Objects and lists, which no enum has, as what has just these members."""
     walk.note(pointer, "enum or const → an object or list with these members", "an enum has no such values")
     rest = {key: value for key, value in schema.items() if key in ANNOTATIONS}
+    hints = walk.hints({key: value for key, value in schema.items() if key not in rest}, pointer)
+    if hints:
+        rest["description"] = described(schema.get("description"), hints)
     scalars = [value for value in values if kind_of(value) not in COMPOUND]
     members = [constant_schema(value) for value in values if kind_of(value) in COMPOUND]
     members += [{"enum": scalars}] if scalars else []

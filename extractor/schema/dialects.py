@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 from extractor.errors import ConfigurationError
+from extractor.schema.patterns import is_exact, is_exotic
 from extractor.schema.words import WORDS
 
 __all__ = ["DIALECTS", "MODES", "Dialect", "Limits", "Mode", "relaxed", "told"]
@@ -34,21 +35,9 @@ _OPEN = frozenset({"additionalProperties"})
 _OWN = frozenset({"nullable", "propertyOrdering"})  # of one provider, which no other way replaces
 _ALL = _STRUCTURE | _REFERENCES | frozenset(WORDS)
 
-# What not every engine for patterns knows: look-around, word borders, references back, named groups.
-_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9kpPAZz]")
-
-
-def _is_whole(pattern: str) -> bool:
-    """Whether a pattern is for the whole text (`^…$`, no alternatives outside of groups), without escaped classes."""
-    if re.search(r"\\[a-zA-Z]", pattern):
-        return False
-    if not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
-        return False
-    depth, before = 0, ""
-    for character in re.sub(r"\\.|\[[^\]]*\]", "", pattern):
-        depth += (character == "(") - (character == ")")
-        before += character if depth == 0 else ""
-    return "|" not in before
+# One-sided bounds that the grammar of llama.cpp gets wrong have a 0 with a digit behind it, behind the first digit.
+_ODD_BOUND = re.compile(r"\d+0\d")
+_LARGE_BOUND = 10**15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +73,7 @@ class Dialect:
     - `all_required`: every property is required, so that optional ones become nullable.
     - `closed`: every object says `additionalProperties: false`.
     - `maps`: objects with free keys are taken; else a map is a list of keys and values.
+    - `open_objects`: an object may have free keys beside its properties.
     - `any`: a schema without a type is taken.
     - `cycles`: references may lead back to themselves.
     - `ref_siblings`: keywords may stand beside a `$ref`.
@@ -92,9 +82,11 @@ class Dialect:
     - `string_enums`: an `enum` has strings only.
     - `heads`: how the objects of a union must differ: in any way, in their first key or its constants, or
       by each having one key of its own.
-    - `whole_patterns`: patterns must be for the whole text, without escaped classes.
+    - `exact_patterns`: only the patterns that a grammar enforces exactly.
     - `pattern_lengths`: lengths are enforced beside a pattern too.
-    - `real_bounds`: bounds on numbers that are not integers are enforced.
+    - `real_bounds`: bounds on numbers that are not integers are enforced; `all_bounds`: every bound on integers.
+    - `items_behind`: items are enforced behind `prefixItems`.
+    - `plain_names`: names of definitions are letters and digits only.
     - `min_items`: the only values that `minItems` may have, if only some are taken.
     - `keys`: a pattern for the names of properties.
     - `shows_schema`: the model gets to see the schema; where not, an outline of it goes into the prompt.
@@ -108,6 +100,7 @@ class Dialect:
     all_required: bool = True
     closed: bool = True
     maps: bool = False
+    open_objects: bool = False
     any: bool = False
     cycles: bool = True
     ref_siblings: bool = False
@@ -115,9 +108,12 @@ class Dialect:
     null: Literal["type", "union", "nullable"] = "type"
     string_enums: bool = False
     heads: Literal["any", "distinct", "own"] = "any"
-    whole_patterns: bool = False
+    exact_patterns: bool = False
     pattern_lengths: bool = True
     real_bounds: bool = True
+    all_bounds: bool = True
+    items_behind: bool = True
+    plain_names: bool = False
     min_items: frozenset[int] | None = None
     keys: str | None = None
     limits: Limits = Limits()
@@ -140,17 +136,41 @@ class Dialect:
         if keyword == "format":
             return value in self.formats
         if keyword == "pattern":
-            return not _EXOTIC.search(value) and (not self.whole_patterns or _is_whole(value))
+            return is_exact(value) if self.exact_patterns else not is_exotic(value)
         if keyword in _LENGTHS | _COUNTS:
             return self._counts(keyword, value, schema, kinds)
-        return self.real_bounds or keyword not in _BOUNDS or "integer" in kinds
+        if keyword not in _BOUNDS:
+            return True
+        if "integer" not in kinds:
+            return self.real_bounds
+        return self.all_bounds or _is_sound(keyword, schema)
 
     def _counts(self, keyword: str, value: float, schema: Mapping[str, Any], kinds: Sequence[str]) -> bool:
         if keyword in _LENGTHS and not self.pattern_lengths and "pattern" in schema:
             return not self.enforces("pattern", schema, kinds)
         if keyword == "minItems" and self.min_items is not None and value not in self.min_items:
             return False
-        return self.limits.count is None or value <= self.limits.count
+        return self.limits.count is None or (isinstance(value, int) and value <= self.limits.count)
+
+
+def _is_sound(keyword: str, schema: Mapping[str, Any]) -> bool:
+    """Whether llama.cpp's grammar for an integer's bound allows what it should, and ends.
+
+    Of two lower or two upper bounds only one counts there. With a bound on the other side too, any is right.
+    """
+    value = schema[keyword]
+    if not isinstance(value, int) or abs(value) >= _LARGE_BOUND:
+        return False
+    lower = keyword in ("minimum", "exclusiveMinimum")
+    if keyword.startswith("exclusive") and ("minimum" if lower else "maximum") in schema:
+        return False
+    others = ("maximum", "exclusiveMaximum") if lower else ("minimum", "exclusiveMinimum")
+    bounds = [schema[other] for other in others if other in schema]
+    if bounds and all(isinstance(bound, int) and abs(bound) < _LARGE_BOUND for bound in bounds):
+        return True
+    return (
+        value >= 0 and not (lower and _ODD_BOUND.fullmatch(str(value))) and (lower or keyword == "maximum" or value > 0)
+    )
 
 
 # https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
@@ -188,13 +208,20 @@ _LLAMA_CPP = Dialect(
     | _LENGTHS
     | {"additionalProperties", "const", "format", "pattern", "prefixItems"},
     formats=frozenset({"date", "time", "date-time", "uuid"}),
-    # All required, else required properties are generated before optional ones, whatever their order.
+    # All required, else required properties are generated before optional ones, whatever their order. Unions whose
+    # members begin alike take time that grows with each level, and large enums with each token; free keys beside
+    # properties may hold what no JSON string may; very long names end the process.
     maps=True,
     any=True,
-    whole_patterns=True,
+    heads="distinct",
+    exact_patterns=True,
     pattern_lengths=False,
     real_bounds=False,
-    limits=Limits(count=1_998),
+    all_bounds=False,
+    items_behind=False,
+    plain_names=True,
+    keys=r"(?s)[^\0]{0,500}",
+    limits=Limits(count=1_998, enum_values=2_000),
     shows_schema=False,
 )
 
@@ -202,6 +229,7 @@ _LLAMA_CPP = Dialect(
 # excludes are refused or ignored by one version or the other.
 _XGRAMMAR = Dialect(
     name="vllm",
+    open_objects=True,
     keywords=_STRUCTURE | _REFERENCES | _BOUNDS | _COUNTS | _LENGTHS | {"additionalProperties", "const", "pattern"},
     maps=True,
     any=True,
@@ -268,7 +296,7 @@ DIALECTS: Mapping[str, Dialect] = {
             formats=frozenset({"date", "time", "date-time", "email", "uuid", "ipv4", "ipv6", "uri"}),
             cycles=False,
             heads="any",
-            whole_patterns=True,
+            exact_patterns=True,
             limits=Limits(count=256),
         ),
         # https://inference-docs.cerebras.ai/capabilities/structured-outputs
@@ -322,6 +350,7 @@ def told(dialect: Dialect) -> Dialect:
         all_required=False,
         closed=False,
         maps=True,
+        open_objects=True,
         any=True,
         ref_siblings=True,
         shows_schema=False,

@@ -24,12 +24,14 @@ def _items(walk: Walk, schema: JsonSchema, pointer: str) -> tuple[JsonSchema, Pl
     rest = schema.get("items", not first)
     if not first:
         return _alike(walk, rest, pointer)
+    if "items" not in schema:
+        walk.note(pointer, "items behind the first ones are not asked for", "the schema does not say what they are")
     nodes = _met(walk, first, pointer)
     if len(nodes) < len(first):
         first, rest = first[: len(nodes)], False
     if not first:
         return {"items": {"type": "null"}}, None, ["always empty"]
-    if "prefixItems" in walk.dialect.keywords:
+    if "prefixItems" in walk.dialect.keywords and (rest is False or walk.dialect.items_behind):
         return _by_position(walk, nodes, rest, pointer)
     walk.note(pointer, "items by position → any of them", "the endpoint does not take prefixItems")
     members = [*first, *([rest] if rest is not False else [])]

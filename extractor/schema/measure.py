@@ -12,7 +12,7 @@ __all__ = ["depth_of", "depths_of", "exceeded", "nodes_of"]
 
 JsonSchema = Mapping[str, Any]
 
-LARGE_ENUM = 250
+COUNTED_ENUM = 250
 """The number of values above which OpenAI and Cerebras count the characters of a single enum."""
 
 
@@ -55,7 +55,7 @@ class _Depth:
         self._known: dict[str, int] = {}
         self._inside: dict[str, int] = {}  # definitions around the node → how far out
         self._outermost = _NOWHERE  # of those that a cycle led back to
-        self._left = STEPS
+        self._left = WAYS
 
     def of(self, schema: Any) -> int:
         if not isinstance(schema, Mapping):
@@ -93,7 +93,7 @@ class _Depth:
 
 
 _NOWHERE = 1_000_000
-STEPS = 20_000
+WAYS = 20_000
 """Definitions entered on all ways through a schema; cycles in cycles have very many ways."""
 UNCOUNTED = 100
 """The depth of a schema with more ways than that."""
@@ -107,7 +107,7 @@ def exceeded(schema: JsonSchema, limits: Limits) -> list[str]:
     enums = [node["enum"] for node in nodes if "enum" in node]
     strings = [_characters(values) for values in enums]
     names = [key for node in nodes for key in node.get("properties", ())] + list(schema.get("$defs", ()))
-    large = [length for length, values in zip(strings, enums, strict=True) if len(values) > LARGE_ENUM]
+    large = [length for length, values in zip(strings, enums, strict=True) if len(values) > COUNTED_ENUM]
     constants = _characters([node["const"] for node in nodes if "const" in node])
     counted = {
         "properties": sum(len(node.get("properties", ())) for node in nodes),

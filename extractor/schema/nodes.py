@@ -68,9 +68,9 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
 
 
-def free(name: str, taken: Iterable[str]) -> str:
+def free(name: str, taken: Iterable[str], more: str = "_") -> str:
     """The name, or one like it that is not taken."""
-    return name if name not in taken else free(name + "_", taken)
+    return name if name not in taken else free(name + more, taken, more)
 
 
 def modern(schema: JsonSchema) -> JsonSchema:
@@ -164,9 +164,9 @@ def further(schema: JsonSchema) -> Any:
 
 def levels(schema: JsonSchema, solid: Sequence[str], *, maps: bool) -> int:
     """How many objects and lists inside of each other a node of these types is by itself, with `maps` or without."""
-    if "object" in solid and not maps:
+    if "object" in solid:
         if is_map(schema):
-            return 2
+            return 1 if maps else 2
         return 1 if further(schema) is None else 3
     return 1 if solid and solid[0] in COMPOUND else 0
 

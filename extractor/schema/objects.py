@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extractor.schema.merge import merged
-from extractor.schema.nodes import escaped, free, further, kinds_of
+from extractor.schema.nodes import escaped, free, further
 from extractor.schema.plans import Encoded, Members, Pairs, Plan, Values
 from extractor.schema.walk import JsonSchema, Node, NothingFits, Structure, Walk
 
@@ -111,9 +111,9 @@ def _may_lack(walk: Walk, wanted: _Wanted, takes_null: bool) -> bool:
 
 
 def _excludes(walk: Walk, schema: Any) -> bool:
-    """Whether a schema has no type but a `not`, which the null of what is not there might break."""
+    """Whether a schema has a condition that the null of what is not there might break."""
     node = walk.look(schema)
-    return isinstance(node, Mapping) and "not" in node and not kinds_of(node)
+    return isinstance(node, Mapping) and ("not" in node or "if" in node)
 
 
 def _name(walk: Walk, key: str, taken: set[str], pointer: str) -> str:
@@ -145,7 +145,7 @@ def _with_further(
 ) -> tuple[Any, Members]:
     """What the wire says of `additionalProperties`, and the plan, with further properties."""
     with walk.deeper(1):
-        if walk.dialect.maps:
+        if walk.dialect.open_objects:
             more, rest = walk.node(values, f"{pointer}/additionalProperties")
             return more, replace(plan, open=True, rest=rest)
         entries, rest = _entries(walk, schema, values, pointer)

@@ -35,6 +35,8 @@ def reference(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -
     if demands and merged(demands, resolved) != resolved:
         whole = merged(siblings, resolved)
         return put_together(walk, schema, pointer, lambda: walk.node(whole, pointer, first))
+    if name in walk.entered:
+        walk.awaited.add(name)
     if walk.entered.get(name) == walk.level:
         raise NothingFits(pointer, "it refers to itself and says nothing else")
     if not _may_refer(walk, name):
@@ -53,7 +55,6 @@ def _define(walk: Walk, name: str, resolved: JsonSchema) -> None:
     try:
         walk.definitions[name] = walk.node(resolved, f"/$defs/{escaped(name)}")
     except NothingFits:
-        del walk.definitions[name]
         walk.impossible.add(name)
         raise
     finally:

@@ -1,7 +1,8 @@
 """The way back: a value as the endpoint gave it → the shape that the target defined.
 
 `restorer` makes one function of a plan, in which only what changes anything is left. A value that does not
-have the shape asked for is left alone: judging it is the target's business.
+have the shape asked for is left alone: judging it is the target's business. A key that is given twice raises
+`Twice`: no target could see that.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from extractor.schema.plans import (
     inner_plans,
 )
 
-__all__ = ["is_pairs", "restorer"]
+__all__ = ["Twice", "is_pairs", "restorer"]
 
 
 def restorer(plan: Plan, definitions: Plans) -> Restorer | None:
@@ -175,23 +176,30 @@ def _decoded(value: Any) -> Any:
         return value  # a bare text, which the target judges
 
 
+class Twice(ValueError):
+    """A key of a map is given twice, so that one of its values would be lost."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The key {key[:100]!r} is given twice.")
+
+
 def _with_entries(result: dict[str, Any], value: dict[str, Any], entries: str, each: Restorer | None) -> Any:
-    """The object with its further properties, unless one of them is there twice."""
-    further = value.get(entries)
-    if further is None:
+    """The object with its further properties."""
+    listed = value.get(entries)
+    if listed is None:
         return result
-    if not is_pairs(further) or any(pair["key"] in result for pair in further):
-        return {**result, entries: further}
-    return {**result, **_from_pairs(each or _same, further)}
+    if not is_pairs(listed):
+        return {**result, entries: listed}
+    further = _from_pairs(each or _same, listed)
+    for key in further:
+        if key in result:
+            raise Twice(key)
+    return {**result, **further}
 
 
 def is_pairs(value: Any) -> bool:
-    """Whether a value is a list of pairs with different keys. Of two pairs with one key one would be lost:
-    left as they are, the target says what is wrong.
-    """
-    if not isinstance(value, list) or not all(map(_is_pair, value)):
-        return False
-    return len({pair["key"] for pair in value}) == len(value)
+    """Whether a value is a list of keys and values."""
+    return isinstance(value, list) and all(map(_is_pair, value))
 
 
 def _is_pair(item: Any) -> bool:
@@ -199,7 +207,14 @@ def _is_pair(item: Any) -> bool:
 
 
 def _from_pairs(each: Restorer, value: Any) -> Any:
-    return {pair["key"]: each(pair["value"]) for pair in value} if is_pairs(value) else value
+    if not is_pairs(value):
+        return value
+    result: dict[str, Any] = {}
+    for pair in value:
+        if pair["key"] in result:
+            raise Twice(pair["key"])
+        result[pair["key"]] = each(pair["value"])
+    return result
 
 
 def _any_value(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from extractor.schema.nodes import (
     any_value,
     constants_of,
     described,
+    free,
     is_map,
     kinds_of,
     levels,
@@ -60,6 +62,10 @@ def rewritten(
     walk = Walk(schema, dialect, _node, absent=absent, cut=cut)
     try:
         root, plan = _root(walk)
+        while walk.impossible & walk.awaited:
+            # Something refers to what turned out to be impossible: once more, knowing that.
+            walk = Walk(schema, dialect, _node, absent=absent, cut=cut, impossible=walk.impossible)
+            root, plan = _root(walk)
     except NothingFits as error:
         raise SchemaError(error.message, pointer=error.pointer, hint=error.hint) from None
     except RecursionError:
@@ -67,6 +73,7 @@ def rewritten(
     definitions = _finished(walk)
     if definitions:
         root = {**root, "$defs": {key: wire for key, (wire, _) in definitions.items()}}
+        root = _with_plain_names(root) if dialect.plain_names else root
     return Rewritten(schema=root, plan=plan, definitions=definitions, rewrites=tuple(dict.fromkeys(walk.rewrites)))
 
 
@@ -89,10 +96,40 @@ def _root(walk: Walk) -> Node:
 
 def _finished(walk: Walk) -> dict[str, Node]:
     """The definitions, what tells a union's members apart before all else in them."""
+    for name in walk.impossible & walk.definitions.keys():
+        del walk.definitions[name]
     for name, first in walk.firsts.items():
         if name in walk.definitions:
             walk.definitions[name] = _put_first(walk.definitions[name], first)
     return walk.definitions
+
+
+def _with_plain_names(root: JsonSchema) -> JsonSchema:
+    """The schema with other names for definitions: letters and digits only. The plans keep their own."""
+    names: dict[str, str] = {}
+    for name in root["$defs"]:
+        names[name] = free(re.sub(r"[^A-Za-z0-9]", "", name)[:60] or "D", set(names.values()), "0")
+    if all(name == plain for name, plain in names.items()):
+        return root
+    renamed: JsonSchema = _renamed(root, names)
+    return {**renamed, "$defs": {names[name]: wire for name, wire in renamed["$defs"].items()}}
+
+
+def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(schema, list):
+        return [_renamed(member, names) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    renamed = {key: _renamed_keyword(key, value, names) for key, value in schema.items()}
+    if isinstance(schema.get("$ref"), str):
+        renamed["$ref"] = PREFIX + names[schema["$ref"].removeprefix(PREFIX)]
+    return renamed
+
+
+def _renamed_keyword(keyword: str, value: Any, names: Mapping[str, str]) -> Any:
+    if keyword in ("properties", "$defs"):
+        return {name: _renamed(member, names) for name, member in value.items()}
+    return value if keyword in ("enum", "const", "required") else _renamed(value, names)
 
 
 def _node(walk: Walk, schema: Any, pointer: str, first: str | None = None) -> Node:
@@ -142,6 +179,10 @@ def _typed(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -> N
     if schema.get("type") == []:
         raise NothingFits(pointer, "no type meets all that is demanded")
     kinds = kinds_of(schema)
+    if any(_contradict(schema, low, high) for low, high in _RANGES):
+        kinds = tuple(kind for kind in kinds if kind == "null")
+        if not kinds:
+            raise NothingFits(pointer, "its least is more than its most")
     if not kinds:
         return _anything(walk, schema, pointer)
     if "type" not in schema:
@@ -158,6 +199,20 @@ def _typed(walk: Walk, schema: JsonSchema, pointer: str, first: str | None) -> N
     description = described(schema.get("description") or telling(schema.get("title"), pointer), hints)
     wire = {"type": body.pop("type"), **({"description": description} if description else {}), **body}
     return (walk.nullable(wire) if "null" in kinds and solid else wire), plan
+
+
+_RANGES = (
+    ("minLength", "maxLength"),
+    ("minItems", "maxItems"),
+    ("minProperties", "maxProperties"),
+    ("minimum", "maximum"),
+)
+
+
+def _contradict(schema: JsonSchema, low: str, high: str) -> bool:
+    """Whether a node of one type has a least that is more than its most."""
+    one = len([kind for kind in kinds_of(schema) if kind != "null"]) == 1
+    return one and low in schema and high in schema and schema[low] > schema[high]
 
 
 def _structure(walk: Walk, schema: JsonSchema, solid: list[str], pointer: str, first: str | None) -> Structure:

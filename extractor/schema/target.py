@@ -21,6 +21,7 @@ from pydantic_core import from_json, to_json
 from extractor.errors import SchemaError
 from extractor.schema.ready import ready_schema
 from extractor.schema.references import definitions_only
+from extractor.schema.restore import Twice
 
 __all__ = ["Checked", "FieldError", "SchemaTarget", "Target", "TypeTarget", "target_of"]
 
@@ -111,6 +112,8 @@ class TypeTarget(Generic[T]):
             return Checked(value=self.adapter.validate_json(raw, context=context))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False)
+        except Twice as error:
+            return _twice(error)
         except ValueError as error:
             return _malformed(str(error))
         if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
@@ -134,6 +137,10 @@ def _malformed(message: str) -> Checked[Any]:
     said = message if message.startswith("Invalid JSON") else f"Invalid JSON: {message}"
     error = FieldError(pointer="", message=said, found="text that is no JSON", kind="json_invalid")
     return Checked(errors=(error,), malformed=True)
+
+
+def _twice(error: Twice) -> Checked[Any]:
+    return Checked(errors=(FieldError(pointer="", message=str(error), found="it twice", kind="duplicate_key"),))
 
 
 def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
@@ -242,7 +249,10 @@ class SchemaTarget:
             data = _read(_bytes(text))
         except ValueError as error:
             return _malformed(str(error))
-        data = data if restore is None else restore(data)
+        try:
+            data = data if restore is None else restore(data)
+        except Twice as error:
+            return _twice(error)
         errors = tuple(_schema_error(error) for error in self.validator.iter_errors(data))
         return Checked(value=None if errors else data, data=data, errors=errors)
 

@@ -6,7 +6,7 @@ given the walk; `rewrite` puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
@@ -73,7 +73,14 @@ class Walk:
     """One walk over a schema, into a dialect."""
 
     def __init__(
-        self, schema: Mapping[str, Any], dialect: Dialect, visit: Visit, *, absent: bool, cut: Cut | None
+        self,
+        schema: Mapping[str, Any],
+        dialect: Dialect,
+        visit: Visit,
+        *,
+        absent: bool,
+        cut: Cut | None,
+        impossible: Iterable[str] = (),
     ) -> None:
         self.schema = schema
         self.given: Mapping[str, Any] = schema.get("$defs", {})
@@ -94,7 +101,8 @@ class Walk:
         self.presence: set[str] = set()  # objects for which it matters which properties are there
         self.entered: dict[str, int] = {}  # definitions around the node → the level they began at
         self.recursive: dict[str, bool] = {}  # definition → whether it leads back to itself
-        self.impossible: set[str] = set()  # definitions that nothing can meet
+        self.impossible = set(impossible)  # definitions that nothing can meet
+        self.awaited: set[str] = set()  # definitions that were referred to before they were made
         self.definitions: dict[str, Node] = {}
         self.rewrites: list[Rewrite] = []
         self._visit = visit
@@ -162,7 +170,7 @@ class Walk:
         return result
 
     def look(self, schema: Any) -> Any:
-        """A schema as `_flat` gives it; nothing where it demands itself, which is told elsewhere."""
+        """A schema as `flat` gives it; nothing where it demands itself, which is told elsewhere."""
         try:
             return self.flat(schema)
         except SchemaError:
