@@ -86,7 +86,7 @@ def merged(left: Any, right: Any) -> Any:
     result = dict(left)
     rest: dict[str, Any] = {}
     for keyword, value in right.items():
-        if keyword not in result or result[keyword] == value:
+        if keyword not in result or _same(keyword, result[keyword], value):
             result[keyword] = value
             continue
         if keyword == "const":
@@ -103,6 +103,11 @@ def merged(left: Any, right: Any) -> Any:
     if rest:
         result["allOf"] = [*result.get("allOf", ()), rest]
     return result
+
+
+def _same(keyword: str, left: Any, right: Any) -> bool:
+    # To Python `True` equals 1.
+    return bool(left == right) and (keyword not in ("const", "enum") or text_of(left) == text_of(right))
 
 
 def _keep_out(result: dict[str, Any], one: JsonSchema, other: JsonSchema) -> None:

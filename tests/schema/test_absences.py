@@ -106,4 +106,6 @@ def test_required_fields_may_be_null_on_the_wire(dialect: str) -> None:
 @pytest.mark.parametrize("wrong", [None, 5, "x", [], {"pet": 5}, {"pet": {}}, {"pet": {"kind": "bird"}}])
 def test_values_of_another_shape(wrong: Any) -> None:
     """A value that is not as asked for has no absences, or some; it is never an error."""
-    assert set(adapt(Owner, "openai", absent="allow").absences(wrong)) <= {"/pet", "/pet/lives", "/pet/tricks"}
+    assert set(adapt(Owner, "openai", absent="allow").absences(wrong)) <= {
+        *("/pet", "/pet/kind", "/pet/lives", "/pet/tricks")
+    }

@@ -129,7 +129,8 @@ def test_llama_cpp(name: str) -> None:
     dialect = DIALECTS[name]
     assert not dialect.keywords & set(IGNORED_BY_LLAMA_CPP)
     assert dialect.formats == {"date", "time", "date-time", "uuid"}
-    assert (dialect.whole_patterns, dialect.pattern_lengths, dialect.real_bounds) == (True, False, False)
+    assert (dialect.exact_patterns, dialect.pattern_lengths, dialect.real_bounds) == (True, False, False)
+    assert (dialect.all_bounds, dialect.items_behind, dialect.open_objects) == (False, False, False)
 
 
 @pytest.mark.parametrize("name", ["gemini", "evolink"])
