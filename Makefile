@@ -26,6 +26,7 @@ format: .venv/dev
 bench: .venv-bench/ready
 	.venv-bench/bin/python benchmarks/overhead.py
 	.venv-bench/bin/python benchmarks/cold_start.py
+	.venv-bench/bin/python benchmarks/schema_speed.py
 
 .venv-bench/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-bench

@@ -29,7 +29,7 @@ ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prompt", "extractor
 
 # The schema stage, from the questions about one node up to the whole: each may import those before it.
 ROOMS = (
-    *("words", "nodes", "ready", "identifiers", "references", "patterns", "dialects", "outline"),
+    *("words", "nodes", "ready", "identifiers", "references", "patterns", "dialects", "parts", "outline"),
     *("plans", "choice", "restore", "to_wire", "absences", "target"),  # the way back, and who judges
     *("merge", "unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),
