@@ -72,9 +72,6 @@ def outline(schema: Mapping[str, Any]) -> str:
     return "".join([*writer.definitions(), body])
 
 
-# ------------------------------------------------------------------------------------- which are the same
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Type:
     """A type expression, `loose` if it has operators outside of brackets; and a comment on it."""
