@@ -107,8 +107,16 @@ def run(
     max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None,
     deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = DEFAULT_DEADLINE,
     mode: Annotated[str, typer.Option(help="How the endpoint is asked: auto, " + ", ".join(MODES) + ".")] = "auto",
+    dialect: Annotated[
+        str | None, typer.Option(help="What schemas the endpoint takes; see the command schema.")
+    ] = None,
+    allow_absent: Annotated[
+        bool, typer.Option("--allow-absent", help="Required fields may be missing; what there is is printed.")
+    ] = False,
     pretty: Annotated[bool, typer.Option("--pretty", help="Indented, not one line each.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="With file, model, usage, attempts, seconds, errors.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="With file, model, mode, usage, attempts, steps, absent fields, errors.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
     """Extract TARGET from each FILE; one JSON line each, in order (null where it failed)."""
@@ -122,6 +130,8 @@ def run(
             max_retries=max_retries,
             deadline=deadline,
             instructions=instructions,
+            dialect=dialect,
+            absent="allow" if allow_absent else "forbid",
             **options,  # type: ignore[arg-type]
         ) as extractor:
             for number, file in enumerate(files):
@@ -148,8 +158,13 @@ def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, 
 def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
     return {
         "file": file,
-        "value": to_jsonable_python(result.value, by_alias=True),
+        # Where required fields are absent there is no whole value, but what there is.
+        "value": result.data if result.errors else to_jsonable_python(result.value, by_alias=True),
+        "absent": [pointer for pointer, field in result.fields.items() if field.status == "absent"],
         "model": result.model,
+        "mode": result.mode,
+        "steps": to_jsonable_python(result.steps),
+        "dropped": sorted(result.dropped),
         "usage": to_jsonable_python(result.usage),
         "attempts": len(result.attempts),
         "seconds": round(result.seconds, 3),
@@ -172,7 +187,7 @@ def schema(
         adapted = adapt(wanted, dialect)
         _print(adapted.response_format, pretty=True)
         for rewrite in adapted.rewrites if report else ():
-            _err.print(f"{rewrite.pointer or '/'}: {rewrite.what} ({rewrite.why})")
+            _err.print(f"{rewrite.pointer or '(the whole)'}: {rewrite.what} ({rewrite.why})")
 
 
 @app.command(epilog="[b]Example[/b]\n\nextractor models")

@@ -42,7 +42,7 @@ class Adapted:
     """
 
     name: str
-    dialect: Dialect
+    dialect: Dialect = field(repr=False)
     schema: JsonSchema
     strict: bool
     told: JsonSchema = field(repr=False)

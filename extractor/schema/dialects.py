@@ -119,6 +119,16 @@ class Dialect:
     limits: Limits = Limits()
     shows_schema: bool = True
 
+    def __post_init__(self) -> None:
+        for name in ("keywords", "formats"):
+            if isinstance(getattr(self, name), str):
+                raise ConfigurationError(f"{name} of a dialect is a set of words, not a string.")
+            object.__setattr__(self, name, frozenset(getattr(self, name)))
+        if not self.modes or not set(self.modes) <= set(MODES):
+            raise ConfigurationError("modes of a dialect are one or more of " + ", ".join(MODES) + ".")
+        if not isinstance(self.limits, Limits):
+            raise ConfigurationError("limits of a dialect is a Limits(…).")
+
     @classmethod
     def named(cls, dialect: str | Dialect) -> Dialect:
         """The dialect of that name, or the caller's own. Raises `ConfigurationError` for an unknown name."""

@@ -24,7 +24,7 @@ def _items(walk: Walk, schema: JsonSchema, pointer: str) -> tuple[JsonSchema, Pl
     rest = schema.get("items", not first)
     if not first:
         return _alike(walk, rest, pointer)
-    if "items" not in schema:
+    if "items" not in schema and schema.get("maxItems", len(first) + 1) > len(first):
         walk.note(pointer, "items behind the first ones are not asked for", "the schema does not say what they are")
     nodes = _met(walk, first, pointer)
     if len(nodes) < len(first):

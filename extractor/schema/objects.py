@@ -44,7 +44,8 @@ class _Properties:
 
     def plan(self, required: Mapping[str, None]) -> Members:
         """The way back."""
-        written = (key for key in self.plans if self.names.get(key, key) in self.written and key not in required)
+        lackable = (key for key in self.plans if key not in required or key in self.absent)
+        written = (key for key in lackable if self.names.get(key, key) in self.written)
         return Members(plans=self.plans, optional=frozenset(written), absent=frozenset(self.absent), names=self.names)
 
 
@@ -80,11 +81,16 @@ def _property(walk: Walk, made: _Properties, wanted: _Wanted, pointer: str) -> N
         return
     must = wanted.required or _must_write(walk)
     takes_null = walk.takes_null(wire)
-    if must and _may_lack(walk, wanted, takes_null):
-        wire = wire if takes_null else walk.nullable(wire)
+    lacking = _may_lack(walk, wanted, takes_null)
+    if lacking:
+        # Also where the wire does not ask for null: a model may well write it, and it can mean nothing else.
         made.absent.add(wanted.key)
+    if must and lacking:
+        wire = wire if takes_null else walk.nullable(wire)
         why = "it may be absent from the document" if wanted.required else "all must be required"
         walk.note(pointer, f"{'required' if wanted.required else 'optional'} → nullable", why)
+    elif must and not wanted.required:
+        walk.note(pointer, "optional → required", "all must be required; null is one of its values")
     name = _name(walk, wanted.key, made.taken, pointer)
     if name != wanted.key:
         made.names[wanted.key] = name
@@ -131,7 +137,7 @@ def _opened(walk: Walk, schema: JsonSchema, made: _Properties, plan: Members, po
     more: Any = False
     if values is None and "additionalProperties" not in schema and walk.dialect.closed:
         # Once for the whole: nearly every schema leaves its objects open, and means nothing by it.
-        walk.note("", "properties that it does not name are not asked for", "objects must be closed")
+        walk.note("", "properties that the schema does not name are not asked for", "objects are closed")
     if values is not None:
         try:
             more, plan = _with_further(walk, schema, made, plan, values, pointer)

@@ -29,7 +29,7 @@ class Members:
     """An object.
 
     `optional` are the properties that may be left out but must be written, as null; `absent` those of
-    which null can only mean that they are not there, since their own schema has no null. `names` are the
+    which null can only mean that they are not there, since it is no value of theirs. `names` are the
     properties with other names on the wire. Where it is `open`, `rest` is the plan of further properties,
     which stand in the list `entries` where that has a name.
     """

@@ -29,7 +29,8 @@ def ready_schema(name: str) -> dict[str, Any]:
     if name not in names:
         raise ConfigurationError(
             f"There is no ready schema {name!r}.",
-            hint="There are: " + ", ".join(names) + ". Or give a path that ends in .json.",
+            hint=f"There are: {', '.join(names)}. Or give a path that ends in .json; a model of yours is module:Model "
+            "on the command line, and the class itself in Python.",
         )
     schema: dict[str, Any] = json.loads((_folder() / f"{name}.json").read_text(encoding="utf-8"))
     return schema

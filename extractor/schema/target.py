@@ -399,7 +399,7 @@ def _cached_document(text: str, name: str) -> SchemaTarget:
     except RecursionError:
         raise SchemaError("The schema is nested too deeply.", hint="Use fewer levels.") from None
     except ValueError as error:
-        raise SchemaError(f"The schema is no JSON: {error}.") from None
+        raise SchemaError(f"The schema {name} is no JSON: {error}.") from None
     if not isinstance(document, dict):
         raise SchemaError("A JSON Schema must be an object here.", hint='E.g. {"type": "object", …}.')
     return _schema_target(document, name)

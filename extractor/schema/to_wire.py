@@ -53,7 +53,7 @@ class _Writer:
         written = {
             plan.names.get(key, key): self.written(inner, value[key]) if key in value else None
             for key, inner in plan.plans.items()
-            if key in value or key in plan.optional or key in plan.absent
+            if key in value or key in plan.optional
         }
         further = {key: self.written(plan.rest, member) for key, member in value.items() if key not in plan.plans}
         if plan.entries:

@@ -681,7 +681,7 @@ def test_rewrites_have_places() -> None:
     }
     rewrites = {(each.pointer, each.what) for each in adapt(schema, "openai").rewrites}
     assert rewrites == {
-        ("", "properties that it does not name are not asked for"),
+        ("", "properties that the schema does not name are not asked for"),
         ("/properties/a~1b~0", "optional → nullable"),
         ("/properties/a~1b~0/items", "minLength → in words: at least 7 characters"),
     }

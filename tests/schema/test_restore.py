@@ -41,12 +41,14 @@ def changes(plan: Plan, definitions: Plans) -> bool:
 
 
 PAIRS = Pairs(plan=None)
-TREE = Members(plans={"kids": Items(plan=Named(name="Tree"))}, absent=frozenset({"kids"}))
+TREE = Members(plans={"kids": Items(plan=Named(name="Tree"))}, optional=frozenset({"kids"}), absent=frozenset({"kids"}))
 DEFINITIONS: dict[str, tuple[dict[str, Any], Plan]] = {"Tree": ({"type": "object"}, TREE)}
 MAPPED = Members(plans={"k": None, "v": PAIRS})
-OPTIONAL = Members(plans={"k": None, "v": None}, absent=frozenset({"v"}))
+OPTIONAL = Members(plans={"k": None, "v": None}, optional=frozenset({"v"}), absent=frozenset({"v"}))
 NULLABLE = Members(plans={"a": None, "b": None}, optional=frozenset({"a", "b"}), absent=frozenset({"a"}))
-RENAMED = Members(plans={"a b": PAIRS, "c": None}, names={"a b": "a_b"}, absent=frozenset({"a b"}))
+RENAMED = Members(
+    plans={"a b": PAIRS, "c": None}, names={"a b": "a_b"}, optional=frozenset({"a b"}), absent=frozenset({"a b"})
+)
 FURTHER = Members(plans={"a": None}, open=True, rest=PAIRS, entries="more")
 OPEN = Members(plans={"a": None}, open=True, rest=PAIRS)
 TAGGED = Branches(
@@ -79,7 +81,11 @@ BOTH_WAYS: list[tuple[Plan, Any, Any]] = [
     (PAIRS, [pair("a", 1), pair("", None)], {"a": 1, "": None}),
     (PAIRS, [], {}),
     (Pairs(plan=PAIRS), [pair("a", [pair("b", 1)])], {"a": {"b": 1}}),
-    (Members(plans={"b": None, "a": None}, absent=frozenset({"a"})), {"b": None, "a": None}, {"b": None}),
+    (
+        Members(plans={"b": None, "a": None}, optional=frozenset({"a"}), absent=frozenset({"a"})),
+        {"b": None, "a": None},
+        {"b": None},
+    ),
     (NULLABLE, {"a": None, "b": None}, {"b": None}),
     (NULLABLE, {"a": 1, "b": 2}, {"a": 1, "b": 2}),
     (RENAMED, {"a_b": [pair("x", 1)], "c": 1}, {"a b": {"x": 1}, "c": 1}),
@@ -93,7 +99,11 @@ BOTH_WAYS: list[tuple[Plan, Any, Any]] = [
     (TAGGED, [pair("a", 1)], [pair("a", 1)]),
     (Encoded(), '{"a":[1,null,"ü"]}', {"a": [1, None, "ü"]}),
     (Encoded(), '"text"', "text"),
-    (Members(plans={"a": PAIRS}, absent=frozenset({"a"})), {"a": [pair("x", 1)]}, {"a": {"x": 1}}),
+    (
+        Members(plans={"a": PAIRS}, optional=frozenset({"a"}), absent=frozenset({"a"})),
+        {"a": [pair("x", 1)]},
+        {"a": {"x": 1}},
+    ),
     (Items(plan=PAIRS), [[pair("a", 1)], []], [{"a": 1}, {}]),
     (Items(plan=None, first=(None, PAIRS)), [1, [pair("a", 1)]], [1, {"a": 1}]),
     (Items(plan=PAIRS, first=(None,)), [1, [pair("a", 1)]], [1, {"a": 1}]),
@@ -126,7 +136,7 @@ def test_both_ways(plan: Plan, wire: Any, value: Any) -> None:
         (PAIRS, [pair("a", 1), {"key": "b"}]),
         (PAIRS, [pair(5, 1)]),
         (PAIRS, [{**pair("a", 1), "more": 1}]),
-        (Members(plans={"a": PAIRS}, absent=frozenset({"a"})), [None]),
+        (Members(plans={"a": PAIRS}, optional=frozenset({"a"}), absent=frozenset({"a"})), [None]),
         (Items(plan=PAIRS), {"a": 1}),
         (Named(name="Tree"), 5),
         (AnyValue(), {"entries": [1]}),
@@ -167,7 +177,7 @@ def test_a_key_given_twice(plan: Plan, wire: Any) -> None:
     [
         (None, False),
         (Members(plans={"a": None}, absent=frozenset()), False),
-        (Members(plans={"a": None}, absent=frozenset({"a"})), True),
+        (Members(plans={"a": None}, optional=frozenset({"a"}), absent=frozenset({"a"})), True),
         (Members(plans={"a": PAIRS}, absent=frozenset()), True),
         (Items(plan=None, first=(None,)), False),
         (Items(plan=None, first=(PAIRS,)), True),

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from extractor.errors import SchemaError
 from extractor.schema.adapt import adapt
+from extractor.schema.dialects import DIALECTS, relaxed, told
 from extractor.schema.target import target_of
 
 OBJECT: dict[str, Any] = {"type": "object"}
@@ -117,3 +118,14 @@ def test_a_key_given_twice_is_an_error(target: Any) -> None:
     assert [error.kind for error in checked.errors] == ["duplicate_key"]
     assert not checked.malformed
     assert adapted.restore(reply) == reply
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic", "llama.cpp", "gemini", "cerebras"])
+@pytest.mark.parametrize("form", ["strict", "relaxed", "told"])
+def test_null_is_left_out_in_every_form(dialect: str, form: str) -> None:
+    """Null for an optional property means that it is left out, also where the wire does not ask for null."""
+    forms = {"strict": lambda each: each, "relaxed": relaxed, "told": told}
+    adapted = adapt(Open, forms[form](DIALECTS[dialect]))
+    target = {**OBJECT, "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}, "required": ["a"]}
+    assert adapt(target, forms[form](DIALECTS[dialect])).restore({"a": 1, "b": None}) == {"a": 1}
+    assert adapted.restore({"a": 1})["a"] == 1
