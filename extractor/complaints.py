@@ -50,10 +50,9 @@ _UNSUPPORTED = (
     r"|forbidden|cannot find field|not enabled|not available|unavailable|deprecated|not implemented|incompatible)"
 )
 # A value out of the endpoint's own range is for the caller to correct, not to be left out.
-_WRONG_VALUE = re.compile(
+_WRONG_VALUE = (
     r"(?:above|below)_m|maximum|minimum|too (?:large|small|high|low|long)|between|must be|expected|greater|less than"
-    r"|at (?:least|most)|out of range|invalid[ _]type",
-    re.I,
+    r"|at (?:least|most)|out of range|invalid[ _]type"
 )
 
 
@@ -88,12 +87,18 @@ class _Rule:
     """Texts that say one thing: about None, something that another way of asking does not help."""
 
     about: About | None
-    text: re.Pattern[str]
+    text: str
     modes: tuple[Mode, ...] = ("strict", "relaxed", "json_object", "tool", "prompt")
 
 
+@functools.cache
+def _compiled(text: str) -> re.Pattern[str]:
+    # When it is needed: few processes ever see a refusal, and all of them start.
+    return re.compile(text, re.I | re.S)
+
+
 def _rule(about: About | None, *texts: str, modes: tuple[Mode, ...] | None = None) -> _Rule:
-    rule = _Rule(about=about, text=re.compile("|".join(texts), re.I | re.S))
+    rule = _Rule(about=about, text="|".join(texts))
     return rule if modes is None else replace(rule, modes=modes)
 
 
@@ -184,10 +189,9 @@ _GENERAL = (
     ),
     _rule("schema", r"\btools?\b|tool_choice|\bfunctions?\b|\bschemas?\b|grammar", modes=("tool",)),
 )
-_OPAQUE = re.compile(
+_OPAQUE = (
     r"(?:request contains an invalid argument|no reason given|bad request|invalid request|invalid argument"
-    r"|provider returned error)\W*",
-    re.I,
+    r"|provider returned error)\W*"
 )
 
 
@@ -210,18 +214,18 @@ def complaint_of(error: StatusError, mode: Mode | None, sent: Collection[str]) -
         return Complaint(about=general.about)
     said = error.message.partition(": ")[2]
     # Without a reason, 404 means a wrong address, and 500 that something is broken.
-    return Complaint(about="opaque") if error.status in (400, 422) and _OPAQUE.fullmatch(said) else None
+    return Complaint(about="opaque") if error.status in (400, 422) and _compiled(_OPAQUE).fullmatch(said) else None
 
 
 def _first(rules: tuple[_Rule, ...], text: str, mode: Mode | None) -> _Rule | None:
-    fitting = (rule for rule in rules if (mode or "strict") in rule.modes and rule.text.search(text))
+    fitting = (rule for rule in rules if (mode or "strict") in rule.modes and _compiled(rule.text).search(text))
     return next(fitting, None)
 
 
 def _named(text: str, param: str, sent: Collection[str]) -> str:
     """The field that is refused as such: the one that is named first."""
     found = {name: _says_unsupported(name).search(text) for name in sent if name in OPTIONAL}
-    if param in found and (found[param] or not _WRONG_VALUE.search(text)):
+    if param in found and (found[param] or not _compiled(_WRONG_VALUE).search(text)):
         return param
     named = [(_place(name, match), name) for name, match in found.items() if match]
     return min(named)[1] if named else ""

@@ -5,7 +5,6 @@ Each is worked out once, when it is needed, and the first of them is chosen anew
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import math
@@ -145,10 +144,9 @@ def _modes(settings: Settings, dialect: Dialect) -> tuple[Mode | None, ...]:
     return tuple(mode for mode in dialect.modes if mode != "tool" or not settings.own_tools)
 
 
-def _digest(target: Target[Any]) -> bytes:
-    """What says that two targets have the same schema."""
-    text = json.dumps(target.schema, sort_keys=True, default=str)
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+def _digest(target: Target[Any]) -> int:
+    """What says, within this process, that two targets have the same schema."""
+    return hash(json.dumps(target.schema, sort_keys=True, default=str))
 
 
 def _described(way: Way) -> str:

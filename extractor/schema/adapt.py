@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from extractor.errors import SchemaError
-from extractor.schema.absences import absences
 from extractor.schema.dialects import Dialect, relaxed
 from extractor.schema.measure import depths_of, exceeded
 from extractor.schema.plans import Plan, Plans, Restorer
@@ -22,7 +21,6 @@ from extractor.schema.restore import Twice, restorer
 from extractor.schema.rewrite import rewritten
 from extractor.schema.slim import STEPS, slimmed
 from extractor.schema.target import Target, target_of
-from extractor.schema.to_wire import to_wire
 from extractor.schema.walk import Cut, Rewrite, TooLarge
 
 __all__ = ["Absent", "Adapted", "Rewrite", "adapt"]
@@ -79,10 +77,14 @@ class Adapted:
         """The pointers, in the target's own shape, of the properties that a wire value gives as absent: null
         where the target has none.
         """
+        from extractor.schema.absences import absences  # not for every start
+
         return tuple(absences(self.plan, value, self.definitions))
 
     def to_wire(self, value: Any) -> Any:
         """The opposite of `restore`: a value of the target as the endpoint is asked to write it."""
+        from extractor.schema.to_wire import to_wire  # not for every start
+
         return to_wire(self.plan, value, self.definitions)
 
 

@@ -12,12 +12,12 @@ import re
 __all__ = ["is_exact", "is_exotic"]
 
 # What not every engine for patterns knows: look-around, word borders, references back, named groups.
-_EXOTIC = re.compile(r"\(\?[=!<P]|\\[bB1-9kpPAZz]")
+_EXOTIC = r"\(\?[=!<P]|\\[bB1-9kpPAZz]"
 
 _PLAIN = r"[A-Za-z0-9 _,:;@!#%&=<>~'`/\-]"
 _ESCAPED = r"\\[.\[\](){}|*+?^$\-]"
 _COUNT = r"(?:[*+?]|\{(?P<low>\d{1,3})(?:,\d{0,3})?\})"
-_TOKEN = re.compile(
+_TOKEN = (  # compiled when first needed, as all here
     rf"(?:{_PLAIN}|{_ESCAPED}|\[(?P<class>[^\]\[\\^][^\]\[\\]*)\]|(?P<group>\()|(?P<end>\))|(?P<or>\|))(?:{_COUNT}(?!\?))?"
 )
 _IN_STRINGS = range(0x20, 0x7F)
@@ -25,7 +25,7 @@ _IN_STRINGS = range(0x20, 0x7F)
 
 def is_exotic(pattern: str) -> bool:
     """Whether a pattern needs more than the engines of endpoints have."""
-    return _EXOTIC.search(pattern) is not None
+    return re.search(_EXOTIC, pattern) is not None
 
 
 def is_exact(pattern: str) -> bool:
@@ -33,8 +33,9 @@ def is_exact(pattern: str) -> bool:
     if len(pattern) < 2 or not pattern.startswith("^") or not pattern.endswith("$") or pattern.endswith("\\$"):
         return False
     body, at, depth = pattern[1:-1], 0, 0
+    token_of = re.compile(_TOKEN).match
     while at < len(body):
-        token = _TOKEN.match(body, at)
+        token = token_of(body, at)
         if token is None or (token["class"] is not None and not _is_clean(token["class"])):
             return False
         depth += (token["group"] is not None) - (token["end"] is not None)

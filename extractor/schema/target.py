@@ -20,7 +20,6 @@ from pydantic_core import from_json, to_json
 
 from extractor.errors import SchemaError
 from extractor.schema.ready import ready_schema
-from extractor.schema.references import definitions_only
 from extractor.schema.restore import Twice
 
 __all__ = ["Checked", "FieldError", "SchemaTarget", "Target", "TypeTarget", "target_of"]
@@ -267,7 +266,9 @@ def _schema_error(error: Any) -> FieldError:
 
 
 def _schema_target(document: dict[str, Any], name: str) -> SchemaTarget:
-    import jsonschema_rs
+    import jsonschema_rs  # these two only here: most targets are types
+
+    from extractor.schema.references import definitions_only
 
     _check_draft(document)
     try:
