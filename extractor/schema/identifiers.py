@@ -306,7 +306,7 @@ class _References:
                     raise SchemaError(f"The reference at {where} leads back to itself.", pointer=pointer + "/$ref")
                 way[pointer] = None
                 pointer = self._leads[pointer]
-            done |= way.keys()
+            done.update(way)
 
     def _widen_users(self) -> None:
         """See to it that whatever uses what was widened accepts no less than before."""

@@ -137,11 +137,11 @@ class Walk:
 
     def resolved(self, reference: str) -> Any:
         """What a reference leads to, through all that do no more than refer to another."""
-        seen: list[str] = []
+        seen: set[str] = set()
         while True:
             if reference in seen:
                 raise SchemaError(f"{reference} refers to itself and says nothing else.", pointer=reference[1:])
-            seen.append(reference)
+            seen.add(reference)
             try:
                 definition: Any = self.given[reference.removeprefix(PREFIX)]
             except (KeyError, TypeError):
