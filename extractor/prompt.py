@@ -39,8 +39,8 @@ _DATES: Mapping[str, str] = {
 
 # A very small model does not understand a description of the task, but it imitates. Two demonstrations, with
 # schemas of other things, show it what a type is, what null is for, and where a list ends. Measured with the
-# embedded model on 36 documents of nine kinds, one request each (benchmarks/accuracy.py): F1 0.17 → 0.22,
-# conforming 83 → 92 %.
+# embedded model on 36 documents of nine kinds, one request each (benchmarks/accuracy.py): F1 0.16 → 0.21,
+# conforming 86 → 89 %.
 _DEMONSTRATION_TASK = "Extract the data of each document as one JSON object of the type given."
 _DEMONSTRATIONS = (
     (
