@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from extractor.schema.nodes import JsonSchema, rebuilt
 from extractor.schema.plans import Plans
 
 __all__ = ["Choice"]
@@ -16,8 +17,8 @@ class Choice:
     """
 
     def __init__(self, schemas: list[dict[str, Any]], definitions: Plans) -> None:
-        self._schemas = [_judged(schema) for schema in schemas]
-        self._definitions = {name: _judged(wire) for name, (wire, _) in definitions.items()}
+        self._schemas = [rebuilt(schema, _judged) for schema in schemas]
+        self._definitions = {name: rebuilt(wire, _judged) for name, (wire, _) in definitions.items()}
         self._validators = [self._validator(schema) for schema in self._schemas]
 
     def _validator(self, schema: dict[str, Any]) -> Callable[[Any], bool]:
@@ -57,24 +58,14 @@ class Choice:
         )
 
 
-def _judged(schema: Any) -> Any:
+def _judged(schema: JsonSchema) -> JsonSchema:
     """A wire schema in JSON Schema's own words, without `nullable`, and with its objects closed: what is not
     named is not asked for, also where the dialect has no word for that.
     """
-    if isinstance(schema, list):
-        return [_judged(member) for member in schema]
-    if not isinstance(schema, dict):
-        return schema
-    plain = {key: _keyword(key, value) for key, value in schema.items() if key != "nullable"}
+    plain = {keyword: value for keyword, value in schema.items() if keyword != "nullable"}
     if "properties" in plain:
         plain.setdefault("additionalProperties", False)
     return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") is True else plain
-
-
-def _keyword(keyword: str, value: Any) -> Any:
-    if keyword == "properties":
-        return {name: _judged(member) for name, member in value.items()}
-    return value if keyword in ("enum", "const", "required") else _judged(value)
 
 
 _KINDS: Mapping[str, tuple[type, ...]] = {

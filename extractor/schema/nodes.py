@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "levels",
     "modern",
     "pair",
+    "rebuilt",
     "split",
     "telling",
     "text_of",
@@ -130,6 +131,21 @@ def constant_schema(value: Any) -> JsonSchema:
         "description": "always " + text_of(value),
     }
     return {**always, "items": {"enum": value} if value else {"type": "null"}}
+
+
+def rebuilt(schema: Any, change: Callable[[JsonSchema], JsonSchema]) -> Any:
+    """A wire schema with every schema in it changed, from the inside out. Names and data stay as they are."""
+    if isinstance(schema, list):
+        return [rebuilt(member, change) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return change({keyword: _rebuilt(keyword, value, change) for keyword, value in schema.items()})
+
+
+def _rebuilt(keyword: str, value: Any, change: Callable[[JsonSchema], JsonSchema]) -> Any:
+    if keyword in ("properties", "$defs"):
+        return {name: rebuilt(member, change) for name, member in value.items()}
+    return value if keyword in ("enum", "const", "required", "propertyOrdering") else rebuilt(value, change)
 
 
 def split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:

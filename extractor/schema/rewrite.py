@@ -24,6 +24,7 @@ from extractor.schema.nodes import (
     kinds_of,
     levels,
     modern,
+    rebuilt,
     split,
     telling,
 )
@@ -111,25 +112,14 @@ def _with_plain_names(root: JsonSchema) -> JsonSchema:
         names[name] = free(re.sub(r"[^A-Za-z0-9]", "", name)[:60] or "D", set(names.values()), "0")
     if all(name == plain for name, plain in names.items()):
         return root
-    renamed: JsonSchema = _renamed(root, names)
+
+    def named(schema: JsonSchema) -> JsonSchema:
+        if not isinstance(schema.get("$ref"), str):
+            return schema
+        return {**schema, "$ref": PREFIX + names[schema["$ref"].removeprefix(PREFIX)]}
+
+    renamed: JsonSchema = rebuilt(root, named)
     return {**renamed, "$defs": {names[name]: wire for name, wire in renamed["$defs"].items()}}
-
-
-def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(schema, list):
-        return [_renamed(member, names) for member in schema]
-    if not isinstance(schema, dict):
-        return schema
-    renamed = {key: _renamed_keyword(key, value, names) for key, value in schema.items()}
-    if isinstance(schema.get("$ref"), str):
-        renamed["$ref"] = PREFIX + names[schema["$ref"].removeprefix(PREFIX)]
-    return renamed
-
-
-def _renamed_keyword(keyword: str, value: Any, names: Mapping[str, str]) -> Any:
-    if keyword in ("properties", "$defs"):
-        return {name: _renamed(member, names) for name, member in value.items()}
-    return value if keyword in ("enum", "const", "required") else _renamed(value, names)
 
 
 def _node(walk: Walk, schema: Any, pointer: str, first: str | None = None) -> Node:

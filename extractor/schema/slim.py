@@ -5,8 +5,9 @@ In this order: without descriptions, then without large enums. What is left out 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import functools
+
+from extractor.schema.nodes import JsonSchema, rebuilt
 
 __all__ = ["LARGE_ENUM", "STEPS", "slimmed"]
 
@@ -15,21 +16,13 @@ LARGE_ENUM = 20
 STEPS = ("descriptions left out of the schema, told in the prompt", "large enums told in the prompt")
 
 
-def slimmed(schema: Any, steps: int) -> Any:
+def slimmed(schema: JsonSchema, steps: int) -> JsonSchema:
     """The wire schema after the first of the `STEPS`."""
-    if not steps:
-        return schema
-    if isinstance(schema, list):
-        return [slimmed(member, steps) for member in schema]
-    if not isinstance(schema, Mapping):
-        return schema
-    slim = {key: _keyword(key, value, steps) for key, value in schema.items() if key not in ("description", "title")}
-    if steps > 1 and "type" in slim and len(slim.get("enum", ())) > LARGE_ENUM:
-        del slim["enum"]
+    slim: JsonSchema = rebuilt(schema, functools.partial(_slim, steps)) if steps else schema
     return slim
 
 
-def _keyword(keyword: str, value: Any, steps: int) -> Any:
-    if keyword in ("properties", "$defs"):
-        return {name: slimmed(member, steps) for name, member in value.items()}
-    return value if keyword in ("enum", "const", "required", "type", "propertyOrdering") else slimmed(value, steps)
+def _slim(steps: int, schema: JsonSchema) -> JsonSchema:
+    large = steps > 1 and "type" in schema and len(schema.get("enum", ())) > LARGE_ENUM
+    gone = ("description", "title", "enum") if large else ("description", "title")
+    return {keyword: value for keyword, value in schema.items() if keyword not in gone}
