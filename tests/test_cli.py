@@ -67,6 +67,20 @@ def test_pretty_and_full(fake_endpoint: FakeEndpoint) -> None:
     assert full["usage"]["prompt_tokens"] == 7
 
 
+def test_absent_fields_and_the_way_of_asking(fake_endpoint: FakeEndpoint) -> None:
+    """With --allow-absent what there is is printed; --full says what is absent, how it was asked, what was refused."""
+    refusal = Reply(status=400, raw='{"error": {"message": "Unknown parameter: \'temperature\'."}}')
+    fake_endpoint.answer(refusal, {"name": None})
+    arguments = ("--allow-absent", "--full", "--dialect", "gemini", "--temperature", "0.5")
+    result = _run("run", "person.json", "a.txt", *arguments)
+    (full,) = _lines(result)
+    assert (result.exit_code, full["value"], full["absent"]) == (0, {}, ["/name"])
+    assert (full["mode"], full["dropped"], full["steps"][0]["dropped"]) == ("strict", ["temperature"], "temperature")
+    sent = fake_endpoint.requests[1].body
+    assert "additionalProperties" not in sent["response_format"]["json_schema"]["schema"]
+    assert "temperature" not in sent
+
+
 def test_a_python_model(fake_endpoint: FakeEndpoint) -> None:
     """TARGET can be a model in a module of the current folder."""
     Path("shop_models.py").write_text(

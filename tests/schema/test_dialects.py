@@ -258,3 +258,12 @@ def test_the_rules_can_be_kept(name: str, problems: Problems) -> None:
     """A plain schema in the form of the dialect breaks none of them."""
     made = plain if name in ("gemini", "evolink") else closed
     assert problems(made(a=STRING, b={"type": "array", "items": made(c={"type": "integer"})}), name) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"modes": ()}, {"modes": ("json",)}, {"keywords": "type"}, {"formats": "date"}, {"limits": None}]
+)
+def test_a_wrong_dialect_of_ones_own(wrong: dict[str, Any]) -> None:
+    """What cannot be a dialect is refused where it is made."""
+    with pytest.raises(ConfigurationError, match=f"{next(iter(wrong))} of a dialect"):
+        replace(DIALECTS["openai"], **wrong)
