@@ -33,11 +33,13 @@ from extractor.errors import (
     SchemaError,
     ServerError,
     StatusError,
+    TargetFailed,
     TimedOut,
 )
 from extractor.extraction import Attempt, Extraction
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
+from extractor.reply.repair import Repair
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, Limits
 from extractor.schema.target import FieldError
@@ -79,12 +81,14 @@ __all__ = [
     "QuotaExceeded",
     "RateLimited",
     "Refused",
+    "Repair",
     "RequestTooLarge",
     "Rewrite",
     "SchemaError",
     "ServerError",
     "StatusError",
     "Step",
+    "TargetFailed",
     "TimedOut",
     "adapt",
     "aextract",

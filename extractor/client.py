@@ -12,21 +12,26 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 import httpx
 
+from extractor.asking import Narrowed, Task
 from extractor.chat.content import Document, user_turn
 from extractor.endpoint.http import AsyncSender, Sender
 from extractor.endpoint.resolve import Address, resolve
 from extractor.errors import CallerError, EndpointError, OptionError, StatusError
-from extractor.extraction import Extraction, Task, extraction, whole
+from extractor.extraction import Extraction, extraction, whole
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
 from extractor.prompt import conversation
 from extractor.schema.dialects import Dialect
-from extractor.schema.target import Target, target_of
+from extractor.schema.target import Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
+
+if TYPE_CHECKING:  # only for those who stream
+    from extractor.reply.partial import Partial
+    from extractor.streams import AsyncStream, Stream
 
 __all__ = ["AsyncExtractor", "Extractor"]
 
@@ -94,9 +99,31 @@ class _Client:
             max_retries=settings.max_retries,
             context=settings.context,
             absent=settings.absent == "allow",
+            coerce=settings.coerce,
+            document=document if isinstance(document, str) else None,
             descend=functools.partial(_descended, ready, settings, document),
+            narrow=functools.partial(self._narrowed, settings, document),
         )
         return task, None if settings.deadline is None else time.monotonic() + settings.deadline
+
+    def _narrowed(
+        self, settings: Settings, document: Document | None, target: Target[Any], part: str | None
+    ) -> Narrowed | None:
+        """The same question for another target, about a part of the document where one is given."""
+        if settings.own_format:
+            return None
+        own = replace(settings, examples=())  # they are of the whole
+        forms = Forms(target, own, self._address, self._dialect)
+        try:
+            forms.refresh()
+        except CallerError:  # it cannot be said by itself
+            return None
+        about = document if part is None else part
+        return Narrowed(
+            form=forms.form,
+            messages=_turns(forms.form, own, about),
+            descend=functools.partial(_descended, forms, own, about),
+        )
 
     def _ready(self, target: Target[Any], settings: Settings) -> Forms:
         """All that does not depend on the document: made once for each target and setting."""
@@ -149,6 +176,11 @@ def _started(address: Address) -> Address:
 
     endpoint = local.start(address.model)
     return replace(address, base_url=endpoint.base_url, model=endpoint.model, api_key=endpoint.api_key)
+
+
+def _streamed(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a call whose reply is to come in chunks, with its usage at the end."""
+    return {"stream_options": {"include_usage": True}, **call, "stream": True}
 
 
 def _value_of(done: StopIteration) -> Extraction[Any]:
@@ -204,19 +236,54 @@ class Extractor(_Client):
         task, expires = self._task(target_of(target), document, call)
         flow = extraction(task)
         try:
-            request = next(flow)
+            ask = next(flow)
             while True:
                 failed: EndpointError | None = None
                 try:
-                    reply = self._sender.send(request, expires)
+                    reply = self._sender.send(ask.request, expires)
                 except EndpointError as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
-                request = flow.send(reply) if failed is None else flow.throw(failed)
+                ask = flow.send(reply) if failed is None else flow.throw(failed)
         except StopIteration as done:
             return _value_of(done)
         finally:
             flow.close()
+
+    @overload
+    def stream(
+        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
+    ) -> Stream[Partial[T], T]: ...
+    @overload
+    def stream(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Stream[Any, Any]: ...
+    def stream(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Stream[Any, Any]:
+        """What is known so far, as the reply arrives: a `Partial` after every piece of it that adds something.
+
+        At the end `.result` is the `Extraction`, validated as any other. Nothing is sent before the iteration
+        begins; breaking out of it closes the connection. Takes and raises what `run` does.
+        """
+        from extractor.streams import Partials, Stream
+
+        task, expires = self._task(target_of(target), document, _streamed(call))
+        return Stream(task, expires, Partials(task), self._sender)
+
+    @overload
+    def stream_items(
+        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
+    ) -> Stream[T, list[T]]: ...
+    @overload
+    def stream_items(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Stream[Any, Any]: ...
+    def stream_items(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Stream[Any, Any]:
+        """All there are of `target` in a document, each as soon as it is complete, and validated.
+
+        One that is not valid is asked for again by itself, and comes at the end. `.result.value` is then the whole
+        list in its order. Otherwise as `stream`.
+        """
+        from extractor.streams import Items, Stream
+
+        item = target_of(target)
+        task, expires = self._task(list_of(item), document, _streamed(call))
+        return Stream(task, expires, Items(task, item), self._sender)
 
     def close(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""
@@ -265,19 +332,50 @@ class AsyncExtractor(_Client):
         task, expires = self._task(target_of(target), document, call)
         flow = extraction(task)
         try:
-            request = next(flow)
+            ask = next(flow)
             while True:
                 failed: EndpointError | None = None
                 try:
-                    reply = await self._sender.send(request, expires)
+                    reply = await self._sender.send(ask.request, expires)
                 except EndpointError as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
-                request = flow.send(reply) if failed is None else flow.throw(failed)
+                ask = flow.send(reply) if failed is None else flow.throw(failed)
         except StopIteration as done:
             return _value_of(done)
         finally:
             flow.close()
+
+    @overload
+    def stream(
+        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
+    ) -> AsyncStream[Partial[T], T]: ...
+    @overload
+    def stream(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> AsyncStream[Any, Any]: ...
+    def stream(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> AsyncStream[Any, Any]:
+        """See `Extractor.stream`; to be gone through with `async for`."""
+        from extractor.streams import AsyncStream, Partials
+
+        task, expires = self._task(target_of(target), document, _streamed(call))
+        return AsyncStream(task, expires, Partials(task), self._sender)
+
+    @overload
+    def stream_items(
+        self, target: type[T], document: Document | None = None, **call: Unpack[Call]
+    ) -> AsyncStream[T, list[T]]: ...
+    @overload
+    def stream_items(
+        self, target: Any, document: Document | None = None, **call: Unpack[Call]
+    ) -> AsyncStream[Any, Any]: ...
+    def stream_items(
+        self, target: Any, document: Document | None = None, **call: Unpack[Call]
+    ) -> AsyncStream[Any, Any]:
+        """See `Extractor.stream_items`; to be gone through with `async for`."""
+        from extractor.streams import AsyncStream, Items
+
+        item = target_of(target)
+        task, expires = self._task(list_of(item), document, _streamed(call))
+        return AsyncStream(task, expires, Items(task, item), self._sender)
 
     async def aclose(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""

@@ -1,12 +1,13 @@
 """Every error this library raises, typed by whose fault it is.
 
     ExtractorError
-    ├── CallerError                the call is wrong; nothing was sent
+    ├── CallerError                the call is wrong; nothing was sent, but for the last of these
     │   ├── ConfigurationError     no endpoint, no key, an unknown name
     │   │   └── MissingExtra       an optional package is not installed
     │   ├── OptionError            a request field out of its range
     │   ├── SchemaError            the target cannot be asked for
-    │   └── DocumentError          the document cannot be read or is empty
+    │   ├── DocumentError          the document cannot be read or is empty
+    │   └── TargetFailed           a validator of the target broke down
     ├── EndpointError              the network's or the server's fault
     │   ├── ConnectionFailed       nobody answered there
     │   ├── TimedOut               somebody did not answer in time
@@ -66,6 +67,7 @@ __all__ = [
     "SchemaError",
     "ServerError",
     "StatusError",
+    "TargetFailed",
     "TimedOut",
 ]
 
@@ -99,7 +101,7 @@ def _rebuild(kind: type[ExtractorError], args: tuple[Any, ...], evidence: dict[s
 
 
 class CallerError(ExtractorError):
-    """The call itself is wrong. Nothing was sent."""
+    """The call itself is wrong. Nothing was sent (see `TargetFailed` for the one exception)."""
 
 
 class ConfigurationError(CallerError):
@@ -131,6 +133,16 @@ class SchemaError(CallerError):
 
 class DocumentError(CallerError):
     """The document is empty or cannot be read."""
+
+
+class TargetFailed(CallerError):
+    """A validator of the target raised something other than `ValueError` or `AssertionError`, which are how it
+    says that a value is wrong. What it raised is the `__cause__`.
+
+    `attempts` are the requests that had been answered by then, the last one included.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
 
 
 # ----------------------------------------------------------------- the network's or server's fault

@@ -1,20 +1,20 @@
 """THE LOOP: ask, read, validate, ask again.
 
-A generator without I/O: it yields a request and is sent the reply, so that the sync and the async client
+A generator without I/O: it yields what to ask and is sent the reply, so that the sync and the async client
 drive the same logic. Where an endpoint refuses, it is thrown the error, and asks in the next way down the
 ladder. It ends with an `Extraction`, or raises `ExtractionFailed` with all that came back.
+
+What follows a reply that does not conform is decided in `asking`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from pydantic_core import from_json
-
-from extractor.chat.content import Message
+from extractor.asking import Ask, Past, Task, Verdict
 from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage
 from extractor.errors import (
     ContentFiltered,
@@ -25,43 +25,27 @@ from extractor.errors import (
     FieldsAbsent,
     Refused,
     StatusError,
+    TargetFailed,
 )
-from extractor.feedback import ask_again
-from extractor.ladder import MAX_STEPS, Descent, Form, Lesson, Step, memory
-from extractor.reply.outcome import Outcome, outcome_of, text_of, was_cut
+from extractor.ladder import MAX_STEPS, Lesson, Step, memory
+from extractor.reply.outcome import Outcome
+from extractor.reply.reading import Reading, Wanted, outcome_of, read, texts_of, was_cut
+from extractor.reply.repair import Repair
 from extractor.schema.dialects import Mode
-from extractor.schema.target import Checked, FieldError, Target
+from extractor.schema.target import FieldError
 
-__all__ = ["Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
+__all__ = ["Ask", "Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
 
 T = TypeVar("T")
-
-
-Descend: TypeAlias = "Callable[[Form, StatusError], Descent | None]"
-"""What follows when a form is refused; None where the refusal is not understood."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task(Generic[T]):
-    """What is to be done with one document: `messages` are its turns, after those of the form.
-    `context` is pydantic's validation context. With `absent`, required fields may be absent.
-    """
-
-    target: Target[T]
-    form: Form
-    messages: tuple[Message, ...]
-    max_retries: int
-    context: Any = None
-    absent: bool = False
-    descend: Descend | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Attempt:
     """One request and what became of it.
 
-    Where the reply does not conform, `value` is its plain JSON value (None where there was none to read),
-    and `errors` are what is wrong with it.
+    `value` is the plain JSON value that it led to (None where there was none to read), `errors` are what is
+    wrong with it, and `repairs` what was mended in it without asking. `asked` are the places (JSON pointers) that
+    it asked for, none where it asked for the whole; `changed` are request fields that were changed for it.
     """
 
     request: ChatRequest = field(repr=False)
@@ -70,6 +54,9 @@ class Attempt:
     seconds: float
     value: Any = field(default=None, repr=False)
     errors: tuple[FieldError, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    asked: tuple[str, ...] = ()
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +70,8 @@ class Field:
 class Extraction(Generic[T]):
     """A validated value, and how it came about.
 
+    `candidates` are all the values that conform where more than one was asked for (`n`), `value` the first.
+
     Where the document lacks required fields, which is possible with `absent="allow"` only, there is no
     validated value: `value` is None then, `data` what there is as plain data, and `errors` say what is missing.
     With `absent="allow"`, `fields` has every absent field by its JSON pointer, optional ones included.
@@ -93,6 +82,7 @@ class Extraction(Generic[T]):
     """
 
     value: T
+    candidates: tuple[T, ...] = field(default=(), repr=False)
     data: Any = field(default=None, repr=False)
     errors: tuple[FieldError, ...] = ()
     fields: Mapping[str, Field] = field(default_factory=dict)
@@ -105,115 +95,161 @@ class Extraction(Generic[T]):
     dropped: frozenset[str] = frozenset()
 
 
-Flow: TypeAlias = "Generator[ChatRequest, ChatReply, Extraction[T]]"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Verdict(Generic[T]):
-    outcome: Outcome
-    checked: Checked[T]
-    text: str = ""
-    absent: tuple[str, ...] = ()
+Flow: TypeAlias = "Generator[Ask, ChatReply, Extraction[T]]"
 
 
 @dataclass(kw_only=True, slots=True)
-class _Past:
+class _Story:
     """What has happened so far. `refusal` is the first since the last reply: it says most."""
 
-    attempts: list[Attempt]
+    past: Past
+    attempts: list[Attempt] = field(default_factory=list)
     steps: tuple[Step, ...] = ()
     lessons: tuple[Lesson, ...] = ()
     refusal: StatusError | None = None
 
 
 def extraction(task: Task[T]) -> Flow[T]:
-    """Ask until the reply conforms. Yields requests; expects to be sent the replies.
+    """Ask until the reply conforms. Yields what to ask; expects to be sent the replies.
 
     Raises `ExtractionFailed` when `max_retries` re-asks have not helped. A `StatusError` thrown in where it
     waits leads to the next form of the request; any other `EndpointError`, and the first of those to which
-    there is nothing left, is raised with the attempts and steps before it.
+    there is nothing left, is raised with the attempts and steps before it. Raises `TargetFailed`.
     """
     started = time.perf_counter()
-    attempts: list[Attempt] = []
-    past = _Past(attempts=attempts)
-    form, messages = task.form, task.messages
-    again: tuple[Message, ...] = ()
+    request = ChatRequest(prefix=task.form.prefix, tail=task.messages)
+    ask = Ask(request=request, form=task.form, messages=task.messages, descend=task.descend)
+    story = _Story(past=Past(whole=ask))
     while True:
-        request = ChatRequest(prefix=form.prefix, tail=messages + again)
         failed: EndpointError | None = None
         asked = time.perf_counter()
         try:
-            reply = yield request
+            reply = yield ask
         except EndpointError as error:
             failed = error
         if failed is not None:
-            form, messages = _descended(task, form, failed, past)
+            ask = _descended(ask, failed, story)
             continue
         now = time.perf_counter()
-        if past.refusal is not None:
-            memory.learn(past.lessons)
-            past.lessons, past.refusal = (), None
-        verdict = _best([_judged(task, form, choice) for choice in reply.choices])
-        attempts.append(
-            Attempt(
-                request=request,
-                reply=reply,
-                outcome=verdict.outcome,
-                seconds=now - asked,
-                value=verdict.checked.data,
-                errors=verdict.checked.errors,
-            )
-        )
+        if story.refusal is not None:
+            memory.learn(story.lessons)
+            story.lessons, story.refusal = (), None
+        story.past.left = task.max_retries - len(story.attempts)
+        verdicts = _judged_all(task, ask, reply, story, now - asked)
+        verdict = _best(verdicts)
+        story.attempts.append(_attempt(ask, reply, verdict, now - asked))
+        story.past.absent = verdict.absent
         if verdict.outcome in _DONE:
-            return _result(verdict, form, past, now - started)
-        if len(attempts) > task.max_retries:
-            raise _failure(task, past)
-        # Only the last wrong reply is kept in the conversation: what each re-ask costs stays the same.
-        again = ask_again(verdict.outcome, verdict.text, verdict.checked.errors)
+            return _result(verdicts, verdict, ask, story, now - started)
+        if len(story.attempts) > task.max_retries:
+            raise _failure(task, story)
+        from extractor import again  # not for a reply that conforms
+
+        ask = again.next_ask(task, ask, verdict, reply, story.past)
 
 
-def _descended(task: Task[Any], form: Form, failed: EndpointError, past: _Past) -> tuple[Form, tuple[Message, ...]]:
-    """The next form to ask in, and the document's turns for it. Raises where there is none."""
-    descent = task.descend(form, failed) if task.descend is not None and isinstance(failed, StatusError) else None
+def _descended(ask: Ask, failed: EndpointError, story: _Story) -> Ask:
+    """The same in the next form. Raises where there is none."""
+    descent = ask.descend(ask.form, failed) if ask.descend is not None and isinstance(failed, StatusError) else None
     if descent is not None and isinstance(failed, StatusError):
-        past.steps += (descent.step,)
-        past.refusal = past.refusal or failed
-        if descent.form is not None and len(past.steps) < MAX_STEPS:
-            past.lessons += descent.lessons
-            return descent.form, descent.messages
-        failed = past.refusal
+        story.steps += (descent.step,)
+        story.refusal = story.refusal or failed
+        if descent.form is not None and len(story.steps) < MAX_STEPS:
+            story.lessons += descent.lessons
+            from extractor.again import saying  # not for an endpoint that takes what it is asked
+
+            lower = saying(ask, form=descent.form, messages=descent.messages)
+            if ask.scope is None:
+                story.past.whole = lower
+            return lower
+        failed = story.refusal
         if descent.form is not None:
-            failed.hint = f"Given up after {len(past.steps)} refused requests: see .steps."
-        elif len(past.steps) > 1:
-            failed.hint = f"Every way of asking was refused, in {len(past.steps)} requests: see .steps."
-    failed.attempts, failed.steps = tuple(past.attempts), past.steps
+            failed.hint = f"Given up after {len(story.steps)} refused requests: see .steps."
+        elif len(story.steps) > 1:
+            failed.hint = f"Every way of asking was refused, in {len(story.steps)} requests: see .steps."
+    failed.attempts, failed.steps = tuple(story.attempts), story.steps
     raise failed
 
 
-def _judged(task: Task[T], form: Form, choice: Choice) -> _Verdict[T]:
-    text = text_of(choice, form.tool)
-    outcome = outcome_of(choice, form.tool)
-    if outcome is not None:
-        return _Verdict(outcome=outcome, checked=Checked(), text=text or choice.message.refusal or "")
-    checked = task.target.validate_json(text, task.context, form.adapted.restorer)
-    if checked.malformed:
-        outcome = Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED
-    else:
-        outcome = Outcome.INVALID if checked.errors else Outcome.CONFORMING
-    if task.absent and not checked.malformed:
-        return _with_absences(form, outcome, checked, text)
-    return _Verdict(outcome=outcome, checked=checked, text=text)
+def _attempt(ask: Ask, reply: ChatReply, verdict: Verdict[Any], seconds: float) -> Attempt:
+    reading = verdict.reading
+    return Attempt(
+        request=ask.request,
+        reply=reply,
+        outcome=verdict.outcome,
+        seconds=seconds,
+        value=reading.data,
+        errors=reading.errors,
+        repairs=reading.repairs,
+        asked=() if ask.scope is None else tuple(place.pointer for place in ask.scope.places),
+        changed=ask.changed,
+    )
 
 
-def _with_absences(form: Form, outcome: Outcome, checked: Checked[T], text: str) -> _Verdict[T]:
+# ---------------------------------------------------------------------------------------- judging
+
+
+def _judged_all(task: Task[T], ask: Ask, reply: ChatReply, story: _Story, seconds: float) -> list[Verdict[T]]:
+    try:
+        return [_judged(task, ask, choice, story.past) for choice in reply.choices]
+    except TargetFailed as error:
+        this = _attempt(ask, reply, Verdict(outcome=Outcome.INVALID, reading=Reading()), seconds)
+        error.attempts = (*story.attempts, this)
+        raise
+
+
+def _judged(task: Task[T], ask: Ask, choice: Choice, past: Past) -> Verdict[T]:
+    tool = ask.form.tool
+    outcome, texts = outcome_of(choice, tool), texts_of(choice, tool)
+    if not texts or outcome in (Outcome.FILTERED, Outcome.REFUSED):
+        text = texts[0] if texts else choice.message.refusal or ""
+        return Verdict(outcome=outcome or Outcome.EMPTY, reading=Reading(), text=text, absent=past.absent)
+    # Where nobody says that it ended, missing brackets are no slip of the pen.
+    cut = outcome is Outcome.BROKEN_OFF or not choice.finish_reason or was_cut(choice)
+    text, reading = _read(task, ask, texts, past.whole, cut)
+    if reading.malformed or outcome is Outcome.BROKEN_OFF:
+        outcome = outcome or (Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED)
+        from extractor import again
+
+        return again.cut_off(task, ask, Verdict(outcome=outcome, reading=reading, text=text, absent=past.absent), past)
+    outcome = Outcome.INVALID if reading.errors else Outcome.CONFORMING
+    verdict = Verdict(outcome=outcome, reading=reading, text=text)
+    return _with_absences(ask, verdict, past) if task.absent else verdict
+
+
+def _read(task: Task[T], ask: Ask, texts: tuple[str, ...], whole: Ask, cut: bool) -> tuple[str, Reading[T]]:
+    """The first text that conforms, else the first in which there is JSON, else the first."""
+    best: tuple[str, Reading[T]] | None = None
+    for text in texts:
+        if ask.scope is None:
+            wanted = Wanted(target=task.target, adapted=ask.form.adapted, context=task.context, coerce=task.coerce)
+            reading = read(text, wanted, cut=cut)
+        else:
+            from extractor import again
+
+            reading = again.read_scoped(task, ask, ask.scope, whole.form, text, cut)
+        if not reading.errors:
+            return text, reading
+        if best is None or (best[1].malformed and not reading.malformed):
+            best = text, reading
+    assert best is not None  # noqa: S101  # there is a text at least
+    return best
+
+
+def _with_absences(ask: Ask, verdict: Verdict[T], past: Past) -> Verdict[T]:
     """What is absent is no error: nobody is to invent it when asked again."""
-    absent = form.adapted.absences(from_json(text))
-    wrong = tuple(error for error in checked.errors if not _is_absence(error, absent))
-    if checked.errors and not wrong:
-        outcome = Outcome.INCOMPLETE
-    elif wrong:
-        checked = replace(checked, errors=wrong)
-    return _Verdict(outcome=outcome, checked=checked, text=text, absent=absent)
+    reading, scope = verdict.reading, ask.scope
+    absent = ask.form.adapted.absences(reading.wire)
+    if scope is not None:
+        asked = tuple(place.pointer for place in scope.places)
+        before = [pointer for pointer in past.absent if not pointer.startswith(asked)]
+        from extractor.again import own_pointer
+
+        absent = (*before, *(own_pointer(pointer, scope) for pointer in absent))
+    wrong = tuple(error for error in reading.errors if not _is_absence(error, absent))
+    if reading.errors and not wrong:
+        return replace(verdict, outcome=Outcome.INCOMPLETE, absent=absent)
+    return replace(verdict, reading=replace(reading, errors=wrong), absent=absent)
 
 
 def _is_absence(error: FieldError, absent: tuple[str, ...]) -> bool:
@@ -223,7 +259,7 @@ def _is_absence(error: FieldError, absent: tuple[str, ...]) -> bool:
 _DONE = (Outcome.CONFORMING, Outcome.INCOMPLETE)
 
 
-def _best(verdicts: list[_Verdict[T]]) -> _Verdict[T]:
+def _best(verdicts: list[Verdict[T]]) -> Verdict[T]:
     """The first candidate that conforms, else the first that does but for what is absent, else the first."""
     done = (verdict for outcome in _DONE for verdict in verdicts if verdict.outcome is outcome)
     return next(done, verdicts[0])
@@ -244,20 +280,22 @@ def whole(result: Extraction[T]) -> T:
     )
 
 
-def _result(verdict: _Verdict[T], form: Form, past: _Past, seconds: float) -> Extraction[T]:
-    checked = verdict.checked
+def _result(verdicts: list[Verdict[T]], verdict: Verdict[T], ask: Ask, story: _Story, seconds: float) -> Extraction[T]:
+    reading = verdict.reading
+    conforming = [each.reading.value for each in verdicts if each.outcome is Outcome.CONFORMING]
     return Extraction(
-        value=checked.value,  # type: ignore[arg-type]  # None where the target accepts null, or fields are absent
-        data=checked.data if verdict.outcome is Outcome.INCOMPLETE else None,
-        errors=checked.errors,
+        value=reading.value,  # type: ignore[arg-type]  # None where the target accepts null, or fields are absent
+        candidates=tuple(conforming),  # type: ignore[arg-type]  # likewise
+        data=reading.data if verdict.outcome is Outcome.INCOMPLETE else None,
+        errors=reading.errors,
         fields={pointer: Field(status="absent") for pointer in verdict.absent},
-        usage=_usage(past.attempts),
-        attempts=tuple(past.attempts),
-        model=past.attempts[-1].reply.model,
+        usage=_usage(story.attempts),
+        attempts=tuple(story.attempts),
+        model=story.attempts[-1].reply.model,
         seconds=seconds,
-        mode=form.way.mode,
-        steps=past.steps,
-        dropped=form.way.dropped,
+        mode=ask.form.way.mode,
+        steps=story.steps,
+        dropped=ask.form.way.dropped,
     )
 
 
@@ -288,6 +326,11 @@ _FAILURES: Mapping[Outcome, _Failure] = {
         what="the last reply is no JSON",
         hint="See .attempts[-1].reply. Does the endpoint honour response_format?",
     ),
+    Outcome.BROKEN_OFF: _Failure(
+        error=CutOff,
+        what="the last reply's stream stopped before its end",
+        hint="See .attempts[-1].reply; without stream=True the reply comes whole or not at all.",
+    ),
     Outcome.CUT_OFF: _Failure(error=CutOff, what="the last reply was cut off at the token limit", hint=_LIMIT),
     Outcome.EMPTY: _Failure(
         error=EmptyReply, what="the last reply was empty", hint="Try another model, or endpoint; see .attempts."
@@ -303,8 +346,8 @@ _FAILURES: Mapping[Outcome, _Failure] = {
 }
 
 
-def _failure(task: Task[Any], past: _Past) -> ExtractionFailed:
-    attempts = past.attempts
+def _failure(task: Task[Any], story: _Story) -> ExtractionFailed:
+    attempts = story.attempts
     last = attempts[-1]
     failure = _FAILURES[last.outcome]
     requests = "1 request" if len(attempts) == 1 else f"{len(attempts)} requests"
@@ -321,5 +364,5 @@ def _failure(task: Task[Any], past: _Past) -> ExtractionFailed:
         usage=_usage(attempts),
         hint=failure.hint,
     )
-    error.steps = past.steps
+    error.steps = story.steps
     return error

@@ -1,27 +1,34 @@
-"""What was wrong with a reply → what to ask again.
+"""What was wrong with a reply → the turns that ask again.
 
-The wrong reply stays in the conversation (its beginning, where it is long), followed by what is wrong
-with it: the place, what was expected there, what was found.
+A wrong reply stays in the conversation (its beginning, where it is long; its failing places, where only these
+are asked for), followed by what is wrong with it: the place, what was expected there, what was found.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from extractor.chat.content import Message
 from extractor.reply.outcome import Outcome
+from extractor.schema.nodes import unescaped, value_at
+from extractor.schema.scope import Place, Scope
 from extractor.schema.target import FieldError
 
-__all__ = ["ask_again"]
+__all__ = ["ask_afresh", "ask_again", "ask_fields", "ask_rest"]
 
 # A re-ask quotes no more than this of a wrong reply: a reply may be megabytes long.
 QUOTED_CHARACTERS = 2_000
+LAST_CHARACTERS = 400  # of the last item of a list that is to go on
+BESIDE_CHARACTERS = 80  # of what stands beside a wrong value: enough to find it in the document
 LISTED_ERRORS = 20
 
 _REQUESTS: Mapping[Outcome, str] = {
     Outcome.INVALID: "This does not conform:\n{errors}\nReply with the whole JSON object again, corrected.",
     Outcome.MALFORMED: "This is not valid JSON:\n{errors}\nReply with the JSON object alone, nothing around it.",
     Outcome.CUT_OFF: "The reply was cut off before its end. Reply with the whole JSON object, as short as it can be.",
+    Outcome.BROKEN_OFF: "The reply broke off before its end. Reply with the whole JSON object again.",
     Outcome.EMPTY: "The reply was empty. Reply with the JSON object.",
     Outcome.REFUSED: "Only the document's data is asked for. Reply with the JSON object; null for what is not there.",
     Outcome.FILTERED: "The reply was stopped. Reply with the JSON object, with no more of the text than it needs.",
@@ -29,13 +36,97 @@ _REQUESTS: Mapping[Outcome, str] = {
 
 
 def ask_again(outcome: Outcome, text: str, errors: Sequence[FieldError]) -> tuple[dict[str, Any], ...]:
-    """The turns to add after a reply that did not conform."""
-    wrong = text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + " …"
-    listed = [f"- {error}" for error in errors[:LISTED_ERRORS]]
-    if len(errors) > LISTED_ERRORS:
-        listed.append(f"- and {len(errors) - LISTED_ERRORS} more")
+    """The turns to add after a reply that did not conform, asking for the whole."""
+    return _turns(_cut(text, QUOTED_CHARACTERS), _REQUESTS[outcome].format(errors=_listed(errors)))
+
+
+def ask_afresh(messages: Sequence[Message], errors: Sequence[FieldError]) -> tuple[Message, ...]:
+    """The document's turns, with what to mind added to the last: for where being corrected has not helped."""
+    *before, last = messages
+    said = f"Mind these rules:\n{_listed(errors, found=False)}"
+    content = last.get("content")
+    if isinstance(content, str):
+        return (*before, {**last, "content": f"{content}\n\n{said}"})
+    return (*before, {**last, "content": [*(content or ()), {"type": "text", "text": said}]})
+
+
+def ask_fields(scope: Scope, data: Any, errors: Sequence[FieldError]) -> tuple[dict[str, Any], ...]:
+    """The turns to add where only the places of a scope are asked for again: their wrong values, and the errors."""
+    wrong = {place.name: found for place in scope.places if (found := value_at(data, place.pointer)) is not None}
+    quoted = _written(wrong)
+    lines = [_failing(place, data, errors, quoted=len(quoted) <= QUOTED_CHARACTERS) for place in scope.places]
+    request = f"These do not conform:\n{chr(10).join(lines)}\nReply with these alone, corrected."
+    return _turns(_cut(quoted, QUOTED_CHARACTERS), request)
+
+
+def ask_rest(scope: Scope, data: Any, appended: Mapping[str, int]) -> tuple[dict[str, Any], ...]:
+    """The turns to add where the rest of a cut-off reply is asked for: the end of what is kept, and what is missing."""
+    written = _written(data)
+    kept = written if len(written) <= QUOTED_CHARACTERS else "… " + written[-QUOTED_CHARACTERS:]
+    lines = [_open(place, data, appended) for place in scope.places]
+    request = (
+        "The reply was cut off there; what came before is kept. Reply with the rest alone, nothing of it again:\n"
+        + "\n".join(lines)
+    )
+    return _turns(kept, request)
+
+
+def _turns(wrong: str, request: str) -> tuple[dict[str, Any], ...]:
     # An empty assistant turn is refused by some endpoints, and two user turns in a row by others.
     return (
         {"role": "assistant", "content": wrong.strip() or "(nothing)"},
-        {"role": "user", "content": _REQUESTS[outcome].format(errors="\n".join(listed))},
+        {"role": "user", "content": request},
     )
+
+
+def _listed(errors: Sequence[FieldError], *, found: bool = True) -> str:
+    lines = [f"- {error}" if found else f"- {error.pointer or 'the whole'}: {error.message}" for error in errors]
+    if len(lines) > LISTED_ERRORS:
+        lines[LISTED_ERRORS:] = [f"- and {len(lines) - LISTED_ERRORS} more"]
+    return "\n".join(lines)
+
+
+def _failing(place: Place, data: Any, errors: Sequence[FieldError], *, quoted: bool) -> str:
+    """What is wrong in one place, and what stands beside it, so that it can be found in the document.
+
+    What was found there is not said again where it has been `quoted`.
+    """
+    here = [
+        error for error in errors if error.pointer == place.pointer or error.pointer.startswith(place.pointer + "/")
+    ]
+    said = [_inside(place, error, quoted=quoted) for error in here[:LISTED_ERRORS]]
+    return f"- {place.name}: {'; '.join(said)}{_beside(place, data)}"
+
+
+def _inside(place: Place, error: FieldError, *, quoted: bool) -> str:
+    """One error of a place, with the way to it where it is further inside."""
+    inside = error.pointer.removeprefix(place.pointer)
+    found = "" if quoted and not inside and error.found != "nothing" else f" (found {error.found})"
+    return f"{inside}: {error.message}{found}" if inside else f"{error.message}{found}"
+
+
+def _beside(place: Place, data: Any) -> str:
+    """The plain members beside a place. Those of the root, and other items of a list, do not tell where it is."""
+    above, _, key = place.pointer.rpartition("/")
+    around = value_at(data, above) if above else None
+    if not isinstance(around, dict):
+        return ""
+    plain = {name: it for name, it in around.items() if name != unescaped(key) and not isinstance(it, (dict, list))}
+    return f", beside {_cut(_written(plain), BESIDE_CHARACTERS)}" if plain else ""
+
+
+def _open(place: Place, data: Any, appended: Mapping[str, int]) -> str:
+    if not place.append:
+        return f"- {place.name}"
+    there = value_at(data, place.pointer)
+    last = _cut(_written(there[-1]), LAST_CHARACTERS) if isinstance(there, list) and there else ""
+    after = f", the last of which is {last}" if last else ""
+    return f"- {place.name}: what follows the first {appended.get(place.pointer, 0)}{after}"
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + " …"

@@ -39,6 +39,9 @@ class Defaults(Options, total=False):
     mode: Literal["auto"] | Mode
     """How the endpoint is asked. By default the best way that it takes is found, step by step, and remembered.
     Any other forces that one: then nothing is changed but the name of a token limit, and refusals are raised."""
+    coerce: bool
+    """Whether a value that is not quite what the schema asks for is mended where that loses nothing (`"30"` where
+    a number is wanted); default true. What was mended is in `result.attempts[…].repairs`."""
     absent: Absent
     """Whether required fields may be absent: with `allow` the model can say that the document has no value."""
 
@@ -71,6 +74,7 @@ class Settings:
     max_retries: int = DEFAULT_MAX_RETRIES
     deadline: float | None = DEFAULT_DEADLINE
     mode: Literal["auto"] | Mode = "auto"
+    coerce: bool = True
     absent: Absent = "forbid"
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
@@ -125,6 +129,8 @@ def _own(name: str, value: Any) -> Any:
         raise OptionError(f"{name} is {value!r}, but must be one of {', '.join(_CHOICES[name])}.", option=name)
     if name == "max_retries" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
         raise OptionError("max_retries must be a whole number, 0 or more.", option=name)
+    if name == "coerce" and not isinstance(value, bool):
+        raise OptionError("coerce must be true or false.", option=name)
     if name == "deadline" and value is not None and not _is_duration(value):
         raise OptionError("deadline must be a number of seconds, more than 0, or None.", option=name)
     if name in ("model", "instructions") and value is not None and not isinstance(value, str):

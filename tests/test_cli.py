@@ -103,7 +103,7 @@ def test_what_fails_keeps_its_line(fake_endpoint: FakeEndpoint) -> None:
 
 def test_a_failure_in_full(fake_endpoint: FakeEndpoint) -> None:
     """With --full a failure is a record with the error, what was wrong, and how often it was tried."""
-    fake_endpoint.answer({"name": 5})
+    fake_endpoint.answer({"name": []})
     result = _run("run", "person.json", "a.txt", "--full", "--max-retries", "0")
     (failed,) = _lines(result)
     assert (failed["value"], failed["error"], failed["attempts"]) == (None, "ExtractionFailed", 1)

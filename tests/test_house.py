@@ -30,8 +30,8 @@ ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prompt", "extractor
 # The schema stage, from the questions about one node up to the whole: each may import those before it.
 ROOMS = (
     *("words", "nodes", "ready", "identifiers", "references", "patterns", "dialects", "parts", "outline"),
-    *("plans", "choice", "restore", "to_wire", "absences", "target"),  # the way back, and who judges
-    *("merge", "unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
+    *("plans", "choice", "restore", "places", "to_wire", "absences", "target"),  # the way back, and who judges
+    *("merge", "scope", "unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),
 )
 
@@ -55,9 +55,12 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     # the loop
     "extractor.prompt": (*SENDING, SCHEMA),
     "extractor.feedback": (*SENDING, SCHEMA, "extractor.reply"),
+    "extractor.excerpt": (SCHEMA,),
     "extractor.complaints": ("extractor.errors", "extractor.schema.dialects"),
     "extractor.ladder": (*SENDING, SCHEMA, "extractor.complaints", "extractor.prompt"),
-    "extractor.extraction": (*ALL_ASKED, "extractor.ladder"),
+    "extractor.asking": (*ALL_ASKED, "extractor.ladder"),
+    "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt"),
+    "extractor.extraction": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.again"),
     # HTTP
     "extractor.endpoint.refusals": ("extractor.errors",),
     "extractor.endpoint.presets": ("extractor.errors", "extractor.schema.dialects"),
@@ -65,11 +68,14 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     # the front door
     "extractor.settings": (*SENDING, SCHEMA, "extractor.prompt"),
     "extractor.forms": (*ALL_ASKED, "extractor.ladder", "extractor.endpoint.resolve", "extractor.settings"),
+    "extractor.streams": (*ALL_ASKED, "extractor.asking", "extractor.extraction", "extractor.endpoint"),
     "extractor.client": (
         *ALL_ASKED,
         "extractor.ladder",
         "extractor.forms",
+        "extractor.asking",
         "extractor.extraction",
+        "extractor.streams",
         "extractor.endpoint",
         "extractor.settings",
         "extractor.local",

@@ -214,8 +214,9 @@ def test_a_function_that_was_called_wrongly(kind: str, fake_endpoint: FakeEndpoi
     fake_endpoint.answer(chat, "```json\n{}```", ANN)
     result = _run(kind, fake_endpoint, mode="tool", max_retries=2)
     assert [len(attempt.errors) for attempt in result.attempts][:1] == [1]
-    said = _bodies(fake_endpoint)[1]["messages"][-2]
-    assert said == {"role": "assistant", "content": '{"name": "Ann"}'}
+    said, again = _bodies(fake_endpoint)[1]["messages"][-2:]
+    assert said == {"role": "assistant", "content": "{}"}
+    assert "age: Field required" in again["content"]
 
 
 @both

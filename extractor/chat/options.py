@@ -129,7 +129,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 # Keywords that other places take, for those who look for them here.
 _ELSEWHERE = frozenset({"base_url", "api_key", "http_client", "timeout", "headers", "dialect", "model"})
-_BESIDE = ("instructions", "examples", "messages", "context", "max_retries", "deadline", "mode", "absent")
+_BESIDE = ("instructions", "examples", "messages", "context", "max_retries", "deadline", "mode", "coerce", "absent")
 
 
 def _unknown(name: str) -> OptionError:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["EventReader", "ReplyCollector"]
+from pydantic_core import from_json
+
+__all__ = ["EventReader", "Piece", "ReplyCollector"]
 
 
 class EventReader:
@@ -47,6 +49,16 @@ class EventReader:
                 self._data = []
 
 
+class Piece(NamedTuple):
+    """What one event adds to the first candidate: to its content, and to the arguments of its first tool call."""
+
+    content: str = ""
+    arguments: str = ""
+
+
+_NOTHING = Piece()
+
+
 class ReplyCollector:
     """Chunks of one streamed completion in, the whole body out.
 
@@ -58,6 +70,7 @@ class ReplyCollector:
         self._body: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
         self._done = False
+        self._last: dict[str, Any] = {}
         self.error: Any = None
 
     @property
@@ -72,21 +85,40 @@ class ReplyCollector:
         choices = [self._choices[index].whole(index) for index in sorted(self._choices)]
         return {**self._body, "object": "chat.completion", "choices": choices}
 
-    def add(self, data: str) -> None:
+    def add(self, data: str) -> Piece:
         """Take the data of one event. Raises `ValueError` where it is no JSON object."""
         if data.strip() in ("[DONE]", ""):  # some keep the connection alive by empty events
             self._done = self._done or bool(data.strip())
-            return
-        chunk = json.loads(data)
+            return _NOTHING
+        chunk = _chunk(data)
         if not isinstance(chunk, dict):
             raise ValueError("an event's data is no JSON object")  # noqa: TRY004  # as for what is no JSON
         if chunk.get("error") or chunk.get("object") == "error":
             self.error = chunk
-        for key, value in chunk.items():
-            if key != "choices" and value is not None:
-                self._body[key] = value
-        for number, choice in enumerate(_dicts(chunk.get("choices"))):
-            self._choices.setdefault(_index(choice, number), _Choice()).add(choice)
+        choices = chunk.pop("choices", None)
+        if chunk != self._last:  # mostly the same from chunk to chunk
+            self._last = chunk
+            self._body.update({key: value for key, value in chunk.items() if value is not None})
+        return self._added(choices) if choices else _NOTHING
+
+    def _added(self, choices: Any) -> Piece:
+        first = _NOTHING
+        for number, choice in enumerate(_dicts(choices)):
+            index = _index(choice, number)
+            known = self._choices.get(index)
+            if known is None:
+                known = self._choices[index] = _Choice()
+            piece = known.add(choice)
+            if index == 0:
+                first = piece
+        return first
+
+
+def _chunk(data: str) -> Any:
+    try:
+        return from_json(data)
+    except ValueError:
+        return json.loads(data)  # half a character, whose other half comes in the next chunk
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -106,27 +138,49 @@ class _Choice:
     def __init__(self) -> None:
         self.fields: dict[str, Any] = {}
         self._message: dict[str, Any] = {"role": "assistant"}
+        self._content: list[str] = []
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[int, _Call] = {}
         self._logprobs: list[Any] = []
 
-    def add(self, choice: Mapping[str, Any]) -> None:
-        delta, logprobs = choice.get("delta"), choice.get("logprobs")
+    def add(self, choice: Mapping[str, Any]) -> Piece:
+        logprobs = choice.get("logprobs")
         if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
             self._logprobs += logprobs["content"]
-        passed = {"delta", "logprobs", "index"}
-        self.fields.update({k: v for k, v in choice.items() if k not in passed and v is not None})
-        for key, value in delta.items() if isinstance(delta, dict) else ():
-            self._add(key, value)
+        for key, value in choice.items():
+            if value is not None and key not in _PASSED:
+                self.fields[key] = value
+        delta = choice.get("delta")
+        if not isinstance(delta, dict) or not delta:
+            return _NOTHING
+        content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):  # nearly all of them
+            self._content.append(content)
+            return Piece(content)
+        content, arguments = "", ""
+        for key, value in delta.items():
+            if key == "tool_calls":
+                arguments += self._called(value)
+            elif key == "content":
+                if value is not None:
+                    content = _text(value)
+                    self._content.append(content)
+            else:
+                self._add(key, value)
+        return Piece(content, arguments)
+
+    def _called(self, calls: Any) -> str:
+        """What tool calls add to the arguments of the first."""
+        first = ""
+        for number, call in enumerate(_dicts(calls)):
+            index = _index(call, number)
+            added = self._calls.setdefault(index, _Call()).add(call)
+            first += added if index == min(self._calls) else ""
+        return first
 
     def _add(self, key: str, value: Any) -> None:
-        if key == "tool_calls":
-            for number, call in enumerate(_dicts(value)):
-                self._calls.setdefault(_index(call, number), _Call()).add(call)
-        elif isinstance(value, str) and key != "role":
+        if isinstance(value, str) and key != "role":
             self._texts.setdefault(key, []).append(value)
-        elif key == "content" and isinstance(value, list):
-            self._texts.setdefault(key, []).extend(str(part.get("text") or "") for part in _dicts(value))
         elif isinstance(value, list):
             known = self._message.get(key)
             self._message[key] = [*known, *value] if isinstance(known, list) else value
@@ -134,10 +188,31 @@ class _Choice:
             self._message[key] = value
 
     def whole(self, index: int) -> dict[str, Any]:
-        texts = {key: "".join(pieces) for key, pieces in self._texts.items()}
+        pieces = {**self._texts, **({"content": self._content} if self._content else {})}
+        texts = {key: _joined(each) for key, each in pieces.items()}
         calls = {"tool_calls": [self._calls[n].whole() for n in sorted(self._calls)]} if self._calls else {}
         logprobs = {"logprobs": {"content": self._logprobs}} if self._logprobs else {}
         return {"index": index, **self.fields, **logprobs, "message": {**self._message, **texts, **calls}}
+
+
+_PASSED = frozenset({"delta", "logprobs", "index"})
+
+
+def _text(content: Any) -> str:
+    """The text of a content, also where it comes in parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(str(part.get("text") or "") for part in _dicts(content))
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one text, where a character may have come in two halves."""
+    text = "".join(pieces)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return text
 
 
 class _Call:
@@ -148,15 +223,17 @@ class _Call:
         self._name = ""
         self._arguments: list[str] = []
 
-    def add(self, call: Mapping[str, Any]) -> None:
+    def add(self, call: Mapping[str, Any]) -> str:
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
         self._id = self._id or str(call.get("id") or "")
         self._name = self._name or str(function.get("name") or "")
         arguments = function.get("arguments")
-        if arguments:
-            self._arguments.append(arguments if isinstance(arguments, str) else json.dumps(arguments))
+        if not arguments:
+            return ""
+        self._arguments.append(arguments if isinstance(arguments, str) else json.dumps(arguments))
+        return self._arguments[-1]
 
     def whole(self) -> dict[str, Any]:
-        function = {"name": self._name, "arguments": "".join(self._arguments)}
+        function = {"name": self._name, "arguments": _joined(self._arguments)}
         return {"id": self._id, "type": "function", "function": function}

@@ -176,12 +176,16 @@ class ReplyMessage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Choice:
-    """One candidate. `finish_reason`: stop, length, content_filter, tool_calls, or what the endpoint says."""
+    """One candidate. `finish_reason`: stop, length, content_filter, tool_calls, or what the endpoint says.
+
+    It is not `complete` where a stream ended before the candidate did.
+    """
 
     index: int
     message: ReplyMessage
     finish_reason: str | None = None
     logprobs: tuple[TokenLogprob, ...] = ()
+    complete: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -249,11 +253,14 @@ _PROMPT_DETAILS: Final = tuple(item.name for item in fields(PromptTokensDetails)
 _COMPLETION_DETAILS: Final = tuple(item.name for item in fields(CompletionTokensDetails))
 
 
-def decode_reply(data: Mapping[str, Any]) -> ChatReply:
-    """A chat completion from the body's object. Never raises: what is not there reads as absent."""
+def decode_reply(data: Mapping[str, Any], *, ended: bool = True) -> ChatReply:
+    """A chat completion from the body's object. Never raises: what is not there reads as absent.
+
+    Where the stream that it came in has not `ended`, candidates without a `finish_reason` are not complete.
+    """
     usage = data.get("usage")
     return ChatReply(
-        choices=tuple(_choice(item, number) for number, item in enumerate(_objects(data, "choices"))),
+        choices=tuple(_choice(item, number, ended) for number, item in enumerate(_objects(data, "choices"))),
         id=_text(data, "id"),
         model=_text(data, "model"),
         object=_text(data, "object"),
@@ -263,12 +270,14 @@ def decode_reply(data: Mapping[str, Any]) -> ChatReply:
     )
 
 
-def _choice(data: Mapping[str, Any], number: int) -> Choice:
+def _choice(data: Mapping[str, Any], number: int, ended: bool) -> Choice:
     index = data.get("index")
+    finish_reason = _maybe_text(data, "finish_reason")
     return Choice(
         index=index if isinstance(index, int) else number,
         message=_message(_object(data, "message")),
-        finish_reason=_maybe_text(data, "finish_reason"),
+        finish_reason=finish_reason,
+        complete=ended or finish_reason is not None,
         logprobs=tuple(map(_logprob, _objects(_object(data, "logprobs"), "content"))),
         extra=_extra(data, _CHOICE),
     )

@@ -7,30 +7,27 @@ them: their tracebacks hold the headers, and so the key.
 
 from __future__ import annotations
 
-import ssl
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import httpx
 from pydantic_core import from_json
 
-from extractor.chat.sse import EventReader, ReplyCollector
+from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
-from extractor.endpoint.deadline import Timeouts, watch
+from extractor.endpoint.connections import Timeouts, async_client, sync_client
+from extractor.endpoint.events import Events
 from extractor.endpoint.faults import CAUGHT, fault, too_late
 from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal, too_large
 from extractor.endpoint.resolve import Address
-from extractor.errors import (
-    ConfigurationError,
-    EndpointError,
-    ExtractorError,
-    OptionError,
-)
+from extractor.errors import ConfigurationError, EndpointError, ExtractorError, OptionError
 
 __all__ = ["AsyncSender", "Sender"]
 
+_SHOWN = 20  # chunks of a stream that are kept, for errors to show
 # A model may think for minutes before its first byte; nobody should wait long for a connection.
 DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 MAX_REPLY_BYTES = 32 * 1024 * 1024
@@ -65,22 +62,40 @@ class _Exchange:
         built.extensions["timeout"] = timeouts if expires is None else Timeouts(timeouts, expires)
         return built
 
-    def read(self, response: httpx.Response, body: bytes) -> ChatReply | EndpointError:
+    def receiver(self, request: httpx.Request, expires: float | None) -> _Body:
+        """What receives the answer."""
+        return _Body(str(request.url), expires, self.api_key)
+
+    def read(self, body: _Body) -> ChatReply | EndpointError:
         """The completion in an answer, or what is the matter where there is none.
 
         The error is given, not raised: a traceback would show what the body says, maybe the key.
         """
-        if response.is_success:
-            data = _events(body) if _is_stream(response, body) else _json(body)
-            if isinstance(data, dict) and data.get("choices") and not data.get("error"):
-                reply = decode_reply(data)
-                if reply.choices:
-                    return reply
-        else:
-            data = _json(body)
-        return self._refused(response, data, body)
+        response = body.response
+        assert response is not None  # noqa: S101  # it has been received
+        whole, events = body.whole(), body.events
+        if events is None and response.is_success and _is_stream(response, whole):
+            events = Events()
+            _drain(events.feed(whole))
+        if events is not None:
+            _drain(events.close())
+            return events.reply or self._refused(response, events.error, whole, "a stream that is no completion")
+        data = _json(whole)
+        if response.is_success and isinstance(data, dict) and data.get("choices") and not data.get("error"):
+            reply = decode_reply(data)
+            if reply.choices:
+                return reply
+        return self._refused(response, data, whole, "a body that is no JSON" if data is None else "no choices in it")
 
-    def _refused(self, response: httpx.Response, data: Any, body: bytes) -> EndpointError:
+    def broken(self, error: Exception, body: _Body, expires: float | None) -> ChatReply | ExtractorError:
+        """What there is where the connection failed: of a stream what had come by then, else our error."""
+        if isinstance(error, _BROKEN) and body.is_stream():
+            reply = self.read(body)
+            if isinstance(reply, ChatReply):
+                return reply
+        return fault(error, body.url, expires)
+
+    def _refused(self, response: httpx.Response, data: Any, body: bytes, why: str) -> EndpointError:
         refused = Refused(
             status=response.status_code,
             headers=dict(response.headers),
@@ -91,11 +106,11 @@ class _Exchange:
         )
         if not response.is_success:
             return refusal(refused)
-        if _is_stream(response, body):
-            why = "a stream that is no whole completion"
-        else:
-            why = "a body that is no JSON" if data is None else "no choices in it"
         return error_inside(refused) or bad_reply(refused, why)
+
+
+# The connection broke while somebody was speaking.
+_BROKEN = (httpx.ReadError, httpx.RemoteProtocolError)
 
 
 def _encoded(request: ChatRequest) -> bytes:
@@ -111,38 +126,74 @@ class _Body:
     """A body as it arrives, bounded in size and time."""
 
     def __init__(self, url: str, expires: float | None, secret: str) -> None:
-        self._url = url
+        self.url = url
+        self.response: httpx.Response | None = None
         self._expires = expires
         self._secret = secret
         self._chunks: list[bytes] = []
         self._size = 0
+        self.events: Events | None = None
 
     def add(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size > MAX_REPLY_BYTES:
-            raise too_large(self._url, self._chunks[0], MAX_REPLY_BYTES, self._secret)
+            raise too_large(self.url, self._chunks[0], MAX_REPLY_BYTES, self._secret)
         if self._expires is not None and time.monotonic() > self._expires:
-            raise too_late(self._url)
+            raise too_late(self.url)
+
+    def pieces(self, response: httpx.Response, chunk: bytes) -> Iterator[Piece]:
+        """Take the next bytes: what each event in them adds. Nothing where the answer is no stream."""
+        self.add(chunk)
+        if self.events is not None:
+            if len(self._chunks) > _SHOWN:  # they have been read; the first are kept for errors to show
+                self._chunks.pop()
+            return self.events.feed(chunk)
+        if len(self._chunks) > 1 or not response.is_success or not _is_stream(response, chunk):
+            return iter(())
+        self.events = Events()
+        return self.events.feed(chunk)
+
+    def is_stream(self) -> bool:
+        """Whether what has come is a stream."""
+        response = self.response
+        if self.events is None and (response is None or not response.is_success or not self._chunks):
+            return False
+        return self.events is not None or (response is not None and _is_stream(response, self.whole()[:100]))
 
     def whole(self) -> bytes:
         return b"".join(self._chunks)
+
+
+def _is_stream(response: httpx.Response, body: bytes) -> bool:
+    # Some send events under another content type, or begin with a comment; some an object as events.
+    start = body[:100].lstrip()
+    if start[:1] in (b"{", b"["):
+        return False
+    kind: str = response.headers.get("content-type", "")
+    return start.startswith((b"data:", b":", b"event:")) or kind.lower().startswith("text/event-stream")
+
+
+def _drain(pieces: Iterator[Piece]) -> None:
+    for _ in pieces:
+        pass
 
 
 def _json(body: bytes) -> Any:
     try:
         return from_json(body)
     except ValueError:
+        return _with_half_characters(body)
+
+
+def _with_half_characters(body: bytes) -> Any:
+    """The value of a JSON text with lone surrogates, which a model can produce; None where it is no JSON."""
+    import json
+
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
-
-
-def _is_stream(response: httpx.Response, body: bytes) -> bool:
-    # Some send events under another content type, or begin with a comment; some an object as events.
-    if body[:100].lstrip()[:1] in (b"{", b"["):
-        return False
-    return body[:100].lstrip()[:6].startswith((b"data:", b":", b"event:")) or response.headers.get(
-        "content-type", ""
-    ).lower().startswith("text/event-stream")
 
 
 def _is_special(response: httpx.Response) -> bool:
@@ -151,19 +202,6 @@ def _is_special(response: httpx.Response) -> bool:
     if "," in encoding:  # one inflates a thousandfold, bounded chunk by chunk; two a millionfold
         raise httpx.DecodingError("compressed more than once", request=response.request)
     return bool(encoding) or response.is_stream_consumed
-
-
-def _events(body: bytes) -> Any:
-    """A streamed reply put together. None where its events are no chunks, or it stopped early."""
-    reader, collector = EventReader(), ReplyCollector()
-    try:
-        for data in [*reader.feed(body), *reader.close()]:
-            collector.add(data)
-    except (ValueError, RecursionError):
-        return None
-    if collector.error is not None:
-        return collector.error
-    return collector.body if collector.finished else None
 
 
 def _exchange(address: Address, timeout: float | httpx.Timeout | None, headers: Mapping[str, str]) -> _Exchange:
@@ -230,57 +268,18 @@ def _owning(exchange: _Exchange, client: httpx.Client | httpx.AsyncClient) -> _E
     )
 
 
-# httpx keeps 20 idle connections and opens at most 100; a batch needs more of both, and the endpoint's
-# own limit is found by being asked, not by running out of connections here.
-_LIMITS = httpx.Limits(max_connections=1_024, max_keepalive_connections=256)
+def _chunks(response: httpx.Response) -> Iterable[bytes]:
+    """The body's bytes; where there is nothing to undo, without the layers of httpx that would."""
+    return response.iter_bytes() if _is_special(response) else cast(Any, response.stream)
 
 
-C = TypeVar("C", httpx.Client, httpx.AsyncClient)
-
-
-class _NoCookies(httpx.Cookies):
-    """Looking for cookies in every reply takes a tenth of a request's CPU; endpoints know us by the key."""
-
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Keep none."""
-
-
-_NO_COOKIES = _NoCookies()
-
-
-class _Client(httpx.Client):
-    cookies = property(lambda self: _NO_COOKIES)
-
-
-class _AsyncClient(httpx.AsyncClient):
-    cookies = property(lambda self: _NO_COOKIES)
-
-
-def _verify(url: httpx.URL) -> ssl.SSLContext | bool:
-    # Reading the certificates takes 20 ms, which http:// has no use for: its context trusts nobody.
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.scheme == "http" else True
-
-
-def _made(kind: type[C], url: httpx.URL) -> C:
-    try:
-        return kind(limits=_LIMITS, verify=_verify(url))
-    except (ImportError, ValueError, OSError) as error:
-        raise ConfigurationError(
-            f"No HTTP client can be made of the environment: {error}.",
-            hint="Check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
-        ) from None
-
-
-def _sync_client(url: httpx.URL) -> httpx.Client:
-    """A client for requests to `url` and others of its scheme: httpx's own, less what no endpoint needs."""
-    client = _made(_Client, url)
-    watch(client)
-    return client
-
-
-def _async_client(url: httpx.URL) -> httpx.AsyncClient:
+def _achunks(response: httpx.Response) -> AsyncIterable[bytes]:
     """The same with `await`."""
-    return _made(_AsyncClient, url)
+    return response.aiter_bytes() if _is_special(response) else cast(Any, response.stream)
+
+
+def _left(expires: float | None) -> float | None:
+    return None if expires is None else expires - time.monotonic()
 
 
 class Sender:
@@ -296,32 +295,55 @@ class Sender:
     ) -> None:
         _check_client(client, httpx.Client)
         self._exchange = _exchange(address, timeout, headers or {})
-        self._client = client or _sync_client(self._exchange.url)
+        self._client = client or sync_client(self._exchange.url)
         if client is None:
             self._exchange = _owning(self._exchange, self._client)
 
     def send(self, request: ChatRequest, expires: float | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`; `expires` is by the monotonic clock."""
         http_request = self._exchange.build(self._client, request, expires)
+        body = self._exchange.receiver(http_request, expires)
         try:
-            response, body = self._receive(http_request, expires)
+            self._receive(http_request, body)
         except CAUGHT as error:
-            result: ChatReply | ExtractorError = fault(error, str(http_request.url), expires)
+            result = self._exchange.broken(error, body, expires)
         else:
-            result = self._exchange.read(response, body.whole())
+            result = self._exchange.read(body)
         if isinstance(result, ChatReply):
             return result
         raise result
 
-    def _receive(self, http_request: httpx.Request, expires: float | None) -> tuple[httpx.Response, _Body]:
-        response = self._client.send(http_request, stream=True, follow_redirects=False)
-        body = _Body(str(http_request.url), expires, self._exchange.api_key)
+    def stream(self, request: ChatRequest, expires: float | None = None) -> Generator[Piece | ChatReply, None, None]:
+        """The same as it arrives: what each event adds, and the whole reply as the last."""
+        http_request = self._exchange.build(self._client, request, expires)
+        body = self._exchange.receiver(http_request, expires)
         try:
-            for chunk in response.iter_bytes() if _is_special(response) else cast(Any, response.stream):
+            yield from self._pieces(http_request, body)
+        except CAUGHT as error:
+            result = self._exchange.broken(error, body, expires)
+        else:
+            result = self._exchange.read(body)
+        if isinstance(result, ExtractorError):
+            raise result
+        yield result
+
+    # In functions of their own: the bytes of an answer, in which a key may be, are no part of a traceback.
+
+    def _receive(self, http_request: httpx.Request, body: _Body) -> None:
+        response = body.response = self._client.send(http_request, stream=True, follow_redirects=False)
+        try:
+            for chunk in _chunks(response):
                 body.add(chunk)
         finally:
             response.close()
-        return response, body
+
+    def _pieces(self, http_request: httpx.Request, body: _Body) -> Iterator[Piece]:
+        response = body.response = self._client.send(http_request, stream=True, follow_redirects=False)
+        try:
+            for chunk in _chunks(response):
+                yield from body.pieces(response, chunk)
+        finally:
+            response.close()
 
     def close(self) -> None:
         """Close the connections, unless they are the caller's."""
@@ -342,7 +364,7 @@ class AsyncSender:
     ) -> None:
         _check_client(client, httpx.AsyncClient)
         self._exchange = _exchange(address, timeout, headers or {})
-        self._client = client or _async_client(self._exchange.url)
+        self._client = client or async_client(self._exchange.url)
         if client is None:
             self._exchange = _owning(self._exchange, self._client)
 
@@ -351,26 +373,63 @@ class AsyncSender:
         import anyio  # httpx has it loaded by now; the sync sender needs none of it
 
         http_request = self._exchange.build(self._client, request, expires)
+        body = self._exchange.receiver(http_request, expires)
         try:
-            with anyio.fail_after(None if expires is None else expires - time.monotonic()):
-                response, body = await self._receive(http_request, expires)
+            with anyio.fail_after(_left(expires)):
+                await self._receive(http_request, body)
         except (*CAUGHT, TimeoutError) as error:
-            result: ChatReply | ExtractorError = fault(error, str(http_request.url), expires)
+            result = self._exchange.broken(error, body, expires)
         else:
-            result = self._exchange.read(response, body.whole())
+            result = self._exchange.read(body)
         if isinstance(result, ChatReply):
             return result
         raise result
 
-    async def _receive(self, http_request: httpx.Request, expires: float | None) -> tuple[httpx.Response, _Body]:
-        response = await self._client.send(http_request, stream=True, follow_redirects=False)
-        body = _Body(str(http_request.url), expires, self._exchange.api_key)
+    async def stream(
+        self, request: ChatRequest, expires: float | None = None
+    ) -> AsyncGenerator[Piece | ChatReply, None]:
+        """The same as it arrives: what each event adds, and the whole reply as the last."""
+        http_request = self._exchange.build(self._client, request, expires)
+        body = self._exchange.receiver(http_request, expires)
         try:
-            async for chunk in response.aiter_bytes() if _is_special(response) else cast(Any, response.stream):
+            async with contextlib.aclosing(self._pieces(http_request, body, expires)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except (*CAUGHT, TimeoutError) as error:
+            result = self._exchange.broken(error, body, expires)
+        else:
+            result = self._exchange.read(body)
+        if isinstance(result, ExtractorError):
+            raise result
+        yield result
+
+    async def _receive(self, http_request: httpx.Request, body: _Body) -> None:
+        response = body.response = await self._client.send(http_request, stream=True, follow_redirects=False)
+        try:
+            async for chunk in _achunks(response):
                 body.add(chunk)
         finally:
             await response.aclose()
-        return response, body
+
+    async def _pieces(
+        self, http_request: httpx.Request, body: _Body, expires: float | None
+    ) -> AsyncGenerator[Piece, None]:
+        import anyio
+
+        with anyio.fail_after(_left(expires)):
+            response = body.response = await self._client.send(http_request, stream=True, follow_redirects=False)
+        chunks = aiter(_achunks(response))
+        try:
+            while True:
+                # Not around the loop: nothing may be cancelled while this generator waits for its caller.
+                with anyio.fail_after(_left(expires)):
+                    chunk = await anext(chunks, None)
+                if chunk is None:
+                    break
+                for piece in body.pieces(response, chunk):
+                    yield piece
+        finally:
+            await response.aclose()
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""

@@ -13,7 +13,8 @@ __all__ = ["Choice"]
 
 class Choice:
     """Which branch of a union a wire value belongs to: the first whose wire schema accepts it; where none
-    does, the first of its type, so that as much as possible of a wrong value is put back.
+    does, the first of its type that has all its keys, else the first of its type, so that as much as possible of
+    a wrong value is put back.
     """
 
     def __init__(self, schemas: list[dict[str, Any]], definitions: Plans) -> None:
@@ -35,8 +36,14 @@ class Choice:
         for number, accepts in enumerate(self._validators):
             if accepts(value):
                 return number
-        like = (number for number, schema in enumerate(self._schemas) if self._is_of_type(schema, value))
-        return next(like, None)
+        like = [number for number, schema in enumerate(self._schemas) if self._is_of_type(schema, value)]
+        knowing = (number for number in like if self._knows(self._schemas[number], value))
+        return next(knowing, like[0] if like else None)
+
+    def _knows(self, schema: Mapping[str, Any], value: Any) -> bool:
+        if "$ref" in schema:
+            return self._knows(self._definitions[schema["$ref"].rpartition("/")[2]], value)
+        return isinstance(value, dict) and value.keys() <= schema.get("properties", {}).keys()
 
     def accepts(self, number: int, value: Any) -> bool:
         """Whether that branch's wire schema accepts the value."""

@@ -27,6 +27,8 @@ __all__ = [
     "split",
     "telling",
     "text_of",
+    "unescaped",
+    "value_at",
 ]
 
 JsonSchema: TypeAlias = "dict[str, Any]"
@@ -228,3 +230,20 @@ def telling(title: Any, pointer: str) -> str:
 def escaped(key: str) -> str:
     """A key as a step of a JSON pointer."""
     return key.replace("~", "~0").replace("/", "~1")
+
+
+def unescaped(step: str) -> str:
+    """A step of a JSON pointer as a key."""
+    return step.replace("~1", "/").replace("~0", "~")
+
+
+def value_at(data: Any, pointer: str) -> Any:
+    """What stands in plain data at a JSON pointer; None where nothing does."""
+    for step in map(unescaped, pointer.split("/")[1:]):
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
+            data = data[int(step)]
+        else:
+            return None
+    return data

@@ -9,28 +9,24 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_type_hints, overload
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from extractor.errors import SchemaError
+from extractor.errors import SchemaError, TargetFailed
 from extractor.schema.ready import ready_schema
-from extractor.schema.restore import Twice
 
-__all__ = ["Checked", "FieldError", "SchemaTarget", "Target", "TypeTarget", "target_of"]
+__all__ = ["Checked", "FieldError", "PartTarget", "SchemaTarget", "Target", "TypeTarget", "list_of", "target_of"]
 
 T = TypeVar("T")
 
 Document: TypeAlias = "Mapping[str, Any] | Path | str"
 """A JSON Schema: the document itself, its path, or the name of a ready one."""
-
-Restore: TypeAlias = "Callable[[Any], Any]"
-"""A value as the endpoint gave it → the same in the target's own shape."""
 
 SCHEMA_LENGTH = 4_000_000  # characters: more is no schema for one request
 FOUND_LENGTH = 200  # characters of a wrong value that an error quotes
@@ -56,15 +52,10 @@ class FieldError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked(Generic[T]):
-    """A text held against a target: `value` if there are no `errors`.
-
-    `data` is the plain JSON value, where it was read at all; `malformed` says that the text is no JSON.
-    """
+    """A value held against a target: `value` is what the target makes of it if there are no `errors`."""
 
     value: T | None = None
-    data: Any = None
     errors: tuple[FieldError, ...] = ()
-    malformed: bool = False
 
 
 class Target(Protocol[T]):
@@ -81,10 +72,13 @@ class Target(Protocol[T]):
         """The JSON Schema (2020-12), every reference in the form `#/$defs/NAME`."""
         ...
 
-    def validate_json(self, text: str | bytes, context: Any = None, restore: Restore | None = None) -> Checked[T]:
-        """Hold a JSON text against the target, its value put through `restore` first if that is given.
+    def validate(
+        self, data: Any, *, text: str | None = None, context: Any = None, strict: bool | None = None
+    ) -> Checked[T]:
+        """Hold plain JSON data against the target; `text` is the same as JSON, where that is at hand.
 
-        Never raises for what the text is.
+        With `strict` nothing is taken for anything else (a text for a number, say). Raises `TargetFailed`, and
+        nothing for what the data is.
         """
         ...
 
@@ -99,47 +93,24 @@ class TypeTarget(Generic[T]):
     name: str
     schema: dict[str, Any]
     adapter: TypeAdapter[T]
+    wanted: Any = None
+    """The type itself."""
 
-    def validate_json(self, text: str | bytes, context: Any = None, restore: Restore | None = None) -> Checked[T]:
+    def validate(
+        self, data: Any, *, text: str | None = None, context: Any = None, strict: bool | None = None
+    ) -> Checked[T]:
         """Validate with the caller's own model and validators; `context` is pydantic's."""
-        raw = _bytes(text)
+        raw = to_json(data) if text is None else text
         try:
-            if restore is not None:
-                raw = to_json(restore(_read(raw)))
-            elif b"NaN" in raw or b"Infinity" in raw:
-                _read(raw)  # pydantic would take NaN and Infinity for numbers; JSON has neither
-            return Checked(value=self.adapter.validate_json(raw, context=context))
+            return Checked(value=self.adapter.validate_json(raw, strict=strict, context=context))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False)
-        except Twice as error:
-            return _twice(error)
-        except ValueError as error:
-            return _malformed(str(error))
-        if details[0]["type"] == "json_invalid" and not details[0]["loc"]:
-            return _malformed(details[0]["msg"])
-        data = _read(raw)
-        return Checked(data=data, errors=tuple(_type_error(detail, data) for detail in details))
-
-
-def _bytes(text: str | bytes) -> bytes:
-    if isinstance(text, bytes):
-        return text
-    # A lone surrogate becomes bytes that are no UTF-8, and so is found where the JSON is read.
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _read(raw: bytes) -> Any:
-    return from_json(raw, allow_inf_nan=False)
-
-
-def _malformed(message: str) -> Checked[Any]:
-    said = message if message.startswith("Invalid JSON") else f"Invalid JSON: {message}"
-    error = FieldError(pointer="", message=said, found="text that is no JSON", kind="json_invalid")
-    return Checked(errors=(error,), malformed=True)
-
-
-def _twice(error: Twice) -> Checked[Any]:
-    return Checked(errors=(FieldError(pointer="", message=str(error), found="it twice", kind="duplicate_key"),))
+        except Exception as error:
+            raise TargetFailed(
+                f"A validator of {self.name} raised {type(error).__name__}.",
+                hint="See __cause__. To say that a value is wrong, a validator raises ValueError.",
+            ) from error
+        return Checked(errors=tuple(_type_error(detail, data) for detail in details))
 
 
 def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
@@ -193,7 +164,7 @@ def _type_target(wanted: type[T]) -> TypeTarget[T]:
         raise SchemaError("The target is None.", hint="Give a type, or a JSON Schema.")
     try:
         adapter = TypeAdapter(wanted)
-        return TypeTarget(name=name, schema=adapter.json_schema(), adapter=adapter)
+        return TypeTarget(name=name, schema=adapter.json_schema(), adapter=adapter, wanted=wanted)
     except (
         PydanticUserError,
         PydanticInvalidForJsonSchema,
@@ -242,18 +213,12 @@ class SchemaTarget:
     schema: dict[str, Any]
     validator: Any  # jsonschema_rs.Validator
 
-    def validate_json(self, text: str | bytes, context: Any = None, restore: Restore | None = None) -> Checked[Any]:
-        """Validate with the schema, formats included; `context` means nothing here."""
-        try:
-            data = _read(_bytes(text))
-        except ValueError as error:
-            return _malformed(str(error))
-        try:
-            data = data if restore is None else restore(data)
-        except Twice as error:
-            return _twice(error)
+    def validate(
+        self, data: Any, *, text: str | None = None, context: Any = None, strict: bool | None = None
+    ) -> Checked[Any]:
+        """Validate with the schema, formats included; the rest means nothing here."""
         errors = tuple(_schema_error(error) for error in self.validator.iter_errors(data))
-        return Checked(value=None if errors else data, data=data, errors=errors)
+        return Checked(value=None if errors else data, errors=errors)
 
 
 def _schema_error(error: Any) -> FieldError:
@@ -329,6 +294,23 @@ def _invalid_schema(error: Any) -> SchemaError:
     )
 
 
+# ------------------------------------------------------------------------------------- parts
+
+
+@dataclass(frozen=True, eq=False)
+class PartTarget:
+    """Some places of another target's value, asked for by themselves: judged when the whole is put together."""
+
+    name: str
+    schema: dict[str, Any]
+
+    def validate(
+        self, data: Any, *, text: str | None = None, context: Any = None, strict: bool | None = None
+    ) -> Checked[Any]:
+        """Anything goes."""
+        return Checked(value=data)
+
+
 # ------------------------------------------------------------------------------------- either way
 
 
@@ -341,7 +323,7 @@ def target_of(wanted: Any) -> Target[Any]:
 
     Made once for each. Raises `SchemaError` where that cannot be asked for.
     """
-    if isinstance(wanted, (TypeTarget, SchemaTarget)):
+    if isinstance(wanted, (TypeTarget, SchemaTarget, PartTarget)):
         return wanted
     if isinstance(wanted, Mapping):
         return _cached_document(_written(wanted), "Record")
@@ -354,6 +336,20 @@ def target_of(wanted: Any) -> Target[Any]:
     except TypeError:
         wrong = type(wanted).__name__
     raise SchemaError(f"An instance of {wrong} is no target.", hint="Give the type itself, or a JSON Schema.")
+
+
+def list_of(target: Target[T]) -> Target[list[T]]:
+    """The target of a list of what another target is."""
+    if isinstance(target, TypeTarget):
+        return target_of(list[target.wanted])  # type: ignore[name-defined]  # a type that is known at run time only
+    item = {keyword: value for keyword, value in target.schema.items() if keyword not in ("$defs", "$schema", "$id")}
+    # The root of the item is what "#" means in it.
+    definitions = {**target.schema.get("$defs", {}), target.name: item}
+    return target_of({"type": "array", "items": {"$ref": _reference(target.name)}, "$defs": definitions})
+
+
+def _reference(name: str) -> str:
+    return f"#/$defs/{name.replace('~', '~0').replace('/', '~1')}"
 
 
 def _written(document: Mapping[str, Any]) -> str:

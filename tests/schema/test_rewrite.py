@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from extractor.errors import SchemaError
+from extractor.reply.reading import Wanted, held
 from extractor.schema.adapt import adapt
 from extractor.schema.dialects import DIALECTS, relaxed, told
 from extractor.schema.target import target_of
@@ -114,9 +115,8 @@ def test_a_key_given_twice_is_an_error(target: Any) -> None:
     adapted = adapt(target, "openai")
     twice = [{"key": "b", "value": 1}, {"key": "b", "value": 2}]
     reply = {"a": 1, "additional_properties": twice}
-    checked = target_of(target).validate_json(json.dumps(reply), None, adapted.restorer)
-    assert [error.kind for error in checked.errors] == ["duplicate_key"]
-    assert not checked.malformed
+    reading = held(reply, Wanted(target=target_of(target), adapted=adapted))
+    assert [error.kind for error in reading.errors] == ["duplicate_key"]
     assert adapted.restore(reply) == reply
 
 

@@ -1,7 +1,7 @@
-"""A deadline that holds whatever a server does.
+"""The HTTP clients of our own: httpx's, less what no endpoint needs, and a deadline that holds whatever a server does.
 
 httpx's timeouts bound each wait for bytes: a server that sends one byte a second meets them all for ever.
-`Timeouts` gives each operation no more than what is left; `watch` makes the connections of a sync client look
+`Timeouts` gives each operation no more than what is left; `_watch` makes the connections of a sync client look
 again before every read and write. (An async client is cancelled from outside, and needs none of this.)
 """
 
@@ -10,12 +10,14 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpcore
 import httpx
 
-__all__ = ["Timeouts", "watch"]
+from extractor.errors import ConfigurationError
+
+__all__ = ["Timeouts", "async_client", "sync_client"]
 
 DAY = 86_400.0  # seconds: a socket takes no century
 
@@ -92,7 +94,7 @@ class _Backend(httpcore.NetworkBackend):
         return _Stream(self._backend.connect_tcp(host, port, _now(timeout), local_address, socket_options))
 
 
-def watch(client: httpx.Client) -> None:
+def _watch(client: httpx.Client) -> None:
     """Have the connections of a client of ours keep to deadlines.
 
     httpx has no setting for it; where its inside should change, connections are what they were.
@@ -102,3 +104,56 @@ def watch(client: httpx.Client) -> None:
         backend = getattr(pool, "_network_backend", None)
         if pool is not None and isinstance(backend, httpcore.NetworkBackend):
             pool._network_backend = _Backend(backend)
+
+
+# httpx keeps 20 idle connections and opens at most 100; a batch needs more of both, and the endpoint's
+# own limit is found by being asked, not by running out of connections here.
+_LIMITS = httpx.Limits(max_connections=1_024, max_keepalive_connections=256)
+
+
+C = TypeVar("C", httpx.Client, httpx.AsyncClient)
+
+
+class _NoCookies(httpx.Cookies):
+    """Looking for cookies in every reply takes a tenth of a request's CPU; endpoints know us by the key."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Keep none."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
+class _Client(httpx.Client):
+    cookies = property(lambda self: _NO_COOKIES)
+
+
+class _AsyncClient(httpx.AsyncClient):
+    cookies = property(lambda self: _NO_COOKIES)
+
+
+def _verify(url: httpx.URL) -> ssl.SSLContext | bool:
+    # Reading the certificates takes 20 ms, which http:// has no use for: its context trusts nobody.
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.scheme == "http" else True
+
+
+def _made(kind: type[C], url: httpx.URL) -> C:
+    try:
+        return kind(limits=_LIMITS, verify=_verify(url))
+    except (ImportError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"No HTTP client can be made of the environment: {error}.",
+            hint="Check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
+        ) from None
+
+
+def sync_client(url: httpx.URL) -> httpx.Client:
+    """A client for requests to `url` and others of its scheme."""
+    client = _made(_Client, url)
+    _watch(client)
+    return client
+
+
+def async_client(url: httpx.URL) -> httpx.AsyncClient:
+    """The same with `await`."""
+    return _made(_AsyncClient, url)

@@ -1,0 +1,500 @@
+"""What it costs to see a reply while it is being written: CPU time, memory, and how soon.
+
+    python benchmarks/streaming.py [--fast] [--rounds 5] [--json]
+
+An endpoint in another process streams objects of 10 KB, 100 KB and 1 MB, 16 characters of content an event, either
+16 events or one event a network write (each of which is a chunk of the HTTP body too). The plain script is what one
+would write by hand who does not care for partials: `httpx` with `iter_lines`, `json.loads` for each event, the text
+joined, and validated once at the end. All others, but for the OpenAI SDK's plain stream, give a partial value after
+every event. They take turns, each round in another order. Other libraries take part where they are installed
+(`pip install "extractor[benchmarks]"`), and not with `--fast`; a size that would take one of them more than a minute
+is left out, and said to be.
+
+Prints, for either way of writing: seconds of CPU (user and system, of the client's process; the least of the rounds),
+the ratio to the plain script, and the exponent by which that grows from one size to the next (1: linear). Then the
+memory that one stream adds to the peak of a process of its own, after a warm-up with the least size; and how long
+after the request the first field is known, where the endpoint pauses half a second after that field.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import importlib
+import json
+import math
+import os
+import random
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+from loopback import KEY, MODEL, environment, isolated, table
+from pydantic import BaseModel
+
+import extractor
+
+SIZES: Mapping[str, int] = {"10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_000}
+"""The sizes of the objects, in characters of JSON."""
+WRITES: Mapping[str, int] = {"16 events a write": 16, "1 event a write": 1}
+PIECE = 16  # characters of content an event
+PAUSE = 0.5  # seconds between the first field and the rest
+TOO_LONG = 60.0  # seconds of one stream
+PLAIN = "plain"
+PROMPT = "Extract the order."
+
+# -------------------------------------------------------------------------------------- the model
+
+
+class Line(BaseModel):
+    """One line of an order."""
+
+    article: str
+    description: str
+    quantity: int
+    price: float
+    fragile: bool
+    batch: str | None
+    due: date
+    tags: list[str]
+    sizes: list[list[float]]
+
+
+class Order(BaseModel):
+    """An order with as many lines as it takes."""
+
+    number: str
+    customer: str
+    issued: date
+    total: float
+    lines: list[Line]
+
+
+def _line(number: int, chance: random.Random) -> dict[str, Any]:
+    words = "oak board planed steel bolt zinc-plated \"A\" grade 40 × 60 mm, über Maß\nnach DIN".split(" ")
+    return {
+        "article": f"A-{number:05}",
+        "description": " ".join(chance.choices(words, k=chance.randint(4, 16))),
+        "quantity": chance.randint(1, 5_000),
+        "price": round(chance.uniform(0.5, 900), 2),
+        "fragile": chance.random() < 0.5,
+        "batch": None if chance.random() < 0.3 else f"L{chance.randint(1, 99)}",
+        "due": f"2025-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}",
+        "tags": chance.choices(["new", "heavy", "outdoor", "on request"], k=chance.randint(0, 3)),
+        "sizes": [[round(chance.uniform(1, 99), 1) for _ in range(3)] for _ in range(chance.randint(0, 2))],
+    }
+
+
+@functools.cache
+def order(size: int) -> str:
+    """An order of about that many characters of JSON."""
+    chance, lines, written = random.Random(size), [], 100
+    while written < size:
+        lines.append(_line(len(lines), chance))
+        written += len(json.dumps(lines[-1], ensure_ascii=False)) + 2
+    head = {"number": "2025-0317", "customer": "Lee & Söhne GmbH", "issued": "2025-03-17", "total": 1234.5}
+    return json.dumps({**head, "lines": lines}, ensure_ascii=False)
+
+
+# ----------------------------------------------------------------------------------- the endpoint
+
+
+def _event(delta: Mapping[str, Any], finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    head = {"id": "chatcmpl-20250301-0001", "object": "chat.completion.chunk", "created": 1_740_787_200}
+    chunk = {**head, "model": MODEL, "choices": [choice], "usage": None}
+    return b"data: " + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+@functools.cache
+def _writes(size: int, together: int) -> list[bytes]:
+    """What is written, one after the other: chunks of the HTTP body with some events each."""
+    text = order(size)
+    pieces = [_event({"content": text[start : start + PIECE]}) for start in range(0, len(text), PIECE)]
+    usage = {"prompt_tokens": 51, "completion_tokens": 421, "total_tokens": 472}
+    last = b"data: " + json.dumps({"object": "chat.completion.chunk", "choices": [], "usage": usage}).encode() + b"\n\n"
+    events = [_event({"role": "assistant", "content": ""}), *pieces, _event({}, "stop"), last, b"data: [DONE]\n\n"]
+    bodies = [b"".join(events[start : start + together]) for start in range(0, len(events), together)]
+    return [f"{len(body):x}\r\n".encode() + body + b"\r\n" for body in bodies]
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the requests of one connection; `/SIZE/TOGETHER/PAUSE/v1/…` says how."""
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            await reader.readexactly(length)
+            _, size, together, pause, *_ = head.split(b" ", 2)[1].decode().split("/")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+            for number, chunk in enumerate(_writes(int(size), int(together))):
+                if pause == "pause" and number == 3:  # the role, and two pieces: the first field and a comma
+                    await asyncio.sleep(PAUSE)
+                writer.write(chunk)
+                await writer.drain()
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def _serve() -> None:
+    server = await asyncio.start_server(_answer, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()  # ends when the process that started this one does
+    os._exit(0)
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the endpoint in a process of its own; gives `http://127.0.0.1:PORT`."""
+    command = [sys.executable, str(Path(__file__).resolve()), "--serve"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            port = server.stdout.readline() if server.stdout else ""
+            yield f"http://127.0.0.1:{int(port)}"
+        finally:
+            server.terminate()
+
+
+# ------------------------------------------------------- contenders, url → (seen) → the value at the end
+
+See: TypeAlias = "Callable[[Any], object]"
+"""Is called with every partial value (of the plain streams: with the text so far, in pieces)."""
+Call: TypeAlias = "Callable[[See], BaseModel]"
+
+
+def _unseen(partial: Any) -> None:
+    pass
+
+
+def _messages() -> list[Any]:
+    return [{"role": "user", "content": PROMPT}]
+
+
+def plain(url: str) -> Call:
+    """Post by hand, with a kept client."""
+    client, target = httpx.Client(timeout=600), url + "/chat/completions"
+    described = {"name": "Order", "strict": True, "schema": Order.model_json_schema()}
+    body = {"model": MODEL, "stream": True, "messages": _messages()}
+    body |= {"response_format": {"type": "json_schema", "json_schema": described}}
+
+    def call(see: See) -> BaseModel:
+        pieces: list[str] = []
+        with client.stream("POST", target, json=body, headers={"Authorization": f"Bearer {KEY}"}) as response:
+            for line in response.iter_lines():
+                if line.startswith("data: ") and line != "data: [DONE]":
+                    for choice in json.loads(line[6:])["choices"]:
+                        if content := choice["delta"].get("content"):
+                            pieces.append(content)
+                            see(pieces)
+        return Order.model_validate_json("".join(pieces))
+
+    return call
+
+
+def extractor_stream(url: str) -> Call:
+    """`Extractor(…).stream(Model, text)`."""
+    client = extractor.Extractor(MODEL, base_url=url, api_key=KEY)
+
+    def call(see: See) -> BaseModel:
+        stream = client.stream(Order, PROMPT)
+        for partial in stream:
+            see(partial)
+        return stream.result.value
+
+    return call
+
+
+def extractor_field(url: str) -> Call:
+    """Look at one field of every partial, too."""
+    call = extractor_stream(url)
+    return lambda see: call(lambda partial: (partial.customer, see(partial)))
+
+
+def extractor_async(url: str) -> Call:
+    """`AsyncExtractor(…).stream(Model, text)`."""
+    client = extractor.AsyncExtractor(MODEL, base_url=url, api_key=KEY)
+
+    async def run(see: See) -> BaseModel:
+        stream = client.stream(Order, PROMPT)
+        async for partial in stream:
+            see(partial)
+        return stream.result.value
+
+    return functools.partial(_awaited, run)
+
+
+def openai_plain(url: str) -> Call:
+    """Use the OpenAI SDK's plain stream, and validate at the end: no partials."""
+    client: Any = importlib.import_module("openai").OpenAI(base_url=url, api_key=KEY)
+
+    def call(see: See) -> BaseModel:
+        pieces: list[str] = []
+        for chunk in client.chat.completions.create(model=MODEL, messages=_messages(), stream=True):
+            if chunk.choices and (content := chunk.choices[0].delta.content):
+                pieces.append(content)
+                see(pieces)
+        return Order.model_validate_json("".join(pieces))
+
+    return call
+
+
+def openai_helper(url: str) -> Call:
+    """Use the OpenAI SDK's helper, whose snapshots are plain data."""
+    client: Any = importlib.import_module("openai").OpenAI(base_url=url, api_key=KEY)
+
+    def call(see: See) -> BaseModel:
+        with client.chat.completions.stream(model=MODEL, messages=_messages(), response_format=Order) as stream:
+            for event in stream:
+                if event.type == "content.delta":
+                    see(event.parsed)
+            made: BaseModel = stream.get_final_completion().choices[0].message.parsed
+            return made
+
+    return call
+
+
+def instructor_partial(url: str) -> Call:
+    """Use instructor's partials."""
+    instructor: Any = importlib.import_module("instructor")
+    sdk = importlib.import_module("openai").OpenAI(base_url=url, api_key=KEY)
+    client = instructor.from_openai(sdk, mode=instructor.Mode.JSON_SCHEMA)
+
+    def call(see: See) -> BaseModel:
+        made: Any = None
+        for partial in client.create_partial(model=MODEL, messages=_messages(), response_model=Order):
+            made = partial
+            see(partial)
+        return Order.model_validate(made.model_dump())
+
+    return call
+
+
+def pydantic_ai_stream(url: str) -> Call:
+    """Use pydantic-ai's partial outputs, without waiting for several pieces."""
+    pydantic_ai: Any = importlib.import_module("pydantic_ai")
+    models: Any = importlib.import_module("pydantic_ai.models.openai")
+    providers: Any = importlib.import_module("pydantic_ai.providers.openai")
+    model = models.OpenAIChatModel(MODEL, provider=providers.OpenAIProvider(base_url=url, api_key=KEY))
+    agent = pydantic_ai.Agent(model, output_type=pydantic_ai.NativeOutput(Order))
+
+    async def run(see: See) -> BaseModel:
+        made: Any = None
+        async with agent.run_stream(PROMPT) as result:
+            async for partial in result.stream_output(debounce_by=None):
+                made = partial
+                see(partial)
+        return Order.model_validate(made.model_dump())
+
+    return functools.partial(_awaited, run)
+
+
+def _awaited(run: Callable[[See], Any], see: See) -> BaseModel:
+    made: BaseModel = _loop().run(run(see))
+    return made
+
+
+@functools.cache
+def _loop() -> asyncio.Runner:
+    return asyncio.Runner()  # one for all: clients keep connections, which belong to their loop
+
+
+OURS: Mapping[str, Callable[[str], Call]] = {
+    PLAIN: plain,
+    "Extractor.stream": extractor_stream,
+    "… and one field": extractor_field,
+    "AsyncExtractor.stream": extractor_async,
+}
+PEERS: Mapping[str, Callable[[str], Call]] = {
+    "openai plain": openai_plain,
+    "openai stream": openai_helper,
+    "instructor": instructor_partial,
+    "pydantic-ai": pydantic_ai_stream,
+}
+CONTENDERS = {**OURS, **PEERS}
+
+# -------------------------------------------------------------------------------------- measuring
+
+Seconds: TypeAlias = "dict[str, dict[str, float]]"
+"""Size → contender → the least CPU seconds of a stream."""
+
+
+def _made(names: list[str], url: str) -> dict[str, Call]:
+    made = {}
+    for name in names:
+        try:
+            made[name] = CONTENDERS[name](url)
+        except ImportError as error:
+            print(f"without {name}: {error}", file=sys.stderr)
+    return made
+
+
+def _timed(call: Call) -> float:
+    started = time.process_time()
+    call(_unseen)
+    return time.process_time() - started
+
+
+def _expected(name: str, measured: Seconds) -> float:
+    """Seconds that the next size will take, ten times as large: at the growth so far, else at its square."""
+    known = [row[name] for row in measured.values() if name in row]
+    if not known or name in OURS:
+        return 0.0
+    growth = known[-1] / known[-2] if len(known) > 1 else 100.0
+    return known[-1] * growth if len(known) == len(measured) else math.inf
+
+
+def measure(root: str, together: int, rounds: int, names: list[str]) -> Seconds:
+    """Every contender in every round; before that, once to see that it works."""
+    measured: Seconds = {}
+    for label, size in SIZES.items():
+        taking = [name for name in names if _expected(name, measured) <= TOO_LONG]
+        made = _made(taking, f"{root}/{size}/{together}/go/v1")
+        expected = Order.model_validate_json(order(size))
+        least: dict[str, float] = {}
+        for name, call in made.items():
+            started = time.process_time()
+            if (value := call(_unseen)).model_dump() != expected.model_dump():
+                sys.exit(f"{name} extracted something else: {value!r}"[:2_000])
+            least[name] = time.process_time() - started
+        for number in range(rounds * (3 if size < 50_000 else 1)):
+            ordered = [*made]
+            for name in ordered[number % len(made) :] + ordered[: number % len(made)]:
+                if least[name] < 2 or number == 0:  # what takes longer is measured precisely enough in two
+                    least[name] = min(least[name], _timed(made[name]))
+        measured[label] = least
+    return measured
+
+
+def _peak(name: str, url: str, size: int, together: int) -> None:
+    """In a process of its own: print by how many bytes one stream raises the peak of its memory."""
+    smallest = min(SIZES.values())
+    call = CONTENDERS[name](f"{url}/{smallest}/{together}/go/v1")
+    call(_unseen)
+    call = CONTENDERS[name](f"{url}/{size}/{together}/go/v1")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    call(_unseen)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1_024)  # Linux counts in KB
+
+
+def measure_memory(root: str, taking: Mapping[str, list[str]]) -> dict[str, dict[str, float]]:
+    """Size → contender → bytes."""
+    peaks: dict[str, dict[str, float]] = {}
+    for label, names in taking.items():
+        peaks[label] = {}
+        for name in names:
+            command = [sys.executable, str(Path(__file__).resolve()), "--peak", name, root, str(SIZES[label])]
+            peaks[label][name] = float(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    return peaks
+
+
+def measure_first(root: str, names: list[str]) -> dict[str, tuple[float, float]]:
+    """Contender → seconds until the first field is known, and until the end."""
+    times = {}
+    for name, call in _made(names, f"{root}/{min(SIZES.values())}/1/pause/v1").items():
+        call(_unseen)  # what is loaded at the first call
+        started, seen = time.perf_counter(), list[float]()
+
+        def see(partial: Any, started: float = started, seen: list[float] = seen) -> None:
+            if not seen and _number(partial) == "2025-0317":
+                seen.append(time.perf_counter() - started)
+
+        call(see)
+        times[name] = (seen[0] if seen else math.inf, time.perf_counter() - started)
+    return times
+
+
+def _number(partial: Any) -> Any:
+    """The first field, of whatever a contender gives."""
+    if isinstance(partial, list):  # of pieces of text
+        _, found, rest = "".join(partial).partition('"number": "')
+        return rest.partition('"')[0] if found and '"' in rest else None
+    return partial.get("number") if isinstance(partial, dict) else getattr(partial, "number", None)
+
+
+# -------------------------------------------------------------------------------------- reporting
+
+
+def _names(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return list(next(iter(rows.values())))
+
+
+def _report(way: str, measured: Seconds) -> str:
+    labels = [*SIZES]
+    header = [way, *(word for label in labels for word in (f"{label} s", "/ plain")), "exponents"]
+    rows = []
+    for name in _names(measured):
+        row, known = [name], [measured[label].get(name) for label in labels]
+        for label, seconds in zip(labels, known, strict=True):
+            row.append("too long" if seconds is None else f"{seconds:.4f}")
+            row.append("" if seconds is None else f"{seconds / measured[label][PLAIN]:.2f}")
+        growths = [math.log10(b / a) for a, b in zip(known, known[1:], strict=False) if a and b]
+        rows.append([*row, " ".join(f"{growth:.2f}" for growth in growths)])
+    return table(header, rows)
+
+
+def _report_memory(peaks: Mapping[str, Mapping[str, float]]) -> str:
+    rows = []
+    for name in _names(peaks):
+        found = [peaks[label].get(name) for label in SIZES]
+        rows.append([name, *("too long" if each is None else f"{each / 1e6:.1f}" for each in found)])
+    return table(["memory", *(f"{label}: MB" for label in SIZES)], rows)
+
+
+def _report_first(times: Mapping[str, tuple[float, float]]) -> str:
+    rows = [
+        [name, "never" if first > last else f"{first * 1e3:.1f}", "yes" if first < PAUSE else "no", f"{last * 1e3:.0f}"]
+        for name, (first, last) in times.items()
+    ]
+    return table(["first field", "ms", "before the rest", "the end, ms"], rows)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="how often every contender has its turn")
+    parser.add_argument("--fast", action="store_true", help="without other libraries")
+    parser.add_argument("--json", action="store_true", help="print what was measured as JSON instead of tables")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    isolated()
+    if arguments.serve:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        asyncio.run(_serve())
+        return
+    if arguments.peak:
+        name, url, size = arguments.peak
+        _peak(name, url, int(size), max(WRITES.values()))
+        return
+    names = [*OURS] if arguments.fast else [*CONTENDERS]
+    with serving() as root:
+        seconds = {way: measure(root, together, arguments.rounds, names) for way, together in WRITES.items()}
+        first = next(iter(seconds.values()))
+        peaks = measure_memory(root, {label: [*row] for label, row in first.items()})
+        times = measure_first(root, _names(first))
+    if arguments.json:
+        measured = {"cpu_seconds": seconds, "memory_bytes": peaks, "first_field_seconds": times}
+        print(json.dumps({"environment": environment(), **measured}))
+        return
+    print(f"{environment()}\n{arguments.rounds} rounds, {PIECE} characters an event\n")
+    reports = [_report(way, measured) for way, measured in seconds.items()]
+    print("\n\n".join([*reports, _report_memory(peaks), _report_first(times)]))
+
+
+if __name__ == "__main__":
+    main()

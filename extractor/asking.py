@@ -1,0 +1,112 @@
+"""What passes between the loop and what it decides: the task, one request, what became of it, what went before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from extractor.chat.content import Message
+from extractor.chat.wire import ChatRequest
+from extractor.errors import StatusError
+from extractor.ladder import Descent, Form
+from extractor.reply.outcome import Outcome
+from extractor.reply.reading import Reading
+from extractor.schema.target import Target
+
+if TYPE_CHECKING:  # only where something has to be asked again
+    from extractor.reply.remainder import Remainder
+    from extractor.schema.scope import Scope
+
+__all__ = ["Approach", "Ask", "Descend", "Narrow", "Narrowed", "Past", "Task", "Verdict"]
+
+T = TypeVar("T")
+
+Descend: TypeAlias = "Callable[[Form, StatusError], Descent | None]"
+"""What follows when a form is refused; None where the refusal is not understood."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Narrowed:
+    """Another target to be asked for in the same conversation: its form, and the document's turns for it."""
+
+    form: Form
+    messages: tuple[Message, ...]
+    descend: Descend | None = None
+
+
+Narrow: TypeAlias = "Callable[[Target[Any], str | None], Narrowed | None]"
+"""The same question for another target, and for an excerpt of the document where one is given; None where the
+caller's settings do not allow it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task(Generic[T]):
+    """What is to be done with one document: `messages` are its turns, after those of the form.
+
+    `context` is pydantic's validation context. With `absent`, required fields may be absent; without `coerce`
+    values are left as they are. `document` is its text, where it has one of its own.
+    """
+
+    target: Target[T]
+    form: Form
+    messages: tuple[Message, ...]
+    max_retries: int
+    context: Any = None
+    absent: bool = False
+    coerce: bool = True
+    document: str | None = None
+    descend: Descend | None = None
+    narrow: Narrow | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ask:
+    """One `request` to send: in `form`, with the document's `messages` and what was said `again`.
+
+    With a `scope` only some places are asked for, and the answer is merged into `base`. `changed` are request
+    fields that differ from the form's.
+    """
+
+    request: ChatRequest
+    form: Form
+    messages: tuple[Message, ...]
+    again: tuple[Message, ...] = ()
+    scope: Scope | None = None
+    base: Any = None
+    descend: Descend | None = None
+    changed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict(Generic[T]):
+    """What became of one candidate: the `text` it was read from, and what a cut-off one leaves open (`rest`)."""
+
+    outcome: Outcome
+    reading: Reading[T]
+    text: str = ""
+    absent: tuple[str, ...] = ()
+    rest: Remainder | None = None
+
+
+class Approach(IntEnum):
+    """How what is wrong is asked for again."""
+
+    FIELDS = 0
+    WHOLE = 1
+    AFRESH = 2
+
+
+@dataclass(kw_only=True, slots=True)
+class Past:
+    """What the next request depends on: the last one for the `whole`, the approach taken last, what was `wrong`
+    then, what is `absent`, whether a limit has been `raised`, and how many requests are `left`.
+    """
+
+    whole: Ask
+    approach: Approach = Approach.FIELDS
+    wrong: frozenset[tuple[str, str]] = frozenset()
+    absent: tuple[str, ...] = ()
+    raised: bool = False
+    left: int = 0

@@ -1,0 +1,352 @@
+"""A reply's text held against a target: read strictly, mended where it is not JSON, coerced, validated.
+
+The usual reply is JSON that the target accepts as it stands: it is decoded once, to see that it is clean,
+and validated once. Only another one is looked at more closely. What was mended is listed; what cannot be
+mended without guessing is an error, and asked again.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from pydantic_core import from_json, to_json
+
+from extractor.chat.wire import Choice
+from extractor.reply.outcome import Outcome
+from extractor.reply.repair import Mended, Repair
+from extractor.schema.adapt import Adapted
+from extractor.schema.plans import Wrapped
+from extractor.schema.restore import Twice
+from extractor.schema.target import FieldError, Target
+
+__all__ = ["Reading", "Wanted", "held", "outcome_of", "read", "texts_of", "was_cut"]
+
+T = TypeVar("T")
+
+# -------------------------------------------------------------------------- where the answer stands
+
+
+def texts_of(choice: Choice, tool: str = "") -> tuple[str, ...]:
+    """The texts in which the answer may be, the likeliest first: the content and the arguments of tool calls.
+
+    Where the function `tool` was to be called, its arguments come before the content.
+    """
+    message = choice.message
+    if not message.tool_calls:
+        return (message.content,) if message.content and message.content.strip() else ()
+    return tuple(dict.fromkeys(text for text in _texts(choice, tool) if text.strip()))
+
+
+def _texts(choice: Choice, tool: str) -> Iterator[str]:
+    calls = choice.message.tool_calls
+    yield from [call.arguments for call in calls if tool and call.name == tool]
+    yield choice.message.content or ""
+    yield from [call.arguments for call in calls]
+
+
+def outcome_of(choice: Choice, tool: str = "") -> Outcome | None:
+    """What is known without reading the text; None where it has to be read. For `tool` see `texts_of`."""
+    finish_reason = choice.finish_reason or ""
+    if "content_filter" in finish_reason:  # also composite: "content_filter: RECITATION"
+        return Outcome.FILTERED
+    if choice.message.refusal:
+        return Outcome.REFUSED
+    if not choice.complete:
+        return Outcome.BROKEN_OFF
+    if not texts_of(choice, tool):
+        return Outcome.CUT_OFF if was_cut(choice) else Outcome.EMPTY
+    return None
+
+
+def was_cut(choice: Choice) -> bool:
+    """Whether the token limit ended the reply. Its JSON may be complete all the same."""
+    reason = (choice.finish_reason or "").casefold()
+    return "length" in reason or "max_tokens" in reason  # also composite, and in Gemini's own words
+
+
+# -------------------------------------------------------------------------- what it says
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted(Generic[T]):
+    """What a text is held against: a target in the form in which it was asked for (None: in its own shape).
+
+    `context` is pydantic's validation context. Without `coerce`, values are left as they are.
+    """
+
+    target: Target[T]
+    adapted: Adapted | None = None
+    context: Any = None
+    coerce: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading(Generic[T]):
+    """What a text turned out to be: `value` if there are no `errors`.
+
+    `data` is the plain JSON value in the target's own shape, `wire` the same as it was sent; `repairs` are
+    what was mended. `malformed` says that there is no JSON, `unclosed` is what there is of a text that does
+    not come to its end.
+    """
+
+    value: T | None = None
+    data: Any = None
+    wire: Any = None
+    errors: tuple[FieldError, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    malformed: bool = False
+    unclosed: Mended | None = None
+
+
+def read(text: str, wanted: Wanted[T], *, cut: bool = False) -> Reading[T]:
+    """Hold a text against what is wanted. Where it was `cut`, its end is not taken for the end of the JSON.
+
+    Raises `TargetFailed`, and nothing for what the text is.
+    """
+    try:
+        data = _decoded(text)
+    except _Unclean:
+        return _unclean(text, wanted)
+    except (ValueError, RecursionError) as error:
+        return _mended(text, wanted, cut, str(error))
+    reading = held(data, wanted, text=text)
+    if reading.errors and isinstance(data, str):  # JSON in a JSON string
+        mended = _mended(text, wanted, cut, "a text")
+        return reading if mended.malformed else mended
+    return reading
+
+
+# -------------------------------------------------------------------------- decoding, strictly
+
+
+class _Unclean(ValueError):
+    """It is JSON to some, but not to be used: NaN, Infinity, a number too large, a key given twice."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Unclean
+    return value
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise _Unclean
+    return number
+
+
+def _no_number(name: str) -> Any:
+    raise _Unclean
+
+
+class _Literal(float):
+    """A number that remembers how it was written."""
+
+    literal: str
+
+
+def _literal(digits: str) -> _Literal:
+    number = _Literal(digits)
+    number.literal = digits
+    return number
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_no_number)
+_LITERAL = json.JSONDecoder(parse_float=_literal)
+_MANY = 200  # brackets: more of them may be nested too deeply for what comes after
+_LONE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+
+
+def _decoded(text: str) -> Any:
+    """The value of a JSON text that is clean. Raises `_Unclean`, `ValueError`, `RecursionError`."""
+    data = _STRICT.decode(text)
+    if text.count("{") + text.count("[") > _MANY or _LONE.search(text):
+        from_json(text.encode())  # which also looks for half characters, and is bounded in depth
+    return data
+
+
+# -------------------------------------------------------------------------- what was read
+
+
+# What is written where there is nothing: only then the value has to be looked at although the target takes it.
+_NOTHINGS = ('""', '"null"', '"N/A"', '"n/a"')
+
+
+def held(data: Any, wanted: Wanted[T], *, text: str | None = None) -> Reading[T]:
+    """Hold decoded data, as it came, against what is wanted; `text` is its JSON, where that is at hand."""
+    target, wire = wanted.target, data
+    restorer = wanted.adapted.restorer if wanted.adapted else None
+    own = text
+    if restorer is not None:
+        try:
+            data, own = restorer(data), None
+        except Twice as error:
+            return _twice(error, wire)
+    if not (wanted.coerce and _may_be_nothing(text)):
+        checked = target.validate(data, text=own, context=wanted.context, strict=True)
+        if not checked.errors:
+            return Reading(value=checked.value, data=data, wire=wire)
+    return _coerced(data, wire, wanted, text)
+
+
+def _may_be_nothing(text: str | None) -> bool:
+    return text is None or any(nothing in text for nothing in _NOTHINGS)
+
+
+def _coerced(data: Any, wire: Any, wanted: Wanted[T], text: str | None) -> Reading[T]:
+    """The data as the schema wants it, as far as that loses nothing; as it stands, if the target prefers that."""
+    from extractor.reply.coerce import coerced  # not for a reply that conforms
+
+    target, context = wanted.target, wanted.context
+    names = (target.name, wanted.adapted.wire_name if wanted.adapted else "")
+    mended = coerced(_shape(target), _with_literals(data, wanted, text), mend=wanted.coerce, names=names)
+    if mended.repairs:
+        taken = from_json(to_json(mended.data))
+        checked = target.validate(taken, context=context)
+        if not checked.errors or not mended.faults:
+            plain = target.validate(data, context=context) if checked.errors else None
+            if plain is not None and (not plain.errors or len(plain.errors) < len(checked.errors)):
+                checked, taken, mended = plain, data, replace(mended, repairs=())
+    else:
+        taken, checked = data, target.validate(data, context=context)
+    faulty = {fault.pointer for fault in mended.faults}
+    errors = (*mended.faults, *(error for error in checked.errors if error.pointer not in faulty))
+    value = None if errors else checked.value
+    return Reading(value=value, data=taken, wire=wire, errors=errors, repairs=mended.repairs)
+
+
+def _with_literals(data: Any, wanted: Wanted[Any], text: str | None) -> Any:
+    """The data with its numbers as they were written: `1.50` is the text "1.50" where a text is wanted."""
+    if text is None or not wanted.coerce:
+        return data
+    literal = _LITERAL.decode(text)
+    restorer = wanted.adapted.restorer if wanted.adapted else None
+    return literal if restorer is None else restorer(literal)
+
+
+@functools.lru_cache(maxsize=256)
+def _shape(target: Target[Any]) -> Any:
+    from extractor.reply.shape import shape_of
+
+    return shape_of(target.schema)
+
+
+def _twice(error: Twice, wire: Any) -> Reading[Any]:
+    said = FieldError(pointer="", message=str(error), found="it twice", kind="duplicate_key")
+    return Reading(wire=wire, errors=(said,))
+
+
+# -------------------------------------------------------------------------- what is not clean
+
+_UNCLEAN = {
+    "not_finite": "A number must be finite, and one that JSON has",
+    "duplicate_key": "The key is given twice",
+}
+
+
+def _unclean(text: str, wanted: Wanted[T]) -> Reading[T]:
+    """The errors of a text with NaN, Infinity, a number too large, or a key given twice, each at its place."""
+    from extractor.reply.reader import Fault, Malformed, plain
+    from extractor.reply.reader import read as read_nodes
+
+    faults: list[Fault] = []
+    try:
+        wire = plain(read_nodes(text, faults=faults))
+    except Malformed as error:
+        return _malformed(str(error))
+    reading = held(wire, replace(wanted, coerce=False))
+    named = tuple(
+        FieldError(pointer=pointer, message=_UNCLEAN[fault.kind], found=fault.found, kind=fault.kind)
+        for fault, pointer in zip(faults, _own_places([fault.pointer for fault in faults], wire, wanted), strict=True)
+    )
+    pointers = {error.pointer for error in named}
+    others = tuple(error for error in reading.errors if error.pointer not in pointers)
+    return replace(reading, value=None, errors=named + others)
+
+
+def _own_places(pointers: list[str], wire: Any, wanted: Wanted[Any]) -> list[str]:
+    """Places on the wire → places in the target's own shape."""
+    adapted = wanted.adapted
+    if adapted is None or adapted.restorer is None:
+        return pointers
+    from extractor.schema.places import moved, places
+
+    known = dict(places(adapted.plan, wire, adapted.definitions))
+    return [moved(pointer, known) for pointer in pointers]
+
+
+def _malformed(why: str, unclosed: Mended | None = None) -> Reading[Any]:
+    error = FieldError(pointer="", message=f"Invalid JSON: {why}", found="text that is no JSON", kind="json_invalid")
+    return Reading(errors=(error,), malformed=True, unclosed=unclosed)
+
+
+# -------------------------------------------------------------------------- what is no JSON
+
+
+def _mended(text: str, wanted: Wanted[T], cut: bool, why: str) -> Reading[T]:
+    """The one value in a text that is not JSON as it stands, where there is one."""
+    from extractor.reply.repair import mended
+
+    values = mended(text)
+    whole = [each for each in values if not each.torn and not (cut and each.closers)]
+    last = values[-1] if values and values[-1] not in whole else None
+    readings = [_read_mended(each, wanted) for each in whole]
+    fits = [reading for reading in readings if not reading.errors]
+    if last is not None and (cut or not fits):
+        return _malformed("it does not come to its end", last)
+    different = _different(fits)
+    if len(different) > 1:
+        said = f"{len(different)} different values conform; only one may be given"
+        error = FieldError(pointer="", message=said, found="more than one value", kind="ambiguous")
+        return replace(different[-1], value=None, errors=(error,))
+    if different:
+        return different[0]
+    if len(whole) > 1 and (lines := _lines(whole, wanted)) is not None:
+        return lines
+    if not readings:
+        return _malformed(why)
+    return min(readings, key=lambda reading: (reading.malformed, len(reading.errors)))
+
+
+def _read_mended(each: Mended, wanted: Wanted[T]) -> Reading[T]:
+    text = each.text + each.closers
+    try:
+        data = _decoded(text)
+    except _Unclean:
+        reading = _unclean(text, wanted)
+    except (ValueError, RecursionError) as error:
+        return _malformed(str(error))
+    else:
+        reading = held(data, wanted, text=text)
+    return replace(reading, repairs=each.repairs + reading.repairs)
+
+
+def _different(readings: Sequence[Reading[T]]) -> list[Reading[T]]:
+    """One of each value."""
+    found: dict[bytes, Reading[T]] = {}
+    for reading in readings:
+        found.setdefault(to_json(reading.data), reading)
+    return list(found.values())
+
+
+def _lines(values: Sequence[Mended], wanted: Wanted[T]) -> Reading[T] | None:
+    """Several values one after the other where a list is wanted: its items."""
+    if wanted.target.schema.get("type") != "array":
+        return None
+    try:
+        items = [_decoded(each.text + each.closers) for each in values]
+    except (ValueError, RecursionError):
+        return None
+    adapted = wanted.adapted
+    wrapped = adapted is not None and isinstance(adapted.plan, Wrapped)
+    reading = held({"value": items} if wrapped else items, wanted)
+    repairs = tuple(repair for each in values for repair in each.repairs)
+    said = Repair(kind="lines", message=f"Taken {len(items)} values one after the other for a list.", pointer="")
+    return None if reading.errors else replace(reading, repairs=(*repairs, said, *reading.repairs))

@@ -1,0 +1,139 @@
+"""A reply that was cut off: what of it is kept, and what is still to come.
+
+Kept is what is complete: properties, and the items of lists. A list goes on after its last complete item;
+the properties that have not come are asked for. Where a small model has run in circles, giving the same
+items again and again until the limit, the repetitions are dropped and the list is taken for complete: asking
+for more of it would bring more of the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_json
+
+from extractor.reply.reader import Malformed, Node, Reader
+from extractor.reply.repair import Mended, Repair
+from extractor.schema.adapt import Adapted
+from extractor.schema.nodes import escaped
+from extractor.schema.places import places
+from extractor.schema.restore import Twice
+from extractor.schema.scope import schema_at
+
+__all__ = ["Remainder", "remainder"]
+
+LONGEST_CIRCLE = 8  # items that come again and again as a group
+LEAST_REPEATED = 5  # items that must be repetitions before it is taken for running in circles
+LEAST_ROUNDS = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remainder:
+    """What a cut-off reply gives: the `data` that is kept, in the target's own shape, and what is missing.
+
+    `pointers` are the places to ask for; those in `appended` go on after the number of items given there.
+    `repeated` says that repetitions were dropped.
+    """
+
+    data: Any
+    pointers: list[str]
+    appended: Mapping[str, int] = field(default_factory=dict)
+    repairs: tuple[Repair, ...] = ()
+    repeated: bool = False
+
+
+def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> Remainder | None:
+    """What is kept of a text that does not come to its end, and what is missing of `schema`, the target's.
+
+    None where nothing is kept, or it cannot be told what is missing.
+    """
+    reader = Reader(faults=[])
+    try:
+        reader.feed(unclosed.text)
+    except Malformed:
+        return None
+    path = _kept([node for node in reader.open_path() if node.kind in ("object", "array")])
+    if not path or reader.root is None:
+        return None
+    wire = reader.root.value
+    dropped = _without_repetitions(path[-1].value) if path[-1].kind == "array" else ()
+    try:
+        data = wire if adapted.restorer is None else adapted.restorer(wire)
+    except Twice:
+        return None
+    own = dict(places(adapted.plan, wire, adapted.definitions))
+    missing = _Missing(own=own, data=data, schema=schema)
+    if not all(missing.add(node, repeated=bool(dropped) and node is path[-1]) for node in path):
+        return None
+    if not data or not (missing.pointers or dropped):
+        return None
+    return Remainder(
+        data=data,
+        pointers=missing.pointers,
+        appended=missing.appended,
+        repairs=(*unclosed.repairs, *dropped),
+        repeated=bool(dropped),
+    )
+
+
+def _kept(path: list[Node]) -> list[Node]:
+    """The open containers that are kept, from the root on: of a list that has complete items, only these."""
+    for number, node in enumerate(path[:-1]):
+        open_one = path[number + 1]
+        if node.kind == "array" and (len(node.children) > 1 or _is_pair(open_one)):
+            node.value.pop()
+            node.children.pop()
+            return path[: number + 1]
+    return path
+
+
+def _is_pair(node: Node) -> bool:
+    """Whether it is the beginning of a key with its value, which is nothing by itself."""
+    return node.kind == "object" and [child.key for child in node.children[:1]] == ["key"]
+
+
+def _without_repetitions(items: list[Any]) -> tuple[Repair, ...]:
+    """Drop what is repeated at the end of a list, where it goes round in circles."""
+    written = [to_json(item) for item in items]
+    for length in range(1, LONGEST_CIRCLE + 1):
+        first = len(written)
+        while first > length and written[first - 1] == written[first - 1 - length]:
+            first -= 1
+        repeated = len(written) - first
+        if repeated >= max(LEAST_REPEATED, (LEAST_ROUNDS - 1) * length):
+            del items[first:]
+            said = f"Dropped {repeated} items that only repeated those before them."
+            return (Repair(kind="repetition", message=said),)
+    return ()
+
+
+@dataclass(kw_only=True)
+class _Missing:
+    """Collects what the open containers lack: `own` are the places of the wire in the target's own shape."""
+
+    own: Mapping[str, str]
+    data: Any
+    schema: Mapping[str, Any]
+    pointers: list[str] = field(default_factory=list)
+    appended: dict[str, int] = field(default_factory=dict)
+
+    def add(self, node: Node, *, repeated: bool) -> bool:
+        """Note what one open container lacks. False where that cannot be told."""
+        place = self.own.get(node.pointer())
+        if place is None:
+            return False
+        if any(self.own.get(child.pointer()) == place for child in node.children):  # a wrapper: it is inside
+            return True
+        here = schema_at(self.schema, self.data, place)
+        if here is None:
+            return False
+        if node.kind == "object" and "properties" in here:
+            there = {child.key for child in node.children} | set(self.own.values())
+            lacking = [key for key in here["properties"] if key not in there and f"{place}/{escaped(key)}" not in there]
+            self.pointers += [f"{place}/{escaped(key)}" for key in lacking]
+        elif not repeated:
+            self.pointers.append(place)
+            self.appended[place] = sum(child.end >= 0 for child in node.children)
+        return True

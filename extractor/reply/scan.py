@@ -1,0 +1,579 @@
+"""One broken JSON value of a text → strict JSON, in one pass.
+
+Whole runs of clean tokens are taken by one match and stay as they are in the text; only what is mended is
+written anew. The scanner knows which containers are open and the place behind the last complete value, to
+which it goes back for a trailing comma and for what the text's end has torn. It raises `Unplain` as soon as
+there is more than one way to read on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+__all__ = ["OPENERS", "Log", "Scanner", "Unplain"]
+
+
+class Unplain(ValueError):
+    """From `at` on there is more than one way to read, or none."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__("not plain")
+        self.at = at
+
+
+class _Torn(ValueError):
+    """The text ended inside of a token."""
+
+
+_BLANK = r"[\s\u200b-\u200d\u2060\ufeff]"
+"""White space between tokens, what nobody sees included."""
+_SURROGATES = r"\ud800-\udfff"
+_TEXT = (
+    rf'"(?:[^"\\\x00-\x1f{_SURROGATES}]++|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{{4}}'
+    r'|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"'
+)
+"""A string as JSON wants it."""
+
+_MARKS: Mapping[str, str] = {
+    **{'"': "", "'": "single_quotes", "`": "backtick_quotes", "＂": "full_width"},
+    **dict.fromkeys("“”„‘’‚", "smart_quotes"),
+}
+"""What opens a string → the kind of the repair."""
+_CLOSING: Mapping[str, str] = {**dict.fromkeys("“”„", "“”"), **dict.fromkeys("‘’‚", "‘’")}
+_BODIES = {mark: re.compile(rf"(?:[^{_CLOSING.get(mark, mark)}\\]++|\\.)*+", re.DOTALL) for mark in _MARKS}
+_APOSTROPHES = frozenset("'‘’‚")
+
+_ALWAYS = r",:;，：；、}\]｝］"
+_NOTHING = r"\Z|//|/\*|#|`{3}|~{3}"
+_ENDS: Mapping[str, re.Pattern[str]] = {
+    "value": re.compile(rf"{_BLANK}*+(?:[{_ALWAYS}]|{_NOTHING})"),
+    "tuple": re.compile(rf"{_BLANK}*+(?:[{_ALWAYS})）]|{_NOTHING})"),
+    "key": re.compile(rf"{_BLANK}*+(?:[{_ALWAYS}=]|{_NOTHING})"),
+}
+"""What stands behind a string, by where the string stands."""
+_FOLLOWS = re.compile(rf"""{_BLANK}++(?:"[^"\\\n]*+"|'[^'\\\n]*+'|[“”][^“”\n]*+[“”]){_BLANK}*+[:：=]""")
+"""The next key, where the comma before it is missing."""
+
+_CLEAN = re.compile(_TEXT)
+_SIMPLE = re.compile(rf"""'([^'"\\\x00-\x1f{_SURROGATES}]*+)'""")
+_BROKEN = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\."
+    rf'|["\x00-\x1f{_SURROGATES}]',
+    re.DOTALL,
+)
+_KEPT = frozenset('\\" \\\\ \\/ \\b \\f \\n \\r \\t'.split())
+_CONTROLS = {char: json.dumps(char)[1:-1] for char in map(chr, range(32))}
+_LETTERS = frozenset("\\b \\f \\n \\r \\t".split())
+
+
+def _quoted(
+    text: str, start: int, ends: re.Pattern[str], follows: re.Pattern[str] | None
+) -> tuple[int, str, tuple[str, ...]]:
+    """Where the string that begins at `start` ends, the string as JSON, and what was mended.
+
+    `ends` matches what may stand behind it, `follows` what may stand there where a comma is missing. Raises
+    `Unplain`, and `Torn` where the text ends before the string.
+    """
+    if (clean := _CLEAN.match(text, start)) and (
+        ends.match(text, clean.end()) or (follows and follows.match(text, clean.end()))
+    ):
+        return clean.end(), clean[0], ()
+    mark = text[start]
+    if mark == "'" and (simple := _SIMPLE.match(text, start)) and ends.match(text, simple.end()):
+        return simple.end(), f'"{simple[1]}"', ("single_quotes",)
+    if mark in "\"'" and text.startswith(mark * 3, start):
+        end = text.find(mark * 3, start + 3)
+        if end < 0:
+            raise _Torn
+        if not ends.match(text, end + 3):
+            raise Unplain(end)
+        written, kinds = _written(text, start + 3, end, mark)
+        return end + 3, written, ("triple_quotes", *kinds)
+    end, inner = _end(text, start, ends, follows)
+    written, kinds = _written(text, start + 1, end, mark)
+    return end + 1, written, tuple(filter(None, (_MARKS[mark], "inner_quotes" if inner else "", *kinds)))
+
+
+def _end(text: str, start: int, ends: re.Pattern[str], follows: re.Pattern[str] | None) -> tuple[int, bool]:
+    """The place of the closing quote, and whether there are quotes within."""
+    mark = text[start]
+    body = _BODIES[mark]
+    end, inner, opened = start + 1, False, False
+    while True:
+        end = body.match(text, end).end()  # type: ignore[union-attr]  # matches nothing, too
+        if end >= len(text) or text[end] == "\\":
+            raise _Torn
+        if ends.match(text, end + 1):
+            break
+        if not inner and follows and follows.match(text, end + 1):
+            break
+        opened = _opened(text, end, mark, opened)
+        inner = True
+        end += 1
+    if opened:
+        raise Unplain(end)  # "He said "no", may lack a quote
+    return end, inner
+
+
+def _opened(text: str, at: int, mark: str, opened: bool) -> bool:
+    """Whether a quote within is still open behind this one. Raises `Unplain` where that is not clear."""
+    before, after = text[at - 1], text[at + 1]
+    if mark in _APOSTROPHES and before.isalnum() and after.isalnum():
+        return opened
+    if opened:
+        if before.isspace():
+            raise Unplain(at)
+        return False
+    if not before.isalnum() and not after.isspace():
+        return True
+    if mark in _APOSTROPHES or before.isdigit():
+        return False  # the boys' room, 5" wide
+    raise Unplain(at)
+
+
+def _written(text: str, start: int, end: int, mark: str) -> tuple[str, tuple[str, ...]]:
+    """A string's inside as JSON, and what was mended there."""
+    kinds: dict[str, None] = {}
+    letters = unknown = False
+    escaped = _CLOSING.get(mark, mark)
+
+    def fixed(match: re.Match[str]) -> str:
+        nonlocal letters, unknown
+        found = match[0]
+        if found in _KEPT:
+            letters = letters or found in _LETTERS
+            return found
+        if found[0] != "\\":
+            return _raw(found, kinds)
+        new = _escape(found, kinds, escaped)
+        unknown = unknown or (new[:2] == "\\\\" and new[2:3].isalnum())
+        return new
+
+    body = _BROKEN.sub(fixed, text[start:end])
+    if letters and unknown:
+        raise Unplain(start)  # C:\Users\new: is the \n a new line?
+    return f'"{body}"', tuple(kinds)
+
+
+def _raw(char: str, kinds: dict[str, None]) -> str:
+    if char == '"':
+        return '\\"'
+    if char < " ":
+        kinds["raw_control"] = None
+        return _CONTROLS[char]
+    kinds["lone_surrogate"] = None
+    return "\ufffd"
+
+
+def _escape(found: str, kinds: dict[str, None], mark: str) -> str:
+    """An escape that is none of JSON's short ones."""
+    letter, size = found[1], len(found)
+    if size == 12 or (size == 6 and not 0xD800 <= int(found[2:], 16) <= 0xDFFF):
+        return found
+    if size == 6:
+        kinds["lone_surrogate"] = None
+        return "\ufffd"
+    if size == 2 and letter in mark:
+        return letter
+    kinds["bad_escape"] = None
+    if size == 4:
+        return json.dumps(chr(int(found[2:], 16)))[1:-1]
+    if letter < " ":
+        raise Unplain(0)  # a line that goes on, or a backslash at its end
+    return letter if letter == "'" else "\\\\" + re.sub(f"[{_SURROGATES}]", "\ufffd", letter)
+
+
+# -------------------------------------------------------------------------------------- containers
+
+MAX_DEPTH = 200  # what pydantic-core reads
+MAX_DIGITS = 200  # no document has longer numbers, and Python refuses integers of more than 4,300 digits
+
+_WHITE = r"[ \t\r\n]*+"
+_PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,199}+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+_SCALAR = rf"(?:{_TEXT}|{_PLAIN_NUMBER}|true|false|null)"
+_ITEMS = re.compile(rf"(?:{_WHITE}{_SCALAR}{_WHITE},)++")
+_MEMBERS = re.compile(rf"(?:{_WHITE}{_TEXT}{_WHITE}:{_WHITE}{_SCALAR}{_WHITE},)++")
+_LAST = re.compile(rf"{_SCALAR}(?={_WHITE}[,;\]}}])")
+_KEY = re.compile(rf"{_TEXT}{_WHITE}:{_WHITE}")
+_SPACE = re.compile(_WHITE)
+_BLANKS = re.compile(rf"{_BLANK}++")
+_COMMAS = re.compile(rf"(?:[,;，；、]{_BLANK}*+)++")
+_ONE_COMMA = re.compile(rf"""{_WHITE},{_WHITE}(?=["'+\-.0-9A-Za-z{{\[(])""")
+_WORD = re.compile(r"(?:[$@]|[^\W\d])[\w$.-]*+")
+_NUMBER = re.compile(
+    r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]++)|"
+    r"(?P<whole>(?:[0-9]++(?:_[0-9]++)*+)?)(?P<dot>\.?)(?P<part>(?:[0-9]++(?:_[0-9]++)*+)?)(?P<power>(?:[eE][+-]?[0-9]++)?))"
+)
+_BEHIND = re.compile(rf"{_BLANK}|[\]}})｝］）,;，；、/#]|`{{3}}|~{{3}}|\Z")
+_UNFINISHED = re.compile(r"[-+]?(?:[0-9_]*+\.?[0-9_]*+(?:[eE][-+]?|[xX])?|I[a-z]*+)\Z")
+
+_COMMA = frozenset(",;，；、")
+_ODD = frozenset("/#") | {chr(code) for code in range(0x3001) if re.match(_BLANK, chr(code))} | {"\ufeff"}
+_ODD -= frozenset(" \t\r\n")
+OPENERS: Mapping[str, str] = {"{": "}", "[": "]", "(": ")", "｛": "}", "［": "]", "（": ")"}
+"""What opens a container → its closer."""
+_CLOSERS: Mapping[str, str] = {"}": "}", "]": "]", ")": ")", "｝": "}", "］": "]", "）": ")"}
+_WRITTEN: Mapping[str, str] = {"}": "}", "}}": "}", "]": "]", ")": "]"}
+_LITERALS: Mapping[str, str] = {
+    **{"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"},
+    **{"null": "null", "None": "null", "NULL": "null", "Null": "null"},
+    **{"NaN": "NaN", "nan": "NaN", "Infinity": "Infinity", "inf": "Infinity"},
+}
+
+
+class Log:
+    """What was mended and where: the first of it, and how much it is in all."""
+
+    LENGTH = 100
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, int]] = []
+        self.count = 0
+
+    def add(self, kind: str, offset: int) -> None:
+        """Note one thing, once for each place."""
+        if self.count < self.LENGTH:
+            if (kind, offset) in self.found:
+                return
+            self.found.append((kind, offset))
+        self.count += 1
+
+
+class Scanner:
+    """Reads the value that begins at `start`. After `read`: `text`, `closers`, `torn`, `at` (where it ends)."""
+
+    def __init__(self, source: str, start: int) -> None:
+        self.log = Log()
+        self.at = start
+        self.text = self.closers = ""
+        self.torn = False
+        self._source = source
+        self._open: list[str] = []
+        self._several: set[int] = set()  # the depths of tuples in which a comma stands
+        self._fresh = True  # no value yet in the innermost container
+        self._due = False  # a value has ended, so that a comma or a closer is due
+        self._pieces: list[str] = []
+        self._copied = start  # up to here the source is in the pieces
+        # Behind the last complete value: the number of pieces, what of the source is in them, the place itself.
+        self._kept = (0, start, start)
+
+    def read(self) -> None:
+        """Read the value. Raises `Unplain` where it cannot be read without guessing."""
+        try:
+            self._value()
+            while self._open:
+                if self._open[-1][0] == "}":
+                    self._member()
+                else:
+                    self._item()
+        except _Torn:
+            self.torn = True
+        except _Ended:
+            pass
+        if self._open:
+            self.log.add("missing_closers", self.at)
+        elif self.torn:
+            raise Unplain(self.at)
+        self._go_back()
+        self.text = "".join(self._pieces)
+        self.closers = "".join(_WRITTEN[each] for each in reversed(self._open))
+
+    # ------------------------------------------------------------------------------------- writing
+
+    def _put(self, start: int, end: int, new: str) -> None:
+        """Write `new` for what stands from `start` to `end`."""
+        if self._copied < start:
+            self._pieces.append(self._source[self._copied : start])
+        self._pieces.append(new)
+        self._copied = end
+
+    def _mend(self, kind: str, end: int, new: str) -> None:
+        self.log.add(kind, self.at)
+        self._put(self.at, end, new)
+        self.at = end
+
+    def _keep(self, at: int) -> None:
+        self._kept = (len(self._pieces), self._copied, at)
+
+    def _go_back(self) -> None:
+        """Leave out what came after the last complete value."""
+        pieces, copied, at = self._kept
+        del self._pieces[pieces:]
+        self._pieces.append(self._source[copied:at])
+        self._copied = self.at
+
+    # ------------------------------------------------------------------------------- between values
+
+    def _ends(self) -> bool:
+        return self.at >= len(self._source) or self._source.startswith(("```", "~~~"), self.at)
+
+    def _gap(self) -> None:
+        """Pass over white space and comments."""
+        source = self._source
+        at = _SPACE.match(source, self.at).end()  # type: ignore[union-attr]  # matches nothing, too
+        self.at = at
+        while at < len(source) and source[at] in _ODD:
+            if blanks := _BLANKS.match(source, at):
+                self._mend("spaces", blanks.end(), " ")
+            else:
+                self._mend("comments", self._comment_end(at), " ")
+            at = self.at = _SPACE.match(source, self.at).end()  # type: ignore[union-attr]  # as above
+
+    def _comment_end(self, at: int) -> int:
+        source = self._source
+        if source.startswith("/*", at):
+            end = source.find("*/", at + 2) + 2
+            end = end if end >= 2 else len(source)
+        elif source[at] == "#" or source.startswith("//", at):
+            end = source.find("\n", at)
+            end = end if end >= 0 else len(source)
+            if source.count('"', at, end) % 2:
+                raise Unplain(at)  # the end of a string rather than a comment: "12" #5 rebar",
+        else:
+            raise Unplain(at)
+        if source.find("...", at, end) >= 0 or source.find("…", at, end) >= 0:
+            raise Unplain(at)  # "// ... and so on": data was left out
+        return end
+
+    def _next(self) -> bool:
+        """Go to the next item or member; False where the container is closed instead."""
+        behind = self.at
+        if self._due and (comma := _ONE_COMMA.match(self._source, behind)):
+            self.at = comma.end()
+            self._after_comma()
+            return True
+        self._gap()
+        elided = self._commas()
+        if self._source[self.at : self.at + 1] in _CLOSERS:
+            self._close()
+            return False
+        if self._ends():
+            raise _Ended
+        if elided and self._open[-1][0] != "}":
+            raise Unplain(self.at)  # [1,,2] lacks an item
+        if self._due:
+            self._missing_comma(behind)
+        return True
+
+    def _after_comma(self) -> None:
+        self._due = False
+        if self._open[-1] == ")":
+            self._several.add(len(self._open))
+
+    def _commas(self) -> bool:
+        """Pass over commas; whether there is one too many between two values."""
+        source, elided = self._source, False
+        while source[self.at : self.at + 1] in _COMMA:
+            if self._due:
+                self._after_comma()
+                if source[self.at] == ",":
+                    self.at += 1
+                else:
+                    self._mend("semicolon" if source[self.at] in ";；" else "full_width", self.at + 1, ",")
+            else:
+                elided = not self._fresh
+                self._mend("trailing_comma", _COMMAS.match(source, self.at).end(), " ")  # type: ignore[union-attr]
+            self._gap()
+        return elided
+
+    def _missing_comma(self, behind: int) -> None:
+        """Write the comma that is missing, where it is plain that it is."""
+        source = self._source
+        gap = source[behind : self.at]
+        closed = source[behind - 1] in _CLOSERS
+        if self._open[-1][0] == "}":
+            plain = source[self.at] in _MARKS and (closed or gap != "")
+        else:
+            plain = "\n" in gap or (closed and source[self.at] in OPENERS)
+        if not plain:
+            raise Unplain(self.at)
+        self._mend("missing_comma", self.at, ",")
+        self._after_comma()
+
+    def _close(self) -> None:
+        char = self._source[self.at]
+        if not self._due and not self._fresh:
+            self.log.add("trailing_comma", self.at)
+            self._go_back()
+        closer, top = _CLOSERS[char], self._open[-1]
+        if top[0] != closer:
+            if len(self._open) < 2 or self._open[-2][0] != closer:
+                raise Unplain(self.at)
+            self._mend("missing_closers", self.at, _WRITTEN[self._open.pop()])
+            top = self._open[-1]
+        if top == ")" and not self._fresh and len(self._open) not in self._several:
+            raise Unplain(self.at)  # (1) is no tuple
+        self._open.pop()
+        if char == _WRITTEN[top] and top != "}}":
+            self.at += 1
+        else:
+            if char not in "}])":
+                self.log.add("full_width", self.at)
+            doubled = top == "}}" and self._source.startswith("}}", self.at)
+            self._put(self.at, self.at + 1 + doubled, _WRITTEN[top])
+            self.at += 1 + doubled
+        self._ended()
+
+    def _ended(self) -> None:
+        """Note that a value is complete."""
+        self._keep(self.at)
+        self._due, self._fresh = True, False
+
+    # --------------------------------------------------------------------------------------- values
+
+    def _item(self) -> None:
+        if not self._due and (run := _ITEMS.match(self._source, self.at)):
+            self._passed(run.end())
+        if self._next():
+            self._value()
+
+    def _passed(self, end: int) -> None:
+        """Pass over clean items or members, up to behind a comma."""
+        self.at = end
+        self._keep(end - 1)
+        self._fresh = False
+        self._after_comma()
+
+    def _member(self) -> None:
+        source = self._source
+        if not self._due and (run := _MEMBERS.match(source, self.at)):
+            self._passed(run.end())
+        if not self._next():
+            return
+        if clean := _KEY.match(source, self.at):
+            self.at = clean.end()
+        else:
+            self._key()
+        self._gap()
+        self._value()
+
+    def _key(self) -> None:
+        source = self._source
+        if source[self.at] in _MARKS:
+            self._string(key=True)
+        elif word := _WORD.match(source, self.at):
+            self._mend("unquoted_keys", word.end(), f'"{word[0]}"')
+        else:
+            raise Unplain(self.at)
+        self._gap()
+        if self._ends():
+            raise _Torn
+        char = source[self.at]
+        if char == ":":
+            self.at += 1
+        elif char == "：":
+            self._mend("full_width", self.at + 1, ":")
+        elif char == "=":
+            self._mend("separator", self.at + 1 + source.startswith("=>", self.at), ":")
+        else:
+            raise Unplain(self.at)
+
+    def _value(self) -> None:
+        source = self._source
+        if clean := _LAST.match(source, self.at):
+            self.at = clean.end()
+            self._ended()
+            return
+        if self._ends():
+            raise _Torn
+        char = source[self.at]
+        if char in OPENERS:
+            self._opened(char)
+            return
+        if char in _MARKS:
+            self._string()
+        elif char in "+-.0123456789":
+            self._number()
+        elif word := _WORD.match(source, self.at):
+            self._literal("", word[0], word.end())
+        else:
+            raise Unplain(self.at)
+        self._ended()
+
+    def _opened(self, char: str) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise Unplain(self.at)
+        closer = OPENERS[char]
+        if self._source.startswith("{{", self.at):
+            self._open.append("}}")
+            self._mend("doubled_braces", self.at + 2, "{")
+        else:
+            self._open.append(closer)
+            if char in "{[":
+                self.at += 1
+            else:
+                written = "{" if closer == "}" else "["
+                self._mend("tuple" if closer == ")" else "full_width", self.at + 1, written)
+        self._several.discard(len(self._open))
+        self._keep(self.at)
+        self._due, self._fresh = False, True
+
+    def _string(self, *, key: bool = False) -> None:
+        source = self._source
+        ends = _ENDS["key" if key else "tuple" if self._open[-1:] == [")"] else "value"]
+        follows = _FOLLOWS if self._open and self._open[-1][0] == "}" and not key else None
+        try:
+            end, written, kinds = _quoted(source, self.at, ends, follows)
+        except _Torn:
+            self.at = len(source)
+            raise
+        for kind in kinds:
+            self.log.add(kind, self.at)
+        if kinds:
+            self._put(self.at, end, written)
+        self.at = end
+
+    def _number(self) -> None:
+        source = self._source
+        match = _NUMBER.match(source, self.at)
+        if match is None or not (match["hex"] or match["whole"] or match["part"]):
+            word = _WORD.match(source, self.at + 1)
+            if word and source[self.at] != "." and _LITERALS.get(word[0]) == "Infinity":
+                self._literal(source[self.at].strip("+"), word[0], word.end())
+                return
+            self._unfinished()
+        elif not _BEHIND.match(source, match.end()):
+            self._unfinished()
+        else:
+            if match.end() == len(source) and match["dot"] and not match["part"]:
+                self._unfinished()
+            self._written_number(match)
+
+    def _unfinished(self) -> None:
+        if _UNFINISHED.match(self._source, self.at):
+            self.at = len(self._source)
+            raise _Torn
+        raise Unplain(self.at)
+
+    def _written_number(self, match: re.Match[str]) -> None:
+        whole = (match["whole"] or "").replace("_", "")
+        if (len(whole) > 1 and whole[0] == "0") or (len(match[0]) > MAX_DIGITS and not match["dot"]):
+            raise Unplain(self.at)  # 01 may be octal
+        sign = "-" if match["sign"] == "-" else ""
+        if match["hex"]:
+            new = f"{sign}{int(match['hex'], 16)}"
+        else:
+            part = "." + (match["part"].replace("_", "") or "0") if match["dot"] else ""
+            new = f"{sign}{whole or '0'}{part}{match['power']}"
+        if new == match[0]:
+            self.at = match.end()
+        else:
+            self._mend("number", match.end(), new)
+
+    def _literal(self, sign: str, word: str, end: int) -> None:
+        source, literal = self._source, _LITERALS.get(word)
+        if end == len(source) and literal is None and any(each.startswith(word) for each in _LITERALS):
+            self.at = end
+            raise _Torn
+        if literal is None or not _BEHIND.match(source, end):
+            raise Unplain(self.at)
+        if source[self.at : end] == sign + literal:
+            self.at = end
+        else:
+            self._mend("python_literals", end, sign + literal)
+
+
+class _Ended(Exception):
+    """The text, or its fence, ended between two tokens."""
