@@ -49,7 +49,25 @@ SEEDS = (
     "[" * 201,
 )
 SCRAPS = (
-    *('{"', '":', '"', ",", "]", "}", "[", "{", "\\", "\\u", "\\ud83d", "\\ude00", "\\u0000", "true", "null", "tru"),
+    *(
+        '{"',
+        '":',
+        '"',
+        ",",
+        "]",
+        "}",
+        "[",
+        "{",
+        "\\",
+        "\\u",
+        "\\ud83d",
+        "\\ude00",
+        "\\uDBFF\\udfff",
+        "\\u0000",
+        "true",
+        "null",
+        "tru",
+    ),
     *("NaN", "-Infinity", "1e999", "-", ".", "e+", "0", "00", "1" * 18, "1" * 4300, " ", "\n", "\x00", "\ufeff"),
     *("\ud800", "é", "😀", "```", "//", "/*", "'", "None", "...", "<think>", "“", "\xa0", '{"a":1}', '"a":'),
 )
@@ -88,7 +106,8 @@ def _told(reader: Any, chunks: Sequence[str], lenient: bool) -> tuple[Any, ...]:
 
 
 def _check_value(reader: Any, text: str) -> None:
-    refusal, root = None, None
+    refusal: Any = None
+    root: Any = None
     try:
         root = reader.read(text)
     except reader.Malformed as malformed:
@@ -174,12 +193,19 @@ def held(checks: Sequence[Check], data: bytes) -> None:
 def guided(atheris: Any, checks: Sequence[Check], seconds: int, seed: int) -> int:
     """Let atheris choose the inputs. Gives the exit code: in a process of its own, for atheris ends that itself."""
     with tempfile.TemporaryDirectory() as folder:
+        seeds, words = Path(folder) / "seeds", Path(folder) / "words"
+        seeds.mkdir()
         for number, text in enumerate((*SEEDS, *SCRAPS)):
-            (Path(folder) / str(number)).write_bytes(text.encode("utf-8", "surrogatepass"))
-        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-seed={seed}", f"-artifact_prefix={folder}/"]
+            (seeds / str(number)).write_bytes(text.encode("utf-8", "surrogatepass"))
+        # The words that mutations put in, at most 64 bytes each.
+        short = [text.encode("utf-8", "surrogatepass") for text in SCRAPS if len(text) < 20]
+        words.write_text("".join(f'"{"".join(f"\\x{byte:02x}" for byte in word)}"\n' for word in short))
+        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-seed={seed}", f"-dict={words}"]
 
         def fuzz() -> None:
-            atheris.Setup([sys.argv[0], *options, folder], lambda data: held(checks, data))
+            atheris.Setup(
+                [sys.argv[0], *options, f"-artifact_prefix={folder}/", str(seeds)], lambda data: held(checks, data)
+            )
             atheris.Fuzz()
 
         process = multiprocessing.get_context("fork").Process(target=fuzz)

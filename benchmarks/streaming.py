@@ -49,8 +49,9 @@ WRITES: Mapping[str, int] = {"16 events a write": 16, "1 event a write": 1}
 PIECE = 16  # characters of content an event
 PAUSE = 0.5  # seconds between the first field and the rest
 TOO_LONG = 60.0  # seconds of one stream
-PLAIN = "plain"
+PLAIN, PLAIN_ASYNC = "plain", "plain, async"
 PROMPT = "Extract the order."
+HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 # -------------------------------------------------------------------------------------- the model
 
@@ -185,22 +186,29 @@ def _messages() -> list[Any]:
     return [{"role": "user", "content": PROMPT}]
 
 
+def _body() -> dict[str, Any]:
+    described = {"name": "Order", "strict": True, "schema": Order.model_json_schema()}
+    response_format = {"type": "json_schema", "json_schema": described}
+    return {"model": MODEL, "stream": True, "messages": _messages(), "response_format": response_format}
+
+
+def _take(line: str, pieces: list[str], see: See) -> None:
+    if line.startswith("data: ") and line != "data: [DONE]":
+        for choice in json.loads(line[6:])["choices"]:
+            if content := choice["delta"].get("content"):
+                pieces.append(content)
+                see(pieces)
+
+
 def plain(url: str) -> Call:
     """Post by hand, with a kept client."""
     client, target = httpx.Client(timeout=600), url + "/chat/completions"
-    described = {"name": "Order", "strict": True, "schema": Order.model_json_schema()}
-    body = {"model": MODEL, "stream": True, "messages": _messages()}
-    body |= {"response_format": {"type": "json_schema", "json_schema": described}}
 
     def call(see: See) -> BaseModel:
         pieces: list[str] = []
-        with client.stream("POST", target, json=body, headers={"Authorization": f"Bearer {KEY}"}) as response:
+        with client.stream("POST", target, json=_body(), headers=HEADERS) as response:
             for line in response.iter_lines():
-                if line.startswith("data: ") and line != "data: [DONE]":
-                    for choice in json.loads(line[6:])["choices"]:
-                        if content := choice["delta"].get("content"):
-                            pieces.append(content)
-                            see(pieces)
+                _take(line, pieces, see)
         return Order.model_validate_json("".join(pieces))
 
     return call
@@ -223,6 +231,26 @@ def extractor_field(url: str) -> Call:
     """Look at one field of every partial, too."""
     call = extractor_stream(url)
     return lambda see: call(lambda partial: (partial.customer, see(partial)))
+
+
+def extractor_newest(url: str) -> Call:
+    """Look at what is being written, in every partial, too."""
+    call = extractor_stream(url)
+    return lambda see: call(lambda partial: (partial.lines and partial.lines[-1].description, see(partial)))
+
+
+def plain_async(url: str) -> Call:
+    """Post by hand with an `httpx.AsyncClient`."""
+    client, target = httpx.AsyncClient(timeout=600), url + "/chat/completions"
+
+    async def run(see: See) -> BaseModel:
+        pieces: list[str] = []
+        async with client.stream("POST", target, json=_body(), headers=HEADERS) as response:
+            async for line in response.aiter_lines():
+                _take(line, pieces, see)
+        return Order.model_validate_json("".join(pieces))
+
+    return functools.partial(_awaited, run)
 
 
 def extractor_async(url: str) -> Call:
@@ -317,6 +345,8 @@ OURS: Mapping[str, Callable[[str], Call]] = {
     PLAIN: plain,
     "Extractor.stream": extractor_stream,
     "… and one field": extractor_field,
+    "… and the newest": extractor_newest,
+    PLAIN_ASYNC: plain_async,
     "AsyncExtractor.stream": extractor_async,
 }
 PEERS: Mapping[str, Callable[[str], Call]] = {

@@ -39,6 +39,7 @@ from extractor.errors import (
 from extractor.extraction import Attempt, Extraction
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
+from extractor.reply.partial import UNKNOWN, Partial
 from extractor.reply.repair import Repair
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, Limits
@@ -49,6 +50,7 @@ from extractor.shared import aextract, extract
 __version__ = "0.1.0"
 
 __all__ = [
+    "UNKNOWN",
     "Adapted",
     "AsyncExtractor",
     "Attempt",
@@ -78,6 +80,7 @@ __all__ = [
     "NotFound",
     "OptionError",
     "Outcome",
+    "Partial",
     "QuotaExceeded",
     "RateLimited",
     "Refused",

@@ -21,9 +21,10 @@ from extractor.ladder import Form
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, held, read
 from extractor.reply.remainder import Remainder, remainder
+from extractor.schema.answers import merged
 from extractor.schema.nodes import value_at
 from extractor.schema.places import moved, places
-from extractor.schema.scope import Scope, merged, scope
+from extractor.schema.scope import Scope, scope
 from extractor.schema.target import FieldError, PartTarget
 
 __all__ = ["cut_off", "next_ask", "own_pointer", "read_scoped", "saying"]

@@ -113,13 +113,22 @@ def run(
     allow_absent: Annotated[
         bool, typer.Option("--allow-absent", help="Required fields may be missing; what there is is printed.")
     ] = False,
+    no_coerce: Annotated[
+        bool, typer.Option("--no-coerce", help="Leave values as the model gave them; ask again instead.")
+    ] = False,
+    items: Annotated[
+        bool, typer.Option("--items", help="All there are of TARGET in a file, each as soon as it is complete.")
+    ] = False,
     pretty: Annotated[bool, typer.Option("--pretty", help="Indented, not one line each.")] = False,
     full: Annotated[
         bool, typer.Option("--full", help="With file, model, mode, usage, attempts, steps, absent fields, errors.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
-    """Extract TARGET from each FILE; one JSON line each, in order (null where it failed)."""
+    """Extract TARGET from each FILE; one JSON line each, in order (null where it failed).
+
+    With --items one line for each item instead.
+    """
     with _errors():
         wanted = _target(target)
         options = {"mode": mode, "temperature": temperature, "max_completion_tokens": max_completion_tokens}
@@ -132,12 +141,17 @@ def run(
             instructions=instructions,
             dialect=dialect,
             absent="allow" if allow_absent else "forbid",
+            coerce=not no_coerce,
             **options,  # type: ignore[arg-type]
         ) as extractor:
             for number, file in enumerate(files):
-                with _progress(f"{file} ({number + 1}/{len(files)})", quiet):
-                    record, code = _extracted(extractor, wanted, file)
-                _print(record if full else record["value"], pretty)
+                # Items are their own progress; and a spinner would take them for its own output.
+                with _progress(f"{file} ({number + 1}/{len(files)})", quiet or items):
+                    if items:
+                        code = _streamed(extractor, wanted, file, pretty)
+                    else:
+                        record, code = _extracted(extractor, wanted, file)
+                        _print(record if full else record["value"], pretty)
                 worst = max(worst, code)
     raise typer.Exit(worst)
 
@@ -155,6 +169,17 @@ def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, 
     return _record(file, result), Exit.OK
 
 
+def _streamed(extractor: Extractor, wanted: Any, file: str, pretty: bool) -> Exit:
+    """Print the items of one file as they come; and how it went."""
+    try:
+        for item in extractor.stream_items(wanted, _read(file)):
+            _print(to_jsonable_python(item, by_alias=True), pretty)
+    except (DocumentError, EndpointError, ExtractionFailed) as error:
+        _say(error, f"{file}: ")
+        return _code(error)
+    return Exit.OK
+
+
 def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
     return {
         "file": file,
@@ -167,6 +192,7 @@ def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
         "dropped": sorted(result.dropped),
         "usage": to_jsonable_python(result.usage),
         "attempts": len(result.attempts),
+        "repairs": [to_jsonable_python(each) for attempt in result.attempts for each in attempt.repairs],
         "seconds": round(result.seconds, 3),
     }
 

@@ -6,8 +6,10 @@ are asked for), followed by what is wrong with it: the place, what was expected 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from extractor.chat.content import Message
@@ -21,7 +23,9 @@ __all__ = ["ask_afresh", "ask_again", "ask_fields", "ask_rest"]
 # A re-ask quotes no more than this of a wrong reply: a reply may be megabytes long.
 QUOTED_CHARACTERS = 2_000
 LAST_CHARACTERS = 400  # of the last item of a list that is to go on
-BESIDE_CHARACTERS = 80  # of what stands beside a wrong value: enough to find it in the document
+BESIDE_MEMBERS, BESIDE_CHARACTERS = 2, 32  # of what stands beside a wrong value: enough to tell which one is meant
+LOOKED_AT = 50  # members, for those
+_PREFIXES = ("Value error, ", "Assertion failed, ")  # pydantic's, which say nothing to a model
 LISTED_ERRORS = 20
 
 _REQUESTS: Mapping[Outcome, str] = {
@@ -101,18 +105,26 @@ def _failing(place: Place, data: Any, errors: Sequence[FieldError], *, quoted: b
 def _inside(place: Place, error: FieldError, *, quoted: bool) -> str:
     """One error of a place, with the way to it where it is further inside."""
     inside = error.pointer.removeprefix(place.pointer)
-    found = "" if quoted and not inside and error.found != "nothing" else f" (found {error.found})"
-    return f"{inside}: {error.message}{found}" if inside else f"{error.message}{found}"
+    known = quoted and not inside and error.found != "nothing"
+    message = functools.reduce(str.removeprefix, _PREFIXES, error.message)
+    said = message if known else f"{message} (found {error.found})"
+    return f"{inside}: {said}" if inside else said
 
 
 def _beside(place: Place, data: Any) -> str:
-    """The plain members beside a place. Those of the root, and other items of a list, do not tell where it is."""
+    """Some plain members beside a place. Those of the root, and other items of a list, do not tell where it is."""
     above, _, key = place.pointer.rpartition("/")
     around = value_at(data, above) if above else None
     if not isinstance(around, dict):
         return ""
-    plain = {name: it for name, it in around.items() if name != unescaped(key) and not isinstance(it, (dict, list))}
-    return f", beside {_cut(_written(plain), BESIDE_CHARACTERS)}" if plain else ""
+    members = islice(around.items(), LOOKED_AT)
+    told = [
+        f"{name} {_written(value).strip(chr(34))}"
+        for name, value in members
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value and name != unescaped(key)
+    ]
+    short = [text for text in told if len(text) <= BESIDE_CHARACTERS][:BESIDE_MEMBERS]
+    return f", beside {', '.join(short)}" if short else ""
 
 
 def _open(place: Place, data: Any, appended: Mapping[str, int]) -> str:

@@ -62,7 +62,7 @@ class Partials:
         if ask.scope is None:
             self._live = Live(ask.form.tool)
             adapted = ask.form.adapted
-            self._view = View(self._live.reader, self._wanted, adapted.plan, adapted.definitions, self._context)
+            self._view = View(self._live, self._wanted, adapted.plan, adapted.definitions, self._context)
 
     def add(self, piece: Piece) -> Iterable[Any]:
         """What is known now, if that is more than before."""
@@ -90,7 +90,7 @@ class Items:
         self._live, self._read = None, 0
         if ask.scope is None:
             self._live = Live(ask.form.tool)
-            self._view = View(self._live.reader, None, ask.form.adapted.plan, ask.form.adapted.definitions)
+            self._view = View(self._live, None, ask.form.adapted.plan, ask.form.adapted.definitions)
             self._before = self._given.copy()  # a whole that comes again has them again
 
     def add(self, piece: Piece) -> Iterator[Any]:

@@ -81,6 +81,25 @@ def test_absent_fields_and_the_way_of_asking(fake_endpoint: FakeEndpoint) -> Non
     assert "temperature" not in sent
 
 
+def test_values_as_they_came(fake_endpoint: FakeEndpoint) -> None:
+    """What was mended is in the full record; with --no-coerce it is asked again instead."""
+    fake_endpoint.answer({"name": 5}, {"name": 5}, {"name": "5"})
+    (full,) = _lines(_run("run", "person.json", "a.txt", "--full"))
+    assert (full["value"], [repair["pointer"] for repair in full["repairs"]]) == ({"name": "5"}, ["/name"])
+    (full,) = _lines(_run("run", "person.json", "a.txt", "--full", "--no-coerce"))
+    assert (full["value"], full["attempts"], full["repairs"]) == ({"name": "5"}, 2, [])
+
+
+def test_items(fake_endpoint: FakeEndpoint) -> None:
+    """With --items there is one line for each item, also where the file fails in the end."""
+    fake_endpoint.answer({"value": [{"name": "Ann"}, {"name": "Ben"}]}, {"value": [{"name": "Cy"}, {"name": []}]})
+    result = _run("run", "person.json", "a.txt", "b.txt", "--items", "--max-retries", "0")
+    assert _lines(result) == [{"name": "Ann"}, {"name": "Ben"}, {"name": "Cy"}]
+    assert result.exit_code == 1
+    assert "error: b.txt: " in result.stderr
+    assert fake_endpoint.requests[0].body["stream"] is True
+
+
 def test_a_python_model(fake_endpoint: FakeEndpoint) -> None:
     """TARGET can be a model in a module of the current folder."""
     Path("shop_models.py").write_text(

@@ -31,7 +31,8 @@ ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prompt", "extractor
 ROOMS = (
     *("words", "nodes", "ready", "identifiers", "references", "patterns", "dialects", "parts", "outline"),
     *("plans", "choice", "restore", "places", "to_wire", "absences", "target"),  # the way back, and who judges
-    *("merge", "scope", "unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
+    *("merge", "standing", "scope", "answers"),  # parts of it
+    *("unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),
 )
 

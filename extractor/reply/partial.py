@@ -14,15 +14,28 @@ import typing
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
-from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar, get_args, get_origin
 
 from pydantic import AliasChoices, AliasPath, TypeAdapter
 from pydantic.fields import FieldInfo
-from pydantic_core import to_json
+from pydantic_core import SchemaValidator, to_json
 
-from extractor.reply.reader import Node, Reader, plain
-from extractor.schema.plans import Branches, Items, Members, Named, Pairs, Plan, Plans, Tagged, Values, Wrapped
-from extractor.schema.restore import restorer
+from extractor.reply.live import Live
+from extractor.reply.reader import Node, plain
+from extractor.schema.plans import (
+    AnyValue,
+    Branches,
+    Items,
+    Members,
+    Named,
+    Pairs,
+    Plan,
+    Plans,
+    Tagged,
+    Values,
+    Wrapped,
+)
+from extractor.schema.restore import Twice, restorer
 
 __all__ = ["UNKNOWN", "Partial", "View", "complete_items"]
 
@@ -49,21 +62,29 @@ UNKNOWN: Final = _Unknown()
 
 
 class _Kind:
-    """A type as far as a view needs it: its validator, and the types of what is in it."""
+    """A type as far as a view needs it: its validator, and the types of what is in it. As a field, of an `owner`, it
+    is validated as the owner does it.
+    """
 
-    def __init__(self, wanted: Any) -> None:
+    def __init__(self, wanted: Any, owner: Any = None, field: str = "") -> None:
         self._wanted = wanted
+        self._owner = owner
+        self._field = field
         self._inside: dict[Any, _Kind | None] = {}
-        self._adapter: TypeAdapter[Any] | None = None
+        self._validator: Any = None
         self._fields: Mapping[str, tuple[str, Any]] | None = None
         self.bare = _bare(wanted)
         self.is_text = self.bare is str
+        self.keys: Mapping[str, str] = {name: key for name, (key, _) in self.fields.items()}
 
     def validated(self, data: Any, context: Any) -> Any:
-        """Plain data as the type has it. Raises `ValueError` where it does not take it."""
-        if self._adapter is None:
-            self._adapter = TypeAdapter(self._wanted)
-        return self._adapter.validate_json(to_json(data), context=context)
+        """Plain data as the type has it; `UNKNOWN` where it does not take it."""
+        if self._validator is None:
+            self._validator = _field_validator(self._owner, self._field) or TypeAdapter(self._wanted)
+        try:
+            return self._validator.validate_json(to_json(data), context=context)
+        except Exception:  # noqa: BLE001  # also of a validator that needs the whole: it is asked again at the end
+            return UNKNOWN
 
     @property
     def fields(self) -> Mapping[str, tuple[str, Any]]:
@@ -75,11 +96,16 @@ class _Kind:
     def field(self, key: str) -> _Kind | None:
         """The type of what stands under a key."""
         if key not in self._inside:
-            wanted = next((each for name, each in self.fields.values() if name == key), None)
+            found = next(((name, each) for name, (known, each) in self.fields.items() if known == key), None)
             arguments = get_args(self.bare)
-            if wanted is None and len(arguments) == 2 and get_origin(self.bare) in (dict, Mapping):
-                wanted = arguments[1]
-            self._inside[key] = None if wanted is None else _Kind(wanted)
+            if found is not None:
+                self._inside[key] = _Kind(found[1], self.bare, found[0])
+            elif len(arguments) == 2 and isinstance(origin := get_origin(self.bare), type):
+                if not issubclass(origin, Mapping):
+                    return None
+                return self._inside.setdefault(_VALUE, _Kind(arguments[1]))
+            else:
+                return None
         return self._inside[key]
 
     def item(self, number: int) -> _Kind | None:
@@ -94,14 +120,19 @@ class _Kind:
         return self._inside[number]
 
 
+_VALUE = object()  # under which the type of the values of a map is kept
+_QUALIFIERS = ("Required", "NotRequired", "ReadOnly")
+
+
 def _bare(wanted: Any) -> Any:
     """A type without what is said about it, and without null."""
     while True:
-        if get_origin(wanted) is Annotated:
+        origin = get_origin(wanted)
+        if origin is Annotated or getattr(origin, "_name", "") in _QUALIFIERS:
             wanted = get_args(wanted)[0]
         elif isinstance(wanted, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):
             wanted = wanted.__value__
-        elif get_origin(wanted) in (typing.Union, types.UnionType):
+        elif origin in (typing.Union, types.UnionType):
             others = [each for each in get_args(wanted) if each is not type(None)]
             if len(others) != 1:
                 return wanted
@@ -114,7 +145,8 @@ def _fields(bare: Any) -> Mapping[str, tuple[str, Any]]:
     infos: Mapping[str, FieldInfo] = getattr(bare, "__pydantic_fields__", {})
     if infos:
         return {name: (_key(name, info), Annotated[info.annotation, info]) for name, info in infos.items()}
-    if dataclasses.is_dataclass(bare) or typing.is_typeddict(bare):
+    # Not `typing.is_typeddict`, which does not know those of typing_extensions.
+    if dataclasses.is_dataclass(bare) or hasattr(bare, "__required_keys__"):
         return {name: (name, each) for name, each in typing.get_type_hints(bare, include_extras=True).items()}
     return {}
 
@@ -127,34 +159,76 @@ def _key(name: str, info: FieldInfo) -> str:
     return str(alias.path[0]) if isinstance(alias, AliasPath) else alias
 
 
+_FIELDED = ("model-fields", "dataclass-args", "typed-dict")
+
+
+def _field_validator(owner: Any, field: str) -> SchemaValidator | None:
+    """The validator of one field, with all that its owner says of it: decorated functions, its configuration."""
+    if owner is None:
+        return None
+    core: Any = TypeAdapter(owner).core_schema
+    definitions: Any = core.get("definitions", [])
+    config: Any = None
+    while core["type"] not in _FIELDED:
+        config = core.get("config", config)
+        if core["type"] == "definition-ref":
+            core = next(each for each in definitions if each.get("ref") == core["schema_ref"])
+        elif "schema" in core:
+            core = core["schema"]
+        else:
+            return None
+    fields = core["fields"]
+    fields = fields if isinstance(fields, dict) else {each["name"]: each for each in fields}
+    schema = {"type": "definitions", "schema": fields[field]["schema"], "definitions": definitions}
+    return SchemaValidator(schema, core.get("config", config))
+
+
 # ------------------------------------------------------------------------------- the view
 
 _start = attrgetter("start")
-Member = tuple[str, Node, Plan]
+Member: TypeAlias = tuple[str, Node, Plan]
 
 
 class View:
-    """How the values of one reading are seen: `wanted` is the type (None: plain data), `plan` and `definitions` what
+    """How the values of one reply are seen: `wanted` is the type (None: plain data), `plan` and `definitions` what
     the wire's shape is, `context` pydantic's.
+
+    What is asked for "at" a moment is what was known when so many characters had come.
     """
 
-    def __init__(self, reader: Reader, wanted: Any, plan: Plan, definitions: Plans, context: Any = None) -> None:
-        self.reader = reader
+    def __init__(self, live: Live, wanted: Any, plan: Plan, definitions: Plans, context: Any = None) -> None:
+        self.live = live
         self._kind = None if wanted is None else _Kind(wanted)
         self._plan = plan
         self._definitions = definitions
         self._context = context
+        self._root: tuple[Node, Plan, _Kind | None] | None = None
         self._done: dict[Node, Any] = {}
-        self._restorers: dict[int, Callable[[Any], Any] | None] = {}
+        self.final: dict[tuple[Node, str], tuple[Any, int]] = {}
+        """What has been asked for and will not change: its value, and what had to be read to know it."""
+        self._keyed: dict[Node, _Keyed] = {}
+        self._restorers: dict[int, tuple[Plan, Callable[[Any], Any] | None]] = {}
 
     def now(self) -> Any:
         """What is known now: a `Partial` of an object or list; another value when it is complete, else `UNKNOWN`."""
-        root = self.reader.root
-        return UNKNOWN if root is None else self.value(root, self._plan, self._kind, self.reader.offset, root=True)
+        if self._root is not None:  # once it has begun, it stays where it is
+            return Partial(self, *self._root, self.live.offset)
+        root = self.live.read()
+        known = UNKNOWN if root is None else self.value(root, self._plan, self._kind, self.live.offset, root=True)
+        if isinstance(known, Partial):
+            self._root = (known._node, known._plan, known._kind)
+        return known
+
+    def read(self, at: int) -> bool:
+        """Read on, where that was not read which had come by a moment. Whether there was anything to read."""
+        if self.live.reader.offset >= at:
+            return False
+        self.live.read()
+        return True
 
     def value(self, node: Node, plan: Plan, kind: _Kind | None, at: int, *, root: bool = False) -> Any:
         """One value as it was known at a moment."""
-        complete = 0 <= node.end + (node.kind == "number") <= at and node.end >= 0
+        complete = is_complete(node, at)
         if complete and not root:
             known = self._complete(node, plan, kind)
             if known is not UNKNOWN or node.kind not in ("object", "array"):
@@ -169,21 +243,22 @@ class View:
             return self.value(inner, plan, kind, at)
         if complete:
             return self._complete(node, plan, kind)
-        return self.reader.text_of(node, at) if node.kind == "string" and (kind is None or kind.is_text) else UNKNOWN
+        return self._text(node, plan, at) if kind is None or kind.is_text else UNKNOWN
+
+    def _text(self, node: Node, plan: Plan, at: int) -> Any:
+        """An open text, unless it is the text of something else."""
+        return self.live.reader.text_of(node, at) if node.kind == "string" and plan is None else UNKNOWN
 
     def _complete(self, node: Node, plan: Plan, kind: _Kind | None) -> Any:
         if node not in self._done:
-            data = self.restored(plain(node), plan)
-            try:
-                self._done[node] = data if kind is None else kind.validated(data, self._context)
-            except ValueError:
-                self._done[node] = UNKNOWN
+            data = self.restored(node, plan)
+            self._done[node] = data if kind is None or data is UNKNOWN else kind.validated(data, self._context)
         return self._done[node]
 
     def dumped(self, node: Node, plan: Plan, at: int) -> Any:
         """One value as plain data, as far as it was known at a moment."""
-        if 0 <= node.end + (node.kind == "number") <= at and node.end >= 0:
-            return self.restored(plain(node), plan)
+        if is_complete(node, at) and (data := self.restored(node, plan)) is not UNKNOWN:
+            return data
         found = self._unwrapped(node, plan, at)
         if found is None:
             return UNKNOWN
@@ -192,11 +267,10 @@ class View:
             members = {key: self.dumped(child, inner, at) for key, child, inner in self.members(node, plan, at)}
             return {key: value for key, value in members.items() if value is not UNKNOWN}
         if node.kind == "array":
-            items = [
-                self.dumped(child, self.item_plan(plan, n), at) for n, child in enumerate(known_children(node, at))
-            ]
+            count = number_of(node, at)
+            items = [self.dumped(node.children[n], self.item_plan(plan, n), at) for n in range(count)]
             return [item for item in items if item is not UNKNOWN]
-        return self.reader.text_of(node, at) if node.kind == "string" else UNKNOWN
+        return self._text(node, plan, at)
 
     @staticmethod
     def item_plan(plan: Plan, number: int) -> Plan:
@@ -205,68 +279,185 @@ class View:
             return None
         return plan.first[number] if number < len(plan.first) else plan.plan
 
-    def restored(self, data: Any, plan: Plan) -> Any:
-        """Wire data in the target's own shape."""
+    def restored(self, node: Node, plan: Plan) -> Any:
+        """A complete value in the target's own shape; `UNKNOWN` where it cannot have that."""
+        restore = self._restorer(plan)
+        try:
+            return plain(node) if restore is None else restore(plain(node))
+        except Twice:
+            return UNKNOWN
+
+    def _restorer(self, plan: Plan) -> Callable[[Any], Any] | None:
         if plan is None:
-            return data
+            return None
         if id(plan) not in self._restorers:
-            self._restorers[id(plan)] = restorer(plan, self._definitions)
-        restore = self._restorers[id(plan)]
-        return data if restore is None else restore(data)
+            self._restorers[id(plan)] = (plan, restorer(plan, self._definitions))  # kept with what its number is of
+        return self._restorers[id(plan)][1]
 
     def _unwrapped(self, node: Node, plan: Plan, at: int) -> tuple[Node, Plan] | None:
         """What a value is inside of the wrappers that only the wire has; None where that has not come."""
-        while True:
-            if isinstance(plan, Named):
-                plan = self._definitions[plan.name][1]
-            elif isinstance(plan, Branches):
-                others = [inner for schema, inner in plan.branches if schema.get("type") != "null"]
-                plan = others[0] if len(others) == 1 else None
-            elif isinstance(plan, (Wrapped, Tagged)) and node.kind == "object":
-                key = "value" if isinstance(plan, Wrapped) else plan.tag
-                inside = next((child for child in node.children if child.key == key and child.start < at), None)
-                if inside is None:
-                    return None
-                node, plan = inside, plan.plan
-            else:
-                return node, plan
+        for _ in range(_STEPS):
+            match plan:
+                case Named(name=name):
+                    plan = self._definitions[name][1]
+                    continue
+                case Branches():
+                    known, plan = self._branch(node, plan, at)
+                    if not known:
+                        return None
+                    continue
+                case Wrapped(plan=inner):
+                    key, plan = "value", inner
+                case Tagged(tag=tag, plan=inner):
+                    key, plan = tag, inner
+                case AnyValue() if node.kind == "object":
+                    key, plan = "entries", Pairs(plan=plan)
+                case AnyValue() if node.kind == "array":
+                    return node, Items(plan=plan)
+                case _:
+                    return node, plan
+            inside = self.keyed(node, pairs=False).get(key)
+            if node.kind != "object" or inside is None or inside[1] >= at:
+                return None
+            node = inside[0]
+        return None
+
+    def _branch(self, node: Node, plan: Branches, at: int) -> tuple[bool, Plan]:
+        """Which branch a value is of that is not complete, and whether that is known."""
+        others = [(schema, inner) for schema, inner in plan.branches if schema.get("type") != "null"]
+        if len(others) == 1:
+            return True, others[0][1]
+        if self._restorer(plan) is None:
+            return True, None
+        fitting = [inner for schema, inner in others if self._may_be(node, schema, at)]
+        return len(fitting) == 1, fitting[0] if len(fitting) == 1 else None
+
+    def _may_be(self, node: Node, schema: Mapping[str, Any], at: int) -> bool:
+        """Whether an open value may come to fit a schema, by its kind, its keys and what constants there are."""
+        for _ in range(_STEPS):
+            if "$ref" not in schema:
+                break
+            schema = self._definitions[schema["$ref"].rpartition("/")[2]][0]
+        kinds = schema.get("type", node.kind)
+        if node.kind not in ((kinds,) if isinstance(kinds, str) else kinds):
+            return False
+        properties = schema.get("properties", {})
+        for key, child, _ in self.members(node, None, at):
+            if key not in properties:
+                return False
+            one = properties[key]
+            allowed = [one["const"]] if "const" in one else one.get("enum")
+            if allowed is not None and is_complete(child, at) and child.value not in allowed:
+                return False
+        return True
+
+    def keyed(self, node: Node, *, pairs: bool) -> Mapping[str, tuple[Node, int]]:
+        """What stands under each key in an object, or list of pairs, and what had to be read to know it. Each child
+        is looked at once, however often this is asked.
+        """
+        known = self._keyed.get(node)
+        if known is None:
+            known = self._keyed[node] = _Keyed(pairs)
+        return known.of(node.children)
+
+    def member(self, node: Node, plan: Plan, key: str, at: int) -> tuple[Node, Plan] | None:
+        """What an object has under a key of the target, and what the wire's shape of that is."""
+        known = self.keyed(node, pairs=isinstance(plan, Pairs))
+        if not isinstance(plan, Members):
+            child, since = known.get(key, _NOWHERE)
+            return None if child is None or since >= at else (child, _each(plan))
+        wire = plan.names.get(key, key)
+        child, since = known.get(wire, _NOWHERE)
+        if child is not None and since < at and (wire != plan.entries or key in plan.plans):
+            return child, plan.plans.get(key, plan.rest)
+        entries, since = known.get(plan.entries, _NOWHERE) if plan.entries else _NOWHERE
+        return None if entries is None or since >= at else self.member(entries, Pairs(plan=plan.rest), key, at)
 
     def members(self, node: Node, plan: Plan, at: int) -> Iterator[Member]:
         """What an object has, by the keys of the target."""
-        if isinstance(plan, Pairs):
-            for pair in known_children(node, at):
-                found = {child.key: child for child in known_children(pair, at)}
-                if "key" in found and "value" in found:
-                    yield str(found["key"].value), found["value"], plan.plan
+        known = self.keyed(node, pairs=isinstance(plan, Pairs)).items()
+        if not isinstance(plan, Members):
+            inner = _each(plan)
+            yield from ((key, child, inner) for key, (child, since) in known if since < at)
             return
-        names = {wire: key for key, wire in plan.names.items()} if isinstance(plan, Members) else {}
-        for child in known_children(node, at):
-            key = names.get(str(child.key), str(child.key))
-            if isinstance(plan, Members):
-                if plan.entries and key == plan.entries:
-                    yield from self.members(child, Pairs(plan=plan.rest), at)
-                    continue
-                yield key, child, plan.plans.get(key, plan.rest)
+        names = {wire: key for key, wire in plan.names.items()}
+        for wire, (child, since) in known:
+            key = names.get(wire, wire)
+            if since >= at or is_absent(child, plan, key, at):
+                continue
+            if plan.entries and key == plan.entries and key not in plan.plans:
+                yield from self.members(child, Pairs(plan=plan.rest), at)
             else:
-                yield key, child, plan.plan if isinstance(plan, Values) else None
+                yield key, child, plan.plans.get(key, plan.rest)
 
 
-def known_children(node: Node, at: int) -> list[Node]:
-    """The members or items that had begun by a moment."""
+_STEPS = 100  # from one reference or wrapper to the next: they might go round in a circle
+_NOWHERE: tuple[Node | None, int] = (None, 0)
+
+
+def _each(plan: Plan) -> Plan:
+    return plan.plan if isinstance(plan, (Values, Pairs)) else None
+
+
+class _Keyed:
+    """The keys of an object, or of a list of pairs, found as it grows."""
+
+    def __init__(self, pairs: bool) -> None:
+        self._pairs = pairs
+        self._read = 0
+        self._found: dict[str, tuple[Node, int]] = {}
+
+    def of(self, children: list[Node]) -> Mapping[str, tuple[Node, int]]:
+        """What stands under each key."""
+        while self._read < len(children):
+            child = children[self._read]
+            if not self._pairs:
+                if child.key is not None:
+                    self._found.setdefault(child.key, (child, child.start))
+            elif not self._pair(child) and child.end < 0:
+                break
+            self._read += 1
+        return self._found
+
+    def _pair(self, pair: Node) -> bool:
+        """Whether a pair has its key and the beginning of its value."""
+        found = {child.key: child for child in pair.children[:2]}  # it has no more
+        key, value = found.get("key"), found.get("value")
+        if key is None or value is None or not isinstance(key.value, str):
+            return False
+        self._found.setdefault(key.value, (value, max(key.end - 1, value.start)))
+        return True
+
+
+def is_complete(node: Node, at: int) -> bool:
+    """Whether a value was complete at a moment: a number is when the character after it is known."""
+    return 0 <= node.end <= at - (node.kind == "number")
+
+
+def is_absent(node: Node, plan: Members, key: str, at: int) -> bool:
+    """Whether null stands there, which can only mean that there is nothing."""
+    return node.kind == "null" and key in plan.absent and is_complete(node, at)
+
+
+def number_of(node: Node, at: int) -> int:
+    """How many members or items had begun by a moment."""
     children = node.children
     if not children or children[-1].start < at:
-        return list(children)
-    return children[: bisect_left(children, at, key=_start)]
+        return len(children)
+    return bisect_left(children, at, key=_start)
 
 
 def complete_items(view: View, first: int) -> Iterator[Any]:
-    """The items of a list that are complete, from one on, as plain data in the target's own shape."""
+    """The items of a list that are complete, from one on, as plain data in the target's own shape (`UNKNOWN` where
+    that cannot be had).
+    """
+    view.live.read()
     known = view.now()
-    if not isinstance(known, Partial):
+    if not isinstance(known, Partial) or known._node.kind != "array":
         return
     children = known._node.children
-    while first < len(children) and 0 <= children[first].end < view.reader.offset:
-        yield known[first]
+    while first < len(children) and is_complete(children[first], view.live.offset):
+        yield view.restored(children[first], view.item_plan(known._plan, first))
         first += 1
 
 
@@ -288,30 +479,53 @@ class Partial(Generic[T]):
         self._at = at
 
     def __getattr__(self, name: str) -> Any:
-        if self._kind is None or not self._kind.fields:
-            if name.startswith("__") or self._node.kind == "array":
-                raise AttributeError(name)
-            return self[name]
-        if name not in self._kind.fields:
-            raise AttributeError(f"{getattr(self._kind.bare, '__name__', 'The target')} has no field {name!r}")
-        return self[self._kind.fields[name][0]]
+        if name.startswith("__") or name in Partial.__slots__:
+            raise AttributeError(name)
+        kind = self._kind
+        if kind is not None and name in kind.keys:
+            return self._member(kind.keys[name])
+        if kind is not None and kind.keys:
+            raise AttributeError(f"{getattr(kind.bare, '__name__', 'The target')} has no field {name!r}")
+        if not self._is_object():
+            raise AttributeError(name)
+        return self._member(name)
 
-    def __getitem__(self, key: str | int) -> Any:
-        view, kind, at = self._view, self._kind, self._at
-        if isinstance(key, int):
-            children = known_children(self._node, at)
-            number = range(len(children))[key]
-            plan = view.item_plan(self._plan, number)
-            return view.value(children[number], plan, kind.item(number) if kind else None, at)
-        for name, child, plan in view.members(self._node, self._plan, at):
-            if name == key:
-                if child.kind == "null" and child.end >= 0 and isinstance(self._plan, Members):
-                    return None
-                return view.value(child, plan, kind.field(name) if kind else None, at)
-        return UNKNOWN
+    def __getitem__(self, key: Any) -> Any:
+        if self._is_object():
+            return self._member(str(key))
+        if isinstance(key, slice):
+            return [self[number] for number in range(len(self))[key]]
+        return self._item(key)
+
+    def _member(self, key: str) -> Any:
+        view, plan, kind, at = self._view, self._plan, self._kind, self._at
+        final = view.final.get((self._node, key))
+        if final is not None and final[1] <= at:
+            return final[0]
+        found = view.member(self._node, plan, key, at)
+        # What was complete before need not wait for what has come since.
+        if (found is None or not is_complete(found[0], at)) and view.read(at):
+            found = view.member(self._node, plan, key, at)
+        if found is None:
+            return UNKNOWN
+        if isinstance(plan, Members) and is_absent(found[0], plan, key, at):
+            return None
+        child, inner = found
+        value = view.value(child, inner, kind.field(key) if kind else None, at)
+        if is_complete(child, at) and not isinstance(value, Partial):
+            view.final[self._node, key] = (value, child.end + (child.kind == "number"))
+        return value
+
+    def _item(self, number: int) -> Any:
+        view, at, children = self._view, self._at, self._node.children
+        if not 0 <= number < len(children) or not is_complete(children[number], at):
+            number = range(len(self))[number]
+        kind = self._kind.item(number) if self._kind else None
+        return view.value(children[number], view.item_plan(self._plan, number), kind, at)
 
     def __len__(self) -> int:
-        return len(list(self._names())) if self._is_object() else len(known_children(self._node, self._at))
+        self._view.read(self._at)
+        return len(list(self._names())) if self._is_object() else number_of(self._node, self._at)
 
     def __iter__(self) -> Iterator[Any]:
         """The items of a list; the keys of an object."""
@@ -324,17 +538,19 @@ class Partial(Generic[T]):
         return self._node.kind == "object" or isinstance(self._plan, Pairs)
 
     def _names(self) -> Iterator[str]:
+        self._view.read(self._at)
         return (name for name, _, _ in self._view.members(self._node, self._plan, self._at))
 
     @property
     def model_fields_set(self) -> set[str]:
         """The fields (without a model: the keys) of which something is known."""
         known = set(self._names()) if self._is_object() else set()
-        fields = self._kind.fields if self._kind else {}
-        return {name for name, (key, _) in fields.items() if key in known} if fields else known
+        keys = self._kind.keys if self._kind and self._kind.keys else {name: name for name in known}
+        return {name for name, key in keys.items() if key in known and self._member(key) is not UNKNOWN}
 
     def model_dump(self) -> Any:
         """What is known as plain data, by the keys of the schema, with open texts as far as they go."""
+        self._view.read(self._at)
         return self._view.dumped(self._node, self._plan, self._at)
 
     def __repr__(self) -> str:

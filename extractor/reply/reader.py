@@ -174,7 +174,7 @@ _COLON = re.compile(f"{_SPACE}:")
 _ITEM = re.compile(rf"{_SPACE}([,\]])")
 _BLANK = re.compile(_SPACE)
 
-# The numbers are those that fit a float or a machine word for sure, the rest is left to `_BEGUN`.
+# Only numbers that are neither too long nor too large for sure; `_BEGUN` takes the others.
 _VALUE = re.compile(
     rf'{_SPACE}(?:"({_CLEAN}*+)(")?|([{{\[])|(true|false|null)|(\])'
     r"|(-?+(?:0|[1-9][0-9]{0,16}+))(\.[0-9]{1,17}+)?(?=[ \t\n\r,\]}]))"
@@ -217,7 +217,7 @@ def _decoded(run: str) -> str:
 
 
 class Reader:
-    """One JSON text, in pieces of any size.
+    """One JSON text, in pieces of any size, all of which are kept.
 
     `root` is the value as far as it has come (None: not begun), `offset` the characters taken so far; after a fault,
     those before it. Numbers that are not finite (NaN, 1e999) and keys given twice raise `Malformed`. With a list of

@@ -297,6 +297,8 @@ def _mended(text: str, wanted: Wanted[T], cut: bool, why: str) -> Reading[T]:
     values = mended(text)
     whole = [each for each in values if not each.torn and not (cut and each.closers)]
     last = values[-1] if values and values[-1] not in whole else None
+    if last is None and len(whole) > 1 and (lines := _lines(whole, wanted)) is not None:
+        return lines
     readings = [_read_mended(each, wanted) for each in whole]
     fits = [reading for reading in readings if not reading.errors]
     if last is not None and (cut or not fits):
@@ -308,8 +310,6 @@ def _mended(text: str, wanted: Wanted[T], cut: bool, why: str) -> Reading[T]:
         return replace(different[-1], value=None, errors=(error,))
     if different:
         return different[0]
-    if len(whole) > 1 and (lines := _lines(whole, wanted)) is not None:
-        return lines
     if not readings:
         return _malformed(why)
     return min(readings, key=lambda reading: (reading.malformed, len(reading.errors)))

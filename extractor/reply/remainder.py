@@ -51,7 +51,7 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
     """
     reader = Reader(faults=[])
     try:
-        reader.feed(unclosed.text)
+        reader.feed(unclosed.text)  # a number at its end may go on: the reader does not take it for complete
     except Malformed:
         return None
     path = _kept([node for node in reader.open_path() if node.kind in ("object", "array")])
@@ -65,7 +65,9 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
         return None
     own = dict(places(adapted.plan, wire, adapted.definitions))
     missing = _Missing(own=own, data=data, schema=schema)
-    if not all(missing.add(node, repeated=bool(dropped) and node is path[-1]) for node in path):
+    inside = [*path[1:], None]
+    repeated = path[-1] if dropped else None
+    if not all(missing.add(node, below, repeated=node is repeated) for node, below in zip(path, inside, strict=True)):
         return None
     if not data or not (missing.pointers or dropped):
         return None
@@ -119,8 +121,8 @@ class _Missing:
     pointers: list[str] = field(default_factory=list)
     appended: dict[str, int] = field(default_factory=dict)
 
-    def add(self, node: Node, *, repeated: bool) -> bool:
-        """Note what one open container lacks. False where that cannot be told."""
+    def add(self, node: Node, below: Node | None, *, repeated: bool) -> bool:
+        """Note what one open container lacks, `below` being the open one in it. False where that cannot be told."""
         place = self.own.get(node.pointer())
         if place is None:
             return False
@@ -129,11 +131,13 @@ class _Missing:
         here = schema_at(self.schema, self.data, place)
         if here is None:
             return False
+        # What is not complete is not kept, unless it is open and completed by itself.
+        kept = [child for child in node.children if child.end >= 0 or child is below]
         if node.kind == "object" and "properties" in here:
-            there = {child.key for child in node.children} | set(self.own.values())
+            there = {child.key for child in kept} | set(self.own.values())
             lacking = [key for key in here["properties"] if key not in there and f"{place}/{escaped(key)}" not in there]
             self.pointers += [f"{place}/{escaped(key)}" for key in lacking]
         elif not repeated:
             self.pointers.append(place)
-            self.appended[place] = sum(child.end >= 0 for child in node.children)
+            self.appended[place] = len(kept)
         return True

@@ -93,8 +93,10 @@ _TAG = re.compile(rf"</?{_TAGS}>")
 _THOUGHT = re.compile(rf"</{_TAGS}>")
 _AFTER_THOUGHT = re.compile(r"[ \t\r]*+(?:[\n{\[｛［`~]|\Z)")
 _EXTRA = re.compile(r"(?:\s*+[}\]｝］])++")
-# A member behind the value: its object was closed too early. A key before it: its object was not opened.
-_MEMBER = re.compile(r"""\s*+(?:[,，;](?:\s*+["'“‘][^"'”’\n]*+["'”’]|\s*+[\w-]++)|["“][^"”\n]*+["”])\s*+[:：=]""")
+# The rest of a member behind the value: its object was closed too early. A key before it: it was not opened.
+_MORE = re.compile(r"""\s*+(?:[,，;:：](?:\s*+["'“‘]|\s*+[\w-]++\s*+[:：=])|["“][^"”\n]*+["”]\s*+[:：=])""")
+_MORE_BEHIND_EXTRA = re.compile(r"\s*+[,，;:：]")
+_GLUED = frozenset("\"'”’0123456789")
 _KEY = re.compile(r"""["'”’`]\s*+[:：=]\s*+\Z""")
 _OPEN_FENCE = re.compile(r"^[ \t]*+(?:`{3}|~{3})", re.MULTILINE)
 _ROUGH = re.compile(  # a string without its end takes the rest of the line, so that none is looked at twice
@@ -125,6 +127,9 @@ class _Search:
         self._found: list[Mended] = []
         self._around: dict[str, int] = {}  # what is mended for all: kind → where it stands first
         self._pairs: dict[int, int] | None = None
+        self._end = 0  # of the last value that was read
+        self._row = 0  # the first of the values that have only white space and commas between them
+        self._spoilt = False  # one of these is a part of something
 
     def values(self) -> tuple[Mended, ...]:
         """All of them, in order."""
@@ -217,14 +222,29 @@ class _Search:
         except Unplain as failure:
             return self._behind(start, max(failure.at, scanner.at))
         end = scanner.at
-        if not scanner.closers and (extra := _EXTRA.match(text, end)):
+        extra = None if scanner.closers else _EXTRA.match(text, end)
+        if extra:
             scanner.log.add("extra_closer", end)
             end = extra.end()
-        if _MEMBER.match(text, end) or _KEY.search(text, max(0, start - 40), start):
+        if text[self._end : start].strip() not in ("", ",", "，", ";"):
+            self._row, self._spoilt = len(self._found), False
+        self._end = end
+        lost = extra is not None and self._row < len(self._found)  # {}, {}] lacks its beginning
+        if self._spoilt or lost or self._is_part(start, end, extra is not None):
+            del self._found[self._row :]
+            self._spoilt = True
             self._around.setdefault("passed_over", start)
         else:
             self._add(start, scanner)
         return end
+
+    def _is_part(self, start: int, end: int, extra: bool) -> bool:
+        """Whether a value is a part of another, whose beginning or end is lost."""
+        text = self._text
+        if (_MORE_BEHIND_EXTRA if extra else _MORE).match(text, end) or _KEY.search(text, max(0, start - 40), start):
+            return True
+        behind = text[end : end + 1]  # of a string or number that seemed to end before: {"a": "x"}"}, {"a": 4}1}
+        return behind in _GLUED and text[max(0, start - 1) : start] != behind
 
     def _add(self, start: int, scanner: Scanner) -> None:
         self._found.append(
@@ -238,7 +258,7 @@ class _Search:
             )
         )
         if len(self._found) > MAX_VALUES * 10:
-            self._found = self._longest()
+            self._found, self._row = self._longest(), 0
 
     def _encoded(self, start: int, body: int) -> int | None:
         """Read JSON that stands in a string, or whose quotes are escaped; None where that is no JSON."""
@@ -251,6 +271,7 @@ class _Search:
             values = _Search(json.loads(f'"{inside}"', strict=False), self._level + 1).values()
         except ValueError:
             return None
+        values = tuple(each for each in values if each.text[0] in "{[")  # not a text within a text
         for each in values:
             inner = tuple(replace(repair, offset=None) for repair in each.repairs)
             repairs = (_repair("double_encoded", start), *inner)
@@ -282,7 +303,7 @@ def _lonely(text: str, tag: re.Match[str]) -> bool:
 def _pairs(text: str, start: int) -> dict[int, int]:
     """Each opening bracket from `start` on → the place behind the bracket that closes it, roughly.
 
-    Of whatever kind: an interval may be [0, 1). What is open at a fence stays without a pair.
+    An interval may be [0, 1). What is open at a fence stays without a pair.
     """
     pairs: dict[int, int] = {}
     ahead: list[int] = []
@@ -292,8 +313,9 @@ def _pairs(text: str, start: int) -> dict[int, int]:
         elif found["fence"]:
             ahead.clear()
         elif found["close"]:
-            for at in range(found.start(), min(found.end(), found.start() + len(ahead))):
-                pairs[ahead.pop()] = at + 1
+            for at in range(found.start(), found.end()):
+                if ahead and (text[ahead[-1]] in "{｛") == (text[at] in "}｝"):
+                    pairs[ahead.pop()] = at + 1
     return pairs
 
 

@@ -112,8 +112,8 @@ def _end(text: str, start: int, ends: re.Pattern[str], follows: re.Pattern[str] 
         opened = _opened(text, end, mark, opened)
         inner = True
         end += 1
-    if opened:
-        raise Unplain(end)  # "He said "no", may lack a quote
+    if opened or (inner and text[start + 1] == text[end - 1] == mark and end - start > 1):
+        raise Unplain(end)  # "He said "no", may lack a quote; ""all"" may mean no quotes, as in CSV
     return end, inner
 
 
@@ -128,7 +128,7 @@ def _opened(text: str, at: int, mark: str, opened: bool) -> bool:
         return False
     if not before.isalnum() and not after.isspace():
         return True
-    if mark in _APOSTROPHES or before.isdigit():
+    if mark in _APOSTROPHES or (before.isdigit() and after == " "):
         return False  # the boys' room, 5" wide
     raise Unplain(at)
 
@@ -147,6 +147,7 @@ def _written(text: str, start: int, end: int, mark: str) -> tuple[str, tuple[str
             return found
         if found[0] != "\\":
             return _raw(found, kinds)
+        letters = letters or found[1] == "x"
         new = _escape(found, kinds, escaped)
         unknown = unknown or (new[:2] == "\\\\" and new[2:3].isalnum())
         return new
@@ -329,8 +330,9 @@ class Scanner:
         elif source[at] == "#" or source.startswith("//", at):
             end = source.find("\n", at)
             end = end if end >= 0 else len(source)
-            if source.count('"', at, end) % 2:
-                raise Unplain(at)  # the end of a string rather than a comment: "12" #5 rebar",
+            said = source[at:end]
+            if said.count('"') % 2 or said.count("}") + said.count("]") > said.count("{") + said.count("["):
+                raise Unplain(at)  # the end of a string rather than a comment: "12" #5 rebar", "b": 1}
         else:
             raise Unplain(at)
         if source.find("...", at, end) >= 0 or source.find("…", at, end) >= 0:
@@ -382,11 +384,13 @@ class Scanner:
         """Write the comma that is missing, where it is plain that it is."""
         source = self._source
         gap = source[behind : self.at]
-        closed = source[behind - 1] in _CLOSERS
+        before, char = _CLOSERS.get(source[behind - 1]), source[self.at]
         if self._open[-1][0] == "}":
-            plain = source[self.at] in _MARKS and (closed or gap != "")
+            plain = char in _MARKS and (before is not None or gap != "")
+        elif before and char in OPENERS:
+            plain = OPENERS[char] == before  # } {
         else:
-            plain = "\n" in gap or (closed and source[self.at] in OPENERS)
+            plain = "\n" in gap
         if not plain:
             raise Unplain(self.at)
         self._mend("missing_comma", self.at, ",")
@@ -399,8 +403,8 @@ class Scanner:
             self._go_back()
         closer, top = _CLOSERS[char], self._open[-1]
         if top[0] != closer:
-            if len(self._open) < 2 or self._open[-2][0] != closer:
-                raise Unplain(self.at)
+            if self._fresh or len(self._open) < 2 or self._open[-2][0] != closer:
+                raise Unplain(self.at)  # {"a": [} may have a bracket too many
             self._mend("missing_closers", self.at, _WRITTEN[self._open.pop()])
             top = self._open[-1]
         if top == ")" and not self._fresh and len(self._open) not in self._several:

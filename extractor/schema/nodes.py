@@ -25,6 +25,8 @@ __all__ = [
     "pair",
     "rebuilt",
     "split",
+    "step_in",
+    "steps_of",
     "telling",
     "text_of",
     "unescaped",
@@ -237,13 +239,28 @@ def unescaped(step: str) -> str:
     return step.replace("~1", "/").replace("~0", "~")
 
 
+def steps_of(pointer: str) -> list[str]:
+    """The steps of a JSON pointer."""
+    return [unescaped(step) for step in pointer.split("/")[1:]]
+
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def step_in(value: Any, step: str | int) -> str | int | None:
+    """The key or index that a step means in a value; None where there is no such item, and for anything else."""
+    if isinstance(value, dict):
+        return str(step)
+    if not isinstance(value, list) or not _INDEX.fullmatch(str(step)) or int(step) >= len(value):
+        return None
+    return int(step)
+
+
 def value_at(data: Any, pointer: str) -> Any:
     """What stands in plain data at a JSON pointer; None where nothing does."""
-    for step in map(unescaped, pointer.split("/")[1:]):
-        if isinstance(data, dict):
-            data = data.get(step)
-        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
-            data = data[int(step)]
-        else:
+    for step in steps_of(pointer):
+        at = step_in(data, step)
+        if at is None:
             return None
+        data = data.get(at) if isinstance(data, dict) else data[at]
     return data

@@ -1,4 +1,4 @@
-"""Some places of a value as a schema of their own, and the answers put back where they belong.
+"""Some places of a value as a schema of their own.
 
 Where only some fields of a reply are wrong, or its end is missing, only these are asked for again: each place
 is one property of a scoped schema. Where the schema leaves open what may stand at a place (a union of which
@@ -7,42 +7,26 @@ several members fit the value, a key that nothing names), the place above it is 
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from extractor.schema.merge import merged as joined
-from extractor.schema.nodes import (
-    JsonSchema,
-    constants_of,
-    described,
-    escaped,
-    kind_of,
-    kinds_of,
-    modern,
-    text_of,
-)
+from extractor.schema.nodes import JsonSchema, described, escaped, kind_of, step_in, steps_of, text_of
+from extractor.schema.standing import MISSING, PREFIX, Way, Ways, agreeing, member
 
-__all__ = ["Place", "Scope", "merged", "schema_at", "scope"]
+__all__ = ["Place", "Scope", "schema_at", "scope"]
 
 MOST = 50  # places in one request; more are asked for by the objects and lists that they stand in
 MOST_AT_LAST = 200  # where that does not help: with more than this, the whole is asked for
 NAME_LENGTH = 64  # OpenAI's and Anthropic's limit
 SHOWN = 80  # characters of a key that a description shows: it may be a model's
 
-_WAYS = 256  # what a union may mean
-_NODES = 5_000  # that are looked at for one place
-_LEVELS = 100  # of references, unions and `allOf` inside of each other
 
-_PREFIX = "#/$defs/"
-_COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _ROOT_ONLY = frozenset({"$defs", "definitions", "$schema", "$id"})
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
-_MISSING: Any = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,11 +63,11 @@ def scope(
     """
     survey = _Survey(schema, data)
     following = appended or {}
-    for pointer in pointers:
-        if pointer not in following:
+    for pointer in dict.fromkeys([*pointers, *following]):
+        if pointer in following:
+            survey.follow(pointer, following[pointer])
+        else:
             survey.reached(pointer).asked = True
-    for pointer, count in following.items():
-        survey.follow(pointer, count)
     spots = survey.gathered()
     return _scoped(spots, schema.get("$defs", {})) if spots else None
 
@@ -96,164 +80,6 @@ def schema_at(schema: Mapping[str, Any], data: Any, pointer: str) -> dict[str, A
     survey = _Survey(schema, data)
     spot = survey.reached(pointer)
     return dict(spot.schema) if spot.pointer == pointer else None
-
-
-# ------------------------------------------------------------------------------- what may stand where
-
-Way: TypeAlias = "tuple[JsonSchema, ...]"
-"""Nodes without references, unions and `allOf`, which must all hold."""
-
-
-class _Unclear(Exception):
-    """There is too much that a schema may mean."""
-
-
-class _Reader:
-    """What a schema means for a value of one type."""
-
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
-        self._definitions = definitions
-        self._known: dict[tuple[int, str], tuple[Any, list[Way]]] = {}
-        self._left = _NODES
-
-    def ways(self, schema: Any, kind: str) -> list[Way]:
-        """All that it may mean; none where no value of that type is accepted, or there is too much."""
-        known = self._known.get((id(schema), kind))
-        if known is None:
-            self._left = _NODES
-            try:
-                found = self._ways(schema, kind, 0)
-            except _Unclear:
-                found = []
-            # With the schema, which so keeps its identity.
-            known = self._known[id(schema), kind] = (schema, found)
-        return known[1]
-
-    def _ways(self, schema: Any, kind: str, level: int) -> list[Way]:
-        self._left -= 1
-        if level > _LEVELS or self._left < 0:
-            raise _Unclear
-        if schema is True:
-            return [()]
-        if not isinstance(schema, Mapping) or not _can_be(schema, kind):
-            return []
-        ways: list[Way] = [({key: it for key, it in modern(dict(schema)).items() if key not in _COMPOSED},)]
-        for members in self._composed(schema):
-            inner = [way for member in members for way in self._ways(member, kind, level + 1)]
-            if len(ways) * len(inner) > _WAYS:
-                raise _Unclear
-            ways = [(*one, *other) for one in ways for other in inner]
-        return ways
-
-    def _composed(self, schema: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
-        """What must hold beside the node itself: one of each group."""
-        if "$ref" in schema:
-            yield [self._definitions.get(str(schema["$ref"]).removeprefix(_PREFIX), False)]
-        yield from ([member] for member in schema.get("allOf", ()))
-        yield from (schema[keyword] for keyword in ("anyOf", "oneOf") if keyword in schema)
-
-    def constants(self, way: Way) -> dict[str, set[str]]:
-        """The properties that have certain values only, and these as text."""
-        return {
-            key: set(map(text_of, values))
-            for part in way
-            for key, member in part.get("properties", {}).items()
-            if (values := self._constants(member)) is not None
-        }
-
-    def _constants(self, schema: Any) -> list[Any] | None:
-        for _ in range(_LEVELS):
-            if not isinstance(schema, Mapping):
-                return None
-            if "$ref" not in schema:
-                return constants_of(schema)
-            schema = self._definitions.get(str(schema["$ref"]).removeprefix(_PREFIX))
-        return None
-
-
-def _can_be(schema: Mapping[str, Any], kind: str) -> bool:
-    constants = constants_of(schema)
-    if constants is not None:  # nothing is told inside of one
-        return kind == "null" and None in constants
-    kinds = kinds_of(schema)
-    return not kinds or kind in kinds
-
-
-def _agreeing(ways: list[Way], value: Any, reader: _Reader) -> list[Way]:
-    """Those of several ways whose constants are the value's; where none is, those that agree in what tells them
-    apart.
-    """
-    if len(ways) < 2 or not isinstance(value, dict):
-        return ways
-    told = [reader.constants(way) for way in ways]
-    found = {key: text_of(value[key]) for each in told for key in each if _is_scalar(value.get(key, _MISSING))}
-    agreeing = [way for way, each in zip(ways, told, strict=True) if _agrees(each, found, each)]
-    key = None if agreeing else next((key for key in told[0] if key in found and _tells(key, told)), None)
-    if key is not None:
-        return [way for way, each in zip(ways, told, strict=True) if _agrees(each, found, (key,))]
-    return agreeing or ways
-
-
-def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (str, int, float))
-
-
-def _agrees(told: Mapping[str, set[str]], found: Mapping[str, str], keys: Iterable[str]) -> bool:
-    return all(found[key] in told[key] for key in keys if key in found)
-
-
-def _tells(key: str, told: Sequence[Mapping[str, set[str]]]) -> bool:
-    """Whether each has values of its own for a property."""
-    constants = [each.get(key, set()) for each in told]
-    return all(constants) and sum(map(len, constants)) == len(set().union(*constants))
-
-
-def _member(way: Way, step: str | int) -> Any:
-    """The schema of a member or an item; None where none can be told."""
-    said = [each for part in way for each in (_item(part, step) if isinstance(step, int) else _property(part, step))]
-    if not said or any(each is False for each in said):
-        return None
-    different = list({text_of(each): each for each in said}.values()) if len(said) > 1 else said
-    return {"allOf": different} if len(different) > 1 else {} if different[0] is True else different[0]
-
-
-def _item(part: JsonSchema, index: int) -> list[Any]:
-    first = part.get("prefixItems", ())
-    rest = part.get("items", True)
-    return [first[index]] if index < len(first) else [] if rest is True else [rest]
-
-
-def _property(part: JsonSchema, key: str) -> list[Any]:
-    """What an object says about a key: nothing, a schema, or False where it cannot be told."""
-    properties = part.get("properties", {})
-    said = [properties[key]] if key in properties else []
-    matching = [(_matcher(pattern)(key), it) for pattern, it in part.get("patternProperties", {}).items()]
-    matched = [it for matches, it in matching if matches]
-    if len(matched) > 1 or any(matches is None for matches, _ in matching):
-        return [False]
-    more = part.get("additionalProperties", True)
-    return [*said, *matched] or ([] if more is True else [more])
-
-
-@functools.lru_cache(maxsize=256)
-def _matcher(pattern: str) -> Callable[[str], bool | None]:
-    """Whether a key matches; None where that cannot be told."""
-    import jsonschema_rs  # only here: few schemas have patterns for keys
-
-    try:
-        # Linear in the key, which may be a model's, whatever the pattern.
-        engine = jsonschema_rs.RegexOptions()
-        accepts = jsonschema_rs.validator_for({"pattern": pattern}, pattern_options=engine, offline=True).is_valid
-    except jsonschema_rs.ValidationError:  # it looks around
-        return lambda key: None
-
-    def matches(key: str) -> bool | None:
-        try:
-            return accepts(key)
-        except ValueError:  # half a character
-            return None
-
-    return matches
 
 
 # ------------------------------------------------------------------------------ which places are asked for
@@ -287,7 +113,7 @@ class _Survey:
     """The places of one value, as far as its schema tells what may stand there."""
 
     def __init__(self, schema: Mapping[str, Any], data: Any) -> None:
-        self._reader = _Reader(schema.get("$defs", {}))
+        self._reader = Ways(schema.get("$defs", {}))
         bare = {key: value for key, value in schema.items() if key not in _ROOT_ONLY}
         self._root = _Spot(step="", above=None, schema=bare, value=data)
         self._spots = [self._root]  # what is inside of another comes after it
@@ -295,7 +121,7 @@ class _Survey:
     def reached(self, pointer: str) -> _Spot:
         """The place itself, or the nearest above it that can be told."""
         spot = self._root
-        for step in _steps(pointer):
+        for step in steps_of(pointer):
             if step not in spot.inside:
                 spot.inside[step] = self._below(spot, step)
             below = spot.inside[step]
@@ -322,18 +148,18 @@ class _Survey:
         if spot.ways is None:
             solid = isinstance(spot.value, (dict, list))
             ways = self._reader.ways(spot.schema, kind_of(spot.value)) if solid else []
-            spot.ways = _agreeing(ways, spot.value, self._reader)
+            spot.ways = agreeing(ways, spot.value, self._reader)
             spot.fitting = frozenset(range(len(spot.ways)))
         return spot.ways
 
     def _below(self, spot: _Spot, step: str) -> _Spot | None:
-        at = _at(spot.value, step)
+        at = step_in(spot.value, step)
         ways = self._ways(spot)
         if at is None or not ways:
             return None
         named = [number for number, way in enumerate(ways) if any(at in part.get("properties", ()) for part in way)]
         able = [ways[number] for number in named] or ways
-        schemas = [_member(way, at) for way in able]
+        schemas = [member(way, at) for way in able]
         if None in schemas or (len(schemas) > 1 and len(set(map(text_of, schemas))) > 1):
             return None
         spot.fitting &= frozenset(named or range(len(ways)))
@@ -343,7 +169,7 @@ class _Survey:
             step=step,
             above=spot,
             schema=schemas[0],
-            value=spot.value.get(step, _MISSING) if isinstance(at, str) else spot.value[at],
+            value=spot.value.get(step, MISSING) if isinstance(at, str) else spot.value[at],
             optional=isinstance(at, str) and not all(any(at in it.get("required", ()) for it in way) for way in able),
             depth=spot.depth + 1,
             pointer=f"{spot.pointer}/{escaped(step)}",
@@ -478,7 +304,7 @@ def _used(properties: JsonSchema, definitions: Mapping[str, Any]) -> JsonSchema:
     while waiting:
         node = waiting.pop()
         if isinstance(node, Mapping):
-            name = str(node.get("$ref", "")).removeprefix(_PREFIX)
+            name = str(node.get("$ref", "")).removeprefix(PREFIX)
             if name in definitions and name not in used:
                 used[name] = definitions[name]
                 waiting.append(used[name])
@@ -486,80 +312,3 @@ def _used(properties: JsonSchema, definitions: Mapping[str, Any]) -> JsonSchema:
         elif isinstance(node, list):
             waiting += node
     return {name: used[name] for name in definitions if name in used}
-
-
-# ------------------------------------------------------------------------------------- and the way back
-
-
-def merged(data: Any, scope: Scope, answer: Mapping[str, Any]) -> Any:
-    """The value with every answer at its place. `data` stays as it is; only what changes is copied.
-
-    An optional place without an answer, or with a null that its schema does not have, is taken out of the
-    value; any other without one stays as it was. What is to be appended never replaces anything. Objects that
-    are missing on the way are made; a place that cannot be there any more is passed over.
-    """
-    changed = _Changing(data)
-    reader = _Reader(scope.schema.get("$defs", {}))
-    for place in scope.places:
-        found = answer.get(place.name, _MISSING)
-        if found is None and place.optional and not reader.ways(scope.schema["properties"][place.name], "null"):
-            found = _MISSING
-        if found is not _MISSING or place.optional:
-            changed.put(_steps(place.pointer), found, append=place.append)
-    return changed.value
-
-
-class _Changing:
-    """A value that is copied along the ways to what is changed."""
-
-    def __init__(self, value: Any) -> None:
-        self._top = [value]  # so that the root stands in something, too
-        self._own: dict[int, Any] = {id(self._top): self._top}  # kept, so that no identity is used twice
-
-    @property
-    def value(self) -> Any:
-        """The value as it is now."""
-        return self._top[0]
-
-    def put(self, steps: list[str], found: Any, *, append: bool) -> None:
-        """Put something at a place, or behind what is there; take out what is there for `_MISSING`."""
-        holder: Any = self._top
-        *way, last = [0, *steps]
-        for step in way:
-            holder = self._held(holder, _at(holder, step), make=found is not _MISSING)
-        at = _at(holder, last)
-        if at is None:
-            return
-        there = holder.get(at, _MISSING) if isinstance(holder, dict) else holder[at]
-        if found is _MISSING:
-            if isinstance(holder, dict):
-                holder.pop(at, None)
-        elif not append or there is _MISSING:
-            holder[at] = found
-        elif isinstance(there, list) and isinstance(found, list):
-            holder[at] = [*there, *found]
-        elif isinstance(there, dict) and isinstance(found, dict):
-            holder[at] = {**there, **{key: it for key, it in found.items() if key not in there}}
-
-    def _held(self, holder: Any, at: str | int | None, *, make: bool) -> Any:
-        """The object or list at a place, as a copy that may be changed."""
-        if at is None:
-            return None
-        held = holder.get(at, {} if make else None) if isinstance(holder, dict) else holder[at]
-        if id(held) not in self._own and isinstance(held, (dict, list)):
-            held = copy.copy(held)
-            self._own[id(held)] = holder[at] = held
-        return held
-
-
-def _steps(pointer: str) -> list[str]:
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
-
-
-def _at(value: Any, step: str | int) -> str | int | None:
-    """The key or index that a step means in a value; None where there is no such item, and for anything else."""
-    if isinstance(value, dict):
-        return str(step)
-    if not isinstance(value, list) or not _INDEX.fullmatch(str(step)) or int(step) >= len(value):
-        return None
-    return int(step)

@@ -331,7 +331,7 @@ def test_what_was_read_stays() -> None:
     [
         ("[NaN,1]", [None, 1], [("not_finite", "/0", "NaN")]),
         ("-Infinity", None, [("not_finite", "", "-Infinity")]),
-        ('{"a/b":[1,1e999]}', {"a/b": [1, None]}, [("not_finite", "/a~1b/1", "1e999")]),
+        ('{"a/~1":[1,1e999]}', {"a/~1": [1, None]}, [("not_finite", "/a~1~01/1", "1e999")]),
         ('{"a":1,"a":{"b":2},"c":3}', {"a": 1, "c": 3}, [("duplicate_key", "/a", "a")]),
         ('{"x":{"a":[],"a":[1],"a":2}}', {"x": {"a": []}}, [("duplicate_key", "/x/a", "a")] * 2),
         ('{"a":NaN,"a":1}', {"a": None}, [("not_finite", "/a", "NaN"), ("duplicate_key", "/a", "a")]),
@@ -371,6 +371,8 @@ def test_a_string_as_it_grows() -> None:
         if reader.root is not None and reader.root.children:
             assert reader.text_of(reader.root.children[0]) == expected
             assert reader.text_of(reader.root.children[0], reader.offset) == expected
+            assert reader.text_of(reader.root.children[0], 0) == ""
+            assert reader.text_of(reader.root.children[0], 3) == expected[:1]
     for at in range(2, len(text)):
         expected = known.get(at, expected if at > 2 else "")
         assert reader.root is not None
@@ -442,7 +444,7 @@ def test_a_number_is_complete_when_something_follows() -> None:
     assert (reader.done, reader.root is not None and plain(reader.root)) == (False, None)
     reader.close()
     assert (reader.done, reader.root is not None and plain(reader.root)) == (True, 12)
-    with pytest.raises(Malformed, match="More text"):
+    with pytest.raises(Malformed, match="More text after the value, at character 2"):
         reader.feed("3")
 
 

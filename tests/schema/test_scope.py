@@ -17,7 +17,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from extractor.schema.adapt import adapt
-from extractor.schema.scope import MOST, MOST_AT_LAST, Place, Scope, merged, schema_at, scope
+from extractor.schema.answers import merged
+from extractor.schema.scope import MOST, MOST_AT_LAST, Place, Scope, schema_at, scope
 
 
 class Line(BaseModel):
@@ -625,7 +626,7 @@ def test_scopes_can_be_asked_for(case: str, dialect: str, data: st.DataObject) -
     """A scoped schema is a target like any other: its values are written for the wire and come back."""
     value, found = data.draw(scoped(case))
     adapted = adapt(found.schema, dialect)
-    assert adapted.strict
+    assert adapted.strict or dialect == "anthropic"  # which takes no more than 24 optional properties
     answer = {each.name: at(value, each.pointer) for each in found.places}
     assert told(merged(value, found, adapted.restore(adapted.to_wire(answer)))) == told(value)
 
