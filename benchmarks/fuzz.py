@@ -173,12 +173,17 @@ TARGETS: Mapping[str, tuple[str, Check]] = {
 }
 
 
+def text_of(data: bytes) -> str:
+    """The text of an input; what is no UTF-8 becomes lone surrogates."""
+    try:
+        return data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
+
+
 def held(checks: Sequence[Check], data: bytes) -> None:
     """Hold one input against all laws; prints it where it breaks one."""
-    try:
-        text = data.decode("utf-8", "surrogatepass")
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", "surrogateescape")
+    text = text_of(data)
     for check in checks:
         try:
             check(text, random.Random(data))
@@ -190,33 +195,8 @@ def held(checks: Sequence[Check], data: bytes) -> None:
 # --------------------------------------------------------------------------------------------- inputs
 
 
-def guided(atheris: Any, checks: Sequence[Check], seconds: int, seed: int) -> int:
-    """Let atheris choose the inputs. Gives the exit code: in a process of its own, for atheris ends that itself."""
-    with tempfile.TemporaryDirectory() as folder:
-        seeds, words = Path(folder) / "seeds", Path(folder) / "words"
-        seeds.mkdir()
-        for number, text in enumerate((*SEEDS, *SCRAPS)):
-            (seeds / str(number)).write_bytes(text.encode("utf-8", "surrogatepass"))
-        # The words that mutations put in, at most 64 bytes each.
-        short = [text.encode("utf-8", "surrogatepass") for text in SCRAPS if len(text) < 20]
-        words.write_text("".join(f'"{"".join(f"\\x{byte:02x}" for byte in word)}"\n' for word in short))
-        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-seed={seed}", f"-dict={words}"]
-
-        def fuzz() -> None:
-            atheris.Setup(
-                [sys.argv[0], *options, f"-artifact_prefix={folder}/", str(seeds)], lambda data: held(checks, data)
-            )
-            atheris.Fuzz()
-
-        process = multiprocessing.get_context("fork").Process(target=fuzz)
-        process.start()
-        process.join()
-    return int(process.exitcode != 0)
-
-
-def mutated(chance: random.Random, texts: Sequence[str]) -> str:
-    """A seed with some things put in, left out, doubled or taken from another."""
-    text = chance.choice(texts)
+def mutated(chance: random.Random, texts: Sequence[str], text: str) -> str:
+    """A text with some things put in, left out, doubled or taken from others."""
     for _ in range(chance.choice((0, 1, 1, 2, 4, 8))):
         a, b = sorted(chance.randrange(len(text) + 1) for _ in range(2))
         other = chance.choice(texts)
@@ -235,12 +215,36 @@ def mutated(chance: random.Random, texts: Sequence[str]) -> str:
     return text
 
 
+def guided(atheris: Any, checks: Sequence[Check], seconds: int, seed: int) -> int:
+    """Let atheris choose the inputs. Gives the exit code: in a process of its own, for atheris ends that itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, text in enumerate((*SEEDS, *SCRAPS)):
+            (Path(folder) / str(number)).write_bytes(text.encode("utf-8", "surrogatepass"))
+        options = [f"-max_total_time={seconds}", f"-max_len={LONGEST}", f"-seed={seed}", f"-artifact_prefix={folder}/"]
+
+        def changed(data: bytes, most: int, number: int) -> bytes:
+            chance, text = random.Random(number), text_of(data)
+            if chance.random() < 0.5 or not text:
+                return bytes(atheris.Mutate(data, most))
+            # Changed bytes alone seldom give what is almost JSON.
+            return mutated(chance, (text, *SEEDS), text).encode("utf-8", "surrogatepass")[:most]
+
+        def fuzz() -> None:
+            atheris.Setup([sys.argv[0], *options, folder], lambda data: held(checks, data), custom_mutator=changed)
+            atheris.Fuzz()
+
+        process = multiprocessing.get_context("fork").Process(target=fuzz)
+        process.start()
+        process.join()
+    return int(process.exitcode != 0)
+
+
 def unguided(checks: Sequence[Check], seconds: int, seed: int) -> int:
     """Hold random mutations of the seeds against the laws."""
     chance, number, ends = random.Random(seed), 0, time.monotonic() + seconds
     while time.monotonic() < ends:
         try:
-            held(checks, mutated(chance, SEEDS).encode("utf-8", "surrogatepass"))
+            held(checks, mutated(chance, SEEDS, chance.choice(SEEDS)).encode("utf-8", "surrogatepass"))
         except Exception:  # noqa: BLE001  # a finding, whatever it is
             traceback.print_exc()
             return 1

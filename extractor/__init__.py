@@ -40,7 +40,7 @@ from extractor.extraction import Attempt, Extraction
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
 from extractor.reply.partial import UNKNOWN, Partial
-from extractor.reply.repair import Repair
+from extractor.reply.repairs import Repair
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, Limits
 from extractor.schema.target import FieldError

@@ -18,9 +18,11 @@ from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.excerpt import excerpt
 from extractor.feedback import ask_afresh, ask_again, ask_fields, ask_rest
 from extractor.ladder import Form
+from extractor.reply.coerce import coerced
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, held, read
 from extractor.reply.remainder import Remainder, remainder
+from extractor.reply.shape import shape_of
 from extractor.schema.answers import merged
 from extractor.schema.nodes import value_at
 from extractor.schema.places import moved, places
@@ -128,7 +130,7 @@ def _narrowed(
     if found is None:
         return None
     part = None if task.document is None else excerpt(task.document, data, found, errors)
-    narrowed = task.narrow(PartTarget(name=f"{task.target.name}_part", schema=found.schema), part)
+    narrowed = task.narrow(_part_target(task, found), part)
     if narrowed is None:
         return None
     ask = Ask(
@@ -146,21 +148,21 @@ def _narrowed(
 def read_scoped(task: Task[T], ask: Ask, scoped: Scope, whole: Form, text: str, cut: bool) -> Reading[T]:
     """A text that was to hold some places alone, put together with what was there, and judged as a whole.
 
-    Models sometimes give the whole again: then that is taken.
+    Models sometimes give the whole again: then that is taken, if it has all that was there.
     """
     own: Wanted[T] = Wanted(target=task.target, context=task.context, coerce=task.coerce)
-    parts = Wanted(
-        target=PartTarget(name=f"{task.target.name}_part", schema=scoped.schema),
-        adapted=ask.form.adapted,
-        coerce=task.coerce,
-    )
+    parts = Wanted(target=_part_target(task, scoped), adapted=ask.form.adapted, coerce=task.coerce)
     reading = read(text, parts, cut=cut)
     names = {place.name for place in scoped.places}
-    answer = reading.data if isinstance(reading.data, dict) else {}
-    if reading.malformed or not answer or answer.keys() - names:
+    if reading.malformed or not _is_answer(reading.data, names):
         again = read(text, replace(own, adapted=whole.adapted), cut=cut)
-        if not again.errors:
+        if not again.errors and _covers(again.data, ask.base):
             return again
+        if task.coerce and not reading.malformed:
+            reading = _spelled(reading, parts)
+    if task.absent:
+        scoped = _without_absent(scoped, ask.form.adapted.absences(reading.wire))
+    answer = reading.data if isinstance(reading.data, dict) else {}
     wrong = {error.pointer.split("/")[1] for error in reading.errors if error.pointer}
     taken = {name: value for name, value in answer.items() if name in names - wrong}
     held_all = held(merged(ask.base, scoped, taken), own)
@@ -171,6 +173,36 @@ def read_scoped(task: Task[T], ask: Ask, scoped: Scope, whole: Form, text: str, 
         return replace(held_all, repairs=repairs, wire=reading.wire)
     errors = tuple(_placed(error, scoped) for error in reading.errors)
     return replace(held_all, value=None, errors=errors, repairs=repairs, wire=reading.wire)
+
+
+def _part_target(task: Task[Any], scoped: Scope) -> PartTarget:
+    return PartTarget(name=f"{task.target.name}_part", schema=scoped.schema)
+
+
+def _is_answer(data: Any, names: set[str]) -> bool:
+    return isinstance(data, dict) and bool(data) and data.keys() <= names
+
+
+def _covers(data: Any, base: Any) -> bool:
+    """Whether a value has all that another has, as far as one can see from above: else it is no new whole of it."""
+    if isinstance(base, dict):
+        return isinstance(data, dict) and base.keys() <= data.keys()
+    if isinstance(base, list):
+        return isinstance(data, list) and len(base) <= len(data)
+    return True
+
+
+def _spelled(reading: Reading[Any], parts: Wanted[Any]) -> Reading[Any]:
+    """The answer with the keys that were asked for, where it is wrapped in something, or spells them otherwise."""
+    names = (parts.target.name, parts.adapted.wire_name if parts.adapted else "")
+    mended = coerced(shape_of(parts.target.schema), reading.data, names=names)
+    return replace(reading, data=mended.data, repairs=reading.repairs + mended.repairs)
+
+
+def _without_absent(scoped: Scope, absent: tuple[str, ...]) -> Scope:
+    """The same places, where those that are said to be absent may be missing."""
+    places = (replace(place, optional=place.optional or f"/{place.name}" in absent) for place in scoped.places)
+    return replace(scoped, places=tuple(places))
 
 
 def _placed(error: FieldError, scoped: Scope) -> FieldError:

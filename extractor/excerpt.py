@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
 from typing import Any
 
 from extractor.schema.nodes import unescaped, value_at
-from extractor.schema.scope import Scope
+from extractor.schema.scope import Place, Scope
 from extractor.schema.target import FieldError
 
 __all__ = ["excerpt"]
@@ -23,29 +23,64 @@ AROUND = 1  # lines before and after one that matters
 RECORD = 3  # values of a record on one line, at least, before the line is taken for all of it
 PLACES = 40  # more of them, and their lines are most of the document
 WORDS = 12  # values of one place that are looked for
+MEMBERS = 200  # beside or inside of a place that are looked at
 SHORTEST, LONGEST = 2, 200  # characters of a value that is looked for
 COMMON = 20  # lines: what stands in more of them says nothing about the place
+RARE = 3  # lines: what stands in no more of them is where the place is, too
+TRIES = 200  # places where a value may stand
+LEVELS = 20  # of unions and references
 
 
 def excerpt(document: str, data: Any, scope: Scope, errors: Sequence[FieldError] = ()) -> str | None:
     """The lines of a document that matter for the places of a scope; None for all of it.
 
-    A place is found by the values beside it, and by what was wrongly found there.
+    A place is found by the values beside it, and by what was wrongly found there. Takes time linear in the
+    document.
     """
-    if len(document) <= SHORT or len(scope.places) > PLACES or any(place.append for place in scope.places):
+    if (
+        len(document) <= SHORT
+        or len(scope.places) > PLACES
+        or any(_is_wide(place, data, scope) for place in scope.places)
+    ):
         return None
     lines = document.splitlines()
     searched = _Lines(lines)
     wanted: set[int] = set()
     for place in scope.places:
-        found = searched.near(_values(data, place.pointer, errors))
+        inside = value_at(data, place.pointer)
+        found = searched.near(_values(data, place.pointer, errors), inside.values() if isinstance(inside, dict) else ())
         if not found:
             return None
         wanted |= found
     return _joined(lines, sorted(wanted & set(range(len(lines)))), len(document))
 
 
-def _values(data: Any, pointer: str, errors: Sequence[FieldError]) -> Iterator[str]:
+def _is_wide(place: Place, data: Any, scope: Scope) -> bool:
+    """Whether what is asked for may stand all over the document: a list, or an object of more than plain values."""
+    value = value_at(data, place.pointer)
+    if isinstance(value, dict):
+        return any(isinstance(it, (dict, list)) for it in value.values())
+    schema = scope.schema.get("properties", {}).get(place.name, {})
+    return place.append or isinstance(value, list) or not _is_plain(schema, scope.schema.get("$defs", {}))
+
+
+def _is_plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
+    """Whether a schema is for plain values only, or says nothing."""
+    ahead: list[Any] = [schema]
+    for _ in range(LEVELS):
+        if not ahead:
+            return True
+        node = ahead.pop()
+        kinds = node.get("type", ())
+        if "object" in kinds or "array" in kinds or "properties" in node:  # in a text or in a list of texts
+            return False
+        ahead += [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
+        if "$ref" in node:
+            ahead.append(definitions.get(node["$ref"].rpartition("/")[2], {}))
+    return False
+
+
+def _values(data: Any, pointer: str, errors: Sequence[FieldError]) -> Iterator[Any]:
     """What may stand in the document where a place stands: what was found there, and what is beside it."""
     for error in errors:
         if error.pointer == pointer or error.pointer.startswith(pointer + "/"):
@@ -53,17 +88,9 @@ def _values(data: Any, pointer: str, errors: Sequence[FieldError]) -> Iterator[s
     above, _, key = pointer.rpartition("/")
     beside = value_at(data, above)
     if isinstance(beside, dict) and above:  # the members of the root stand all over the document
-        yield from _scalars(value for name, value in beside.items() if name != unescaped(key))
+        yield from (value for name, value in beside.items() if name != unescaped(key))
     itself = value_at(data, pointer)
-    yield from _scalars([itself] if itself is not None else [])
-
-
-def _scalars(values: Any) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, (dict, list)):
-            yield from _scalars(value.values() if isinstance(value, dict) else value)
-        elif value is not None and not isinstance(value, bool):
-            yield str(value)
+    yield from itself.values() if isinstance(itself, dict) else [itself]
 
 
 class _Lines:
@@ -74,17 +101,17 @@ class _Lines:
         self._text = "\n".join(folded)
         self._ends = list(accumulate(len(line) + 1 for line in folded))
 
-    def near(self, values: Iterable[str]) -> set[int]:
-        """The lines in which most of the values stand, and those around them."""
-        folded = dict.fromkeys(value.casefold() for value in values if SHORTEST <= len(value) <= LONGEST)
-        sought = list(folded)[:WORDS]
-        found: Counter[int] = Counter()
-        for value in sought:
-            here = self._having(value)
-            if len(here) <= COMMON:
-                found.update(here)
+    def near(self, values: Iterable[Any], needed: Iterable[Any] = ()) -> set[int]:
+        """The lines in which most of the values stand, and those around them; of what is `needed`, each."""
+        sought = _sought(values)
+        places = {value: here for value in sought if 0 < len(here := self._having(value)) <= COMMON}
+        found = Counter(number for here in places.values() for number in here)
         most = max(found.values(), default=0)
-        best = [number for number, count in found.items() if count == most][:COMMON]
+        best = {number for number in islice(found, COMMON * WORDS) if found[number] == most}
+        for value in _sought(needed):
+            here = places.get(value, set())
+            if len(here) <= RARE and not here & best:
+                best |= here
         # A line that has most of a record is the record, as in a table: the others around it are of others.
         around = 0 if len(best) == 1 and most >= RECORD and most * 2 > len(sought) else AROUND
         return {near for line in best for near in range(line - around, line + around + 1)}
@@ -93,11 +120,35 @@ class _Lines:
         """The lines in which a value begins, no more of them than say that it is common."""
         here: set[int] = set()
         at = self._text.find(value)
-        while at >= 0 and len(here) <= COMMON:
+        for _ in range(TRIES):
+            if at < 0 or len(here) > COMMON:
+                break
             line = bisect_right(self._ends, at)
+            if self._is_part(at, value):
+                at = self._text.find(value, at + 1)
+                continue
             here.add(line)
             at = self._text.find(value, self._ends[line])
         return here
+
+    def _is_part(self, at: int, value: str) -> bool:
+        """Whether a number that is found is only a part of one."""
+        end = at + len(value)
+        before, behind = self._text[at - 1 : at], self._text[end : end + 1]
+        return (value[0].isdecimal() and before.isdecimal()) or (value[-1].isdecimal() and behind.isdecimal())
+
+
+def _sought(values: Iterable[Any]) -> list[str]:
+    """The first values that can be looked for, as they may stand in the document."""
+    texts: dict[str, None] = {}
+    for value in islice(values, MEMBERS):
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            text = str(value)
+            if SHORTEST <= len(text) <= LONGEST and text.strip():
+                texts[text.casefold()] = None
+        if len(texts) == WORDS:
+            break
+    return list(texts)
 
 
 def _joined(lines: list[str], wanted: list[int], length: int) -> str | None:

@@ -30,7 +30,7 @@ from extractor.errors import (
 from extractor.ladder import MAX_STEPS, Lesson, Step, memory
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, outcome_of, read, texts_of, was_cut
-from extractor.reply.repair import Repair
+from extractor.reply.repairs import Repair
 from extractor.schema.dialects import Mode
 from extractor.schema.target import FieldError
 

@@ -99,9 +99,11 @@ class Items:
             return
         for data in complete_items(self._view, self._read):
             self._read += 1
-            reading = held(data, self._wanted)
-            if reading.errors:
+            if data is UNKNOWN:
                 continue  # it is asked for again, after the rest
+            reading = held(data, self._wanted, text=to_json(data).decode())
+            if reading.errors:
+                continue  # likewise
             if self._before[written := to_json(reading.data)]:
                 self._before[written] -= 1
                 continue

@@ -5,7 +5,7 @@ is wanted. A value that fits is never touched (but for words such as "N/A"). Any
 which it could be right, and is mended where exactly one value that fits comes of it. Each mend is listed.
 
 It also names the values that pydantic would take for something else without a word: `true` for a number, a number
-for a date.
+for a date, "inf" for a number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from pydantic_core import from_json
 
-from extractor.reply.repair import Repair
+from extractor.reply.repairs import Repair
 from extractor.reply.shape import (
     JSON_TYPES,
     MAX_DEPTH,
@@ -41,6 +41,7 @@ from extractor.reply.spellings import (
     boolean_of,
     folded,
     integer_of,
+    is_endless,
     is_nothing,
     is_numeric,
     number_of,
@@ -57,7 +58,8 @@ class Coerced:
     """A value as its schema wants it, as far as that loses nothing.
 
     `data` is the very value that was given where nothing was mended. `repairs` have pointers into `data`. `faults`
-    are values that a validator may take, but for something else ("boolean_for_number", "number_for_text").
+    are values that a validator may take, but for something else ("boolean_for_number", "number_for_text",
+    "not_finite").
     """
 
     data: Any
@@ -183,7 +185,7 @@ class _Mender:
         return _told(shape, takers, value) if kind is dict else None
 
     def _object(self, branch: Object, value: dict[str, Any], depth: int) -> Mended:
-        plain, fields, rest = branch.plain, branch.fields, branch.rest
+        plain, checks, fields, rest = branch.plain, branch.checks, branch.fields, branch.rest
         changed: dict[str, Any] = {}
         notes: list[_Note | _Within] = []
         strange: list[str] = []
@@ -192,6 +194,8 @@ class _Mender:
             if exact is not None:
                 least = exact.get(type(member))
                 if least is not None and (not least or len(member) >= least):
+                    continue
+                if key in checks and type(member) is str and checks[key](member):
                     continue
             shape = fields.get(key, rest)
             if shape is None:
@@ -266,12 +270,13 @@ class _Mender:
             if kind_of(parsed) in shape.kinds or self._fit(shape, result, depth):
                 return result, [_Note(kind="json", message="Read the JSON that a text held."), *notes]
         for tries in (self._insides, _decimals, _spellings, self._listed):
-            found: dict[str, Mended] = {}
-            for branch, result, notes in tries(shape, value, kind, depth):
-                if kind_of(result) in branch.takes and branch.fits(result, self._fit, depth) and branch.allows(result):
-                    found.setdefault(text_of(result), (result, notes))
+            found = [
+                (result, notes)
+                for branch, result, notes in tries(shape, value, kind, depth)
+                if kind_of(result) in branch.takes and branch.fits(result, self._fit, depth) and branch.allows(result)
+            ]
             if found:
-                return next(iter(found.values())) if len(found) == 1 else None
+                return found[0] if _are_one([result for result, _ in found]) else None
         return None
 
     def _insides(self, shape: Shape, value: Any, kind: type, depth: int) -> Tries:
@@ -310,6 +315,8 @@ class _Mender:
         if formats and (kind in (int, float) or (kind is str and not numbers and is_numeric(value))):
             message = f"Expected a text in the format {formats[0]}, not a number"
             return [_Note(kind="number_for_text", message=message, found=_shown(value))]
+        if kind is str and numbers and is_endless(value):
+            return [_Note(kind="not_finite", message="A number must be finite", found=_shown(value))]
         return _NOTHING_SAID
 
     # ----------------------------------------------------------------------------------- the root
@@ -328,6 +335,13 @@ class _Mender:
             data = inner
             notes.append(_Note(kind="unwrapped", message=f"Taken what {_shown(key)} held for the whole."))
         return data, notes
+
+
+def _are_one(values: list[Any]) -> bool:
+    try:
+        return len(values) == 1 or len(set(map(text_of, values))) == 1
+    except RecursionError:  # too deep to tell
+        return False
 
 
 Tries: TypeAlias = "list[tuple[Branch, Any, Notes]]"

@@ -70,7 +70,9 @@ class _Kind:
         self._wanted = wanted
         self._owner = owner
         self._field = field
-        self._inside: dict[Any, _Kind | None] = {}
+        self._inside: dict[Any, _Kind] = {}
+        self._items: list[_Kind] | None = None
+        self._each = False
         self._validator: Any = None
         self._fields: Mapping[str, tuple[str, Any]] | None = None
         self.bare = _bare(wanted)
@@ -110,14 +112,14 @@ class _Kind:
 
     def item(self, number: int) -> _Kind | None:
         """The type of an item."""
-        arguments = [each for each in get_args(self.bare) if each is not ...]
-        if get_origin(self.bare) is tuple and len(arguments) == len(get_args(self.bare)):
-            wanted = arguments[number] if number < len(arguments) else None
-        else:
-            wanted, number = arguments[0] if len(arguments) == 1 else None, 0
-        if number not in self._inside:
-            self._inside[number] = None if wanted is None else _Kind(wanted)
-        return self._inside[number]
+        if self._items is None:
+            arguments = get_args(self.bare)
+            one = len(arguments) == 1 or arguments[1:] == (...,)
+            self._each = one and not (get_origin(self.bare) is tuple and len(arguments) == 1)
+            many = arguments[:1] if one else arguments if get_origin(self.bare) is tuple else ()
+            self._items = [_Kind(each) for each in many]
+        number = 0 if self._each else number
+        return self._items[number] if number < len(self._items) else None
 
 
 _VALUE = object()  # under which the type of the values of a map is kept
@@ -186,6 +188,9 @@ def _field_validator(owner: Any, field: str) -> SchemaValidator | None:
 # ------------------------------------------------------------------------------- the view
 
 _start = attrgetter("start")
+_CONTAINERS = ("object", "array")
+_SHAPES = (Members, Values, Items)  # all other plans may be those of wrappers
+_ABSENT = object()
 Member: TypeAlias = tuple[str, Node, Plan]
 
 
@@ -204,8 +209,8 @@ class View:
         self._context = context
         self._root: tuple[Node, Plan, _Kind | None] | None = None
         self._done: dict[Node, Any] = {}
-        self.final: dict[tuple[Node, str], tuple[Any, int]] = {}
-        """What has been asked for and will not change: its value, and what had to be read to know it."""
+        self.places: dict[tuple[Node, str], tuple[Node, int, Plan, _Kind | None]] = {}
+        """What has been asked for and found: it stays where it is."""
         self._keyed: dict[Node, _Keyed] = {}
         self._restorers: dict[int, tuple[Plan, Callable[[Any], Any] | None]] = {}
 
@@ -228,19 +233,23 @@ class View:
 
     def value(self, node: Node, plan: Plan, kind: _Kind | None, at: int, *, root: bool = False) -> Any:
         """One value as it was known at a moment."""
-        complete = is_complete(node, at)
+        complete = 0 <= node.end <= at - (node.kind == "number")
+        contains = node.kind in _CONTAINERS
         if complete and not root:
-            known = self._complete(node, plan, kind)
-            if known is not UNKNOWN or node.kind not in ("object", "array"):
+            known = self._done.get(node, _ABSENT)
+            known = self._complete(node, plan, kind) if known is _ABSENT else known
+            if known is not UNKNOWN or not contains:
                 return known
-        found = self._unwrapped(node, plan, at)
-        if found is None:
-            return UNKNOWN
-        inner, plan = found
-        if inner.kind in ("object", "array"):
-            return Partial(self, inner, plan, kind, at)
-        if inner is not node:
-            return self.value(inner, plan, kind, at)
+        if plan is not None and type(plan) not in _SHAPES:
+            found = self._unwrapped(node, plan, at)
+            if found is None:
+                return UNKNOWN
+            if found[0] is not node and found[0].kind not in _CONTAINERS:
+                return self.value(*found, kind, at)
+            node, plan = found
+            contains = node.kind in _CONTAINERS
+        if contains:
+            return Partial(self, node, plan, kind, at)
         if complete:
             return self._complete(node, plan, kind)
         return self._text(node, plan, at) if kind is None or kind.is_text else UNKNOWN
@@ -297,29 +306,22 @@ class View:
     def _unwrapped(self, node: Node, plan: Plan, at: int) -> tuple[Node, Plan] | None:
         """What a value is inside of the wrappers that only the wire has; None where that has not come."""
         for _ in range(_STEPS):
-            match plan:
-                case Named(name=name):
-                    plan = self._definitions[name][1]
-                    continue
-                case Branches():
-                    known, plan = self._branch(node, plan, at)
-                    if not known:
-                        return None
-                    continue
-                case Wrapped(plan=inner):
-                    key, plan = "value", inner
-                case Tagged(tag=tag, plan=inner):
-                    key, plan = tag, inner
-                case AnyValue() if node.kind == "object":
-                    key, plan = "entries", Pairs(plan=plan)
-                case AnyValue() if node.kind == "array":
-                    return node, Items(plan=plan)
-                case _:
-                    return node, plan
-            inside = self.keyed(node, pairs=False).get(key)
-            if node.kind != "object" or inside is None or inside[1] >= at:
+            if isinstance(plan, Named):
+                plan = self._definitions[plan.name][1]
+            elif isinstance(plan, Branches):
+                known, plan = self._branch(node, plan, at)
+                if not known:
+                    return None
+            elif (wrapper := _wrapper(node, plan)) is None:
+                return node, _shape(node, plan)
+            elif node.kind != "object":
+                return node, None
+            elif number_of(node, at) == 0:
                 return None
-            node = inside[0]
+            elif node.children[0].key != wrapper[0]:  # it has been left out: what is there is taken as it is
+                return node, None
+            else:
+                node, plan = node.children[0], wrapper[1]
         return None
 
     def _branch(self, node: Node, plan: Branches, at: int) -> tuple[bool, Plan]:
@@ -360,18 +362,16 @@ class View:
             known = self._keyed[node] = _Keyed(pairs)
         return known.of(node.children)
 
-    def member(self, node: Node, plan: Plan, key: str, at: int) -> tuple[Node, Plan] | None:
-        """What an object has under a key of the target, and what the wire's shape of that is."""
+    def member(self, node: Node, plan: Plan, key: str) -> tuple[Node, int, Plan] | None:
+        """What an object has under a key of the target, what had to be read to know it, and the wire's shape of it."""
         known = self.keyed(node, pairs=isinstance(plan, Pairs))
         if not isinstance(plan, Members):
-            child, since = known.get(key, _NOWHERE)
-            return None if child is None or since >= at else (child, _each(plan))
+            return (*known[key], _each(plan)) if key in known else None
         wire = plan.names.get(key, key)
-        child, since = known.get(wire, _NOWHERE)
-        if child is not None and since < at and (wire != plan.entries or key in plan.plans):
-            return child, plan.plans.get(key, plan.rest)
-        entries, since = known.get(plan.entries, _NOWHERE) if plan.entries else _NOWHERE
-        return None if entries is None or since >= at else self.member(entries, Pairs(plan=plan.rest), key, at)
+        if wire in known and (wire != plan.entries or key in plan.plans):
+            return *known[wire], plan.plans.get(key, plan.rest)
+        entries = known.get(plan.entries) if plan.entries else None
+        return None if entries is None else self.member(entries[0], Pairs(plan=plan.rest), key)
 
     def members(self, node: Node, plan: Plan, at: int) -> Iterator[Member]:
         """What an object has, by the keys of the target."""
@@ -392,11 +392,29 @@ class View:
 
 
 _STEPS = 100  # from one reference or wrapper to the next: they might go round in a circle
-_NOWHERE: tuple[Node | None, int] = (None, 0)
 
 
 def _each(plan: Plan) -> Plan:
     return plan.plan if isinstance(plan, (Values, Pairs)) else None
+
+
+def _wrapper(node: Node, plan: Plan) -> tuple[str, Plan] | None:
+    """The one key of an object that only the wire has, and the wire's shape of what is in it."""
+    match plan:
+        case Wrapped(plan=inner):
+            return "value", inner
+        case Tagged(tag=tag, plan=inner):
+            return tag, inner
+        case AnyValue() if node.kind == "object":
+            return "entries", Pairs(plan=plan)
+    return None
+
+
+def _shape(node: Node, plan: Plan) -> Plan:
+    """The wire's shape of a value, by what it turned out to be."""
+    if isinstance(plan, AnyValue) and node.kind == "array":
+        return Items(plan=plan)
+    return None if isinstance(plan, Pairs) and node.kind == "object" else plan  # a map that is one already
 
 
 class _Keyed:
@@ -472,11 +490,7 @@ class Partial(Generic[T]):
     __slots__ = ("_at", "_kind", "_node", "_plan", "_view")
 
     def __init__(self, view: View, node: Node, plan: Plan, kind: _Kind | None, at: int) -> None:
-        self._view = view
-        self._node = node
-        self._plan = plan
-        self._kind = kind
-        self._at = at
+        self._view, self._node, self._plan, self._kind, self._at = view, node, plan, kind, at
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in Partial.__slots__:
@@ -498,23 +512,22 @@ class Partial(Generic[T]):
         return self._item(key)
 
     def _member(self, key: str) -> Any:
-        view, plan, kind, at = self._view, self._plan, self._kind, self._at
-        final = view.final.get((self._node, key))
-        if final is not None and final[1] <= at:
-            return final[0]
-        found = view.member(self._node, plan, key, at)
+        view, at = self._view, self._at
+        place = view.places.get((self._node, key))
         # What was complete before need not wait for what has come since.
-        if (found is None or not is_complete(found[0], at)) and view.read(at):
-            found = view.member(self._node, plan, key, at)
-        if found is None:
+        if (place is None or not 0 <= place[0].end < at) and view.read(at):
+            place = view.places.get((self._node, key))
+        if place is None:
+            found = view.member(self._node, self._plan, key)
+            if found is None:
+                return UNKNOWN
+            place = view.places[self._node, key] = (*found, self._kind.field(key) if self._kind else None)
+        child, since, plan, kind = place
+        if since >= at:
             return UNKNOWN
-        if isinstance(plan, Members) and is_absent(found[0], plan, key, at):
+        if child.kind == "null" and isinstance(self._plan, Members) and is_absent(child, self._plan, key, at):
             return None
-        child, inner = found
-        value = view.value(child, inner, kind.field(key) if kind else None, at)
-        if is_complete(child, at) and not isinstance(value, Partial):
-            view.final[self._node, key] = (value, child.end + (child.kind == "number"))
-        return value
+        return view.value(child, plan, kind, at)
 
     def _item(self, number: int) -> Any:
         view, at, children = self._view, self._at, self._node.children

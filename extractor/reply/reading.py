@@ -18,11 +18,11 @@ from pydantic_core import from_json, to_json
 
 from extractor.chat.wire import Choice
 from extractor.reply.outcome import Outcome
-from extractor.reply.repair import Mended, Repair
+from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.plans import Wrapped
 from extractor.schema.restore import Twice
-from extractor.schema.target import FieldError, Target
+from extractor.schema.target import FieldError, Target, TypeTarget
 
 __all__ = ["Reading", "Wanted", "held", "outcome_of", "read", "texts_of", "was_cut"]
 
@@ -235,7 +235,7 @@ def _with_literals(data: Any, wanted: Wanted[Any], text: str | None) -> Any:
 def _shape(target: Target[Any]) -> Any:
     from extractor.reply.shape import shape_of
 
-    return shape_of(target.schema)
+    return shape_of(target.schema, decimals=isinstance(target, TypeTarget))
 
 
 def _twice(error: Twice, wire: Any) -> Reading[Any]:
@@ -338,7 +338,8 @@ def _different(readings: Sequence[Reading[T]]) -> list[Reading[T]]:
 
 def _lines(values: Sequence[Mended], wanted: Wanted[T]) -> Reading[T] | None:
     """Several values one after the other where a list is wanted: its items."""
-    if wanted.target.schema.get("type") != "array":
+    passed_over = any(repair.kind == "passed_over" for each in values for repair in each.repairs)
+    if wanted.target.schema.get("type") != "array" or passed_over:  # an item would be lost
         return None
     try:
         items = [_decoded(each.text + each.closers) for each in values]

@@ -15,9 +15,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from extractor.reply.reader import Malformed, Node, Reader
-from extractor.reply.repair import Mended, Repair
+from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
-from extractor.schema.nodes import escaped
+from extractor.schema.nodes import escaped, further
 from extractor.schema.places import places
 from extractor.schema.restore import Twice
 from extractor.schema.scope import schema_at
@@ -27,6 +27,7 @@ __all__ = ["Remainder", "remainder"]
 LONGEST_CIRCLE = 8  # items that come again and again as a group
 LEAST_REPEATED = 5  # items that must be repetitions before it is taken for running in circles
 LEAST_ROUNDS = 3
+LEVELS = 20  # of references to references
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,12 +129,13 @@ class _Missing:
             return False
         if any(self.own.get(child.pointer()) == place for child in node.children):  # a wrapper: it is inside
             return True
-        here = schema_at(self.schema, self.data, place)
-        if here is None:
+        found = schema_at(self.schema, self.data, place)
+        if found is None:
             return False
+        here = _plain(found, self.schema.get("$defs", {}))
         # What is not complete is not kept, unless it is open and completed by itself.
         kept = [child for child in node.children if child.end >= 0 or child is below]
-        if node.kind == "object" and "properties" in here:
+        if node.kind == "object" and "properties" in here and not further(here):
             there = {child.key for child in kept} | set(self.own.values())
             lacking = [key for key in here["properties"] if key not in there and f"{place}/{escaped(key)}" not in there]
             self.pointers += [f"{place}/{escaped(key)}" for key in lacking]
@@ -141,3 +143,16 @@ class _Missing:
             self.pointers.append(place)
             self.appended[place] = len(kept)
         return True
+
+
+def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema behind its references, and behind a union with null."""
+    for _ in range(LEVELS):
+        members = [it for it in schema.get("anyOf", ()) if it != {"type": "null"}]
+        if len(members) == 1:
+            schema = members[0]
+        elif "$ref" in schema:
+            schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
+        else:
+            break
+    return schema

@@ -12,42 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from extractor.reply.scan import Log, Scanner, Unplain
+from extractor.reply.quoted import Unplain
+from extractor.reply.repairs import Mended, Repair
+from extractor.reply.scan import Log, Scanner
 
-__all__ = ["Mended", "Repair", "mended"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Repair:
-    """One thing that was mended.
-
-    `kind` is the rule's name, e.g. "fence"; `message` one short sentence for people. `pointer` is the place in
-    the value (a JSON pointer), `offset` the character in the reply's text: each None where there is none.
-    """
-
-    kind: str
-    message: str
-    pointer: str | None = None
-    offset: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mended:
-    """One JSON value of a reply, mended.
-
-    `text` is strict JSON, whole or its beginning, and `closers` what is missing at its end: `text + closers` is
-    what `json.loads` accepts. `torn` says that the reply ended inside of a token, or before a key's value: then
-    `text` ends before that member or item. The value stood in the reply from `start` to `end` (characters).
-    """
-
-    text: str
-    closers: str
-    torn: bool
-    start: int
-    end: int
-    repairs: tuple[Repair, ...]
+__all__ = ["mended"]
 
 
 MAX_VALUES = 20  # of more, the longest

@@ -8,210 +8,38 @@ there is more than one way to read on.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
-__all__ = ["OPENERS", "Log", "Scanner", "Unplain"]
+from extractor.reply.quoted import BLANK, ENDS, FOLLOWS, MARKS, TEXT, Torn, Unplain, quoted
 
-
-class Unplain(ValueError):
-    """From `at` on there is more than one way to read, or none."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__("not plain")
-        self.at = at
-
-
-class _Torn(ValueError):
-    """The text ended inside of a token."""
-
-
-_BLANK = r"[\s\u200b-\u200d\u2060\ufeff]"
-"""White space between tokens, what nobody sees included."""
-_SURROGATES = r"\ud800-\udfff"
-_TEXT = (
-    rf'"(?:[^"\\\x00-\x1f{_SURROGATES}]++|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{{4}}'
-    r'|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"'
-)
-"""A string as JSON wants it."""
-
-_MARKS: Mapping[str, str] = {
-    **{'"': "", "'": "single_quotes", "`": "backtick_quotes", "＂": "full_width"},
-    **dict.fromkeys("“”„‘’‚", "smart_quotes"),
-}
-"""What opens a string → the kind of the repair."""
-_CLOSING: Mapping[str, str] = {**dict.fromkeys("“”„", "“”"), **dict.fromkeys("‘’‚", "‘’")}
-_BODIES = {mark: re.compile(rf"(?:[^{_CLOSING.get(mark, mark)}\\]++|\\.)*+", re.DOTALL) for mark in _MARKS}
-_APOSTROPHES = frozenset("'‘’‚")
-
-_ALWAYS = r",:;，：；、}\]｝］"
-_NOTHING = r"\Z|//|/\*|#|`{3}|~{3}"
-_ENDS: Mapping[str, re.Pattern[str]] = {
-    "value": re.compile(rf"{_BLANK}*+(?:[{_ALWAYS}]|{_NOTHING})"),
-    "tuple": re.compile(rf"{_BLANK}*+(?:[{_ALWAYS})）]|{_NOTHING})"),
-    "key": re.compile(rf"{_BLANK}*+(?:[{_ALWAYS}=]|{_NOTHING})"),
-}
-"""What stands behind a string, by where the string stands."""
-_FOLLOWS = re.compile(rf"""{_BLANK}++(?:"[^"\\\n]*+"|'[^'\\\n]*+'|[“”][^“”\n]*+[“”]){_BLANK}*+[:：=]""")
-"""The next key, where the comma before it is missing."""
-
-_CLEAN = re.compile(_TEXT)
-_SIMPLE = re.compile(rf"""'([^'"\\\x00-\x1f{_SURROGATES}]*+)'""")
-_BROKEN = re.compile(
-    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\."
-    rf'|["\x00-\x1f{_SURROGATES}]',
-    re.DOTALL,
-)
-_KEPT = frozenset('\\" \\\\ \\/ \\b \\f \\n \\r \\t'.split())
-_CONTROLS = {char: json.dumps(char)[1:-1] for char in map(chr, range(32))}
-_LETTERS = frozenset("\\b \\f \\n \\r \\t".split())
-
-
-def _quoted(
-    text: str, start: int, ends: re.Pattern[str], follows: re.Pattern[str] | None
-) -> tuple[int, str, tuple[str, ...]]:
-    """Where the string that begins at `start` ends, the string as JSON, and what was mended.
-
-    `ends` matches what may stand behind it, `follows` what may stand there where a comma is missing. Raises
-    `Unplain`, and `Torn` where the text ends before the string.
-    """
-    if (clean := _CLEAN.match(text, start)) and (
-        ends.match(text, clean.end()) or (follows and follows.match(text, clean.end()))
-    ):
-        return clean.end(), clean[0], ()
-    mark = text[start]
-    if mark == "'" and (simple := _SIMPLE.match(text, start)) and ends.match(text, simple.end()):
-        return simple.end(), f'"{simple[1]}"', ("single_quotes",)
-    if mark in "\"'" and text.startswith(mark * 3, start):
-        end = text.find(mark * 3, start + 3)
-        if end < 0:
-            raise _Torn
-        if not ends.match(text, end + 3):
-            raise Unplain(end)
-        written, kinds = _written(text, start + 3, end, mark)
-        return end + 3, written, ("triple_quotes", *kinds)
-    end, inner = _end(text, start, ends, follows)
-    written, kinds = _written(text, start + 1, end, mark)
-    return end + 1, written, tuple(filter(None, (_MARKS[mark], "inner_quotes" if inner else "", *kinds)))
-
-
-def _end(text: str, start: int, ends: re.Pattern[str], follows: re.Pattern[str] | None) -> tuple[int, bool]:
-    """The place of the closing quote, and whether there are quotes within."""
-    mark = text[start]
-    body = _BODIES[mark]
-    end, inner, opened = start + 1, False, False
-    while True:
-        end = body.match(text, end).end()  # type: ignore[union-attr]  # matches nothing, too
-        if end >= len(text) or text[end] == "\\":
-            raise _Torn
-        if ends.match(text, end + 1):
-            break
-        if not inner and follows and follows.match(text, end + 1):
-            break
-        opened = _opened(text, end, mark, opened)
-        inner = True
-        end += 1
-    if opened or (inner and text[start + 1] == text[end - 1] == mark and end - start > 1):
-        raise Unplain(end)  # "He said "no", may lack a quote; ""all"" may mean no quotes, as in CSV
-    return end, inner
-
-
-def _opened(text: str, at: int, mark: str, opened: bool) -> bool:
-    """Whether a quote within is still open behind this one. Raises `Unplain` where that is not clear."""
-    before, after = text[at - 1], text[at + 1]
-    if mark in _APOSTROPHES and before.isalnum() and after.isalnum():
-        return opened
-    if opened:
-        if before.isspace():
-            raise Unplain(at)
-        return False
-    if not before.isalnum() and not after.isspace():
-        return True
-    if mark in _APOSTROPHES or (before.isdigit() and after == " "):
-        return False  # the boys' room, 5" wide
-    raise Unplain(at)
-
-
-def _written(text: str, start: int, end: int, mark: str) -> tuple[str, tuple[str, ...]]:
-    """A string's inside as JSON, and what was mended there."""
-    kinds: dict[str, None] = {}
-    letters = unknown = False
-    escaped = _CLOSING.get(mark, mark)
-
-    def fixed(match: re.Match[str]) -> str:
-        nonlocal letters, unknown
-        found = match[0]
-        if found in _KEPT:
-            letters = letters or found in _LETTERS
-            return found
-        if found[0] != "\\":
-            return _raw(found, kinds)
-        letters = letters or found[1] == "x"
-        new = _escape(found, kinds, escaped)
-        unknown = unknown or (new[:2] == "\\\\" and new[2:3].isalnum())
-        return new
-
-    body = _BROKEN.sub(fixed, text[start:end])
-    if letters and unknown:
-        raise Unplain(start)  # C:\Users\new: is the \n a new line?
-    return f'"{body}"', tuple(kinds)
-
-
-def _raw(char: str, kinds: dict[str, None]) -> str:
-    if char == '"':
-        return '\\"'
-    if char < " ":
-        kinds["raw_control"] = None
-        return _CONTROLS[char]
-    kinds["lone_surrogate"] = None
-    return "\ufffd"
-
-
-def _escape(found: str, kinds: dict[str, None], mark: str) -> str:
-    """An escape that is none of JSON's short ones."""
-    letter, size = found[1], len(found)
-    if size == 12 or (size == 6 and not 0xD800 <= int(found[2:], 16) <= 0xDFFF):
-        return found
-    if size == 6:
-        kinds["lone_surrogate"] = None
-        return "\ufffd"
-    if size == 2 and letter in mark:
-        return letter
-    kinds["bad_escape"] = None
-    if size == 4:
-        return json.dumps(chr(int(found[2:], 16)))[1:-1]
-    if letter < " ":
-        raise Unplain(0)  # a line that goes on, or a backslash at its end
-    return letter if letter == "'" else "\\\\" + re.sub(f"[{_SURROGATES}]", "\ufffd", letter)
-
-
-# -------------------------------------------------------------------------------------- containers
+__all__ = ["OPENERS", "Log", "Scanner"]
 
 MAX_DEPTH = 200  # what pydantic-core reads
 MAX_DIGITS = 200  # no document has longer numbers, and Python refuses integers of more than 4,300 digits
 
 _WHITE = r"[ \t\r\n]*+"
 _PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,199}+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-_SCALAR = rf"(?:{_TEXT}|{_PLAIN_NUMBER}|true|false|null)"
+_SCALAR = rf"(?:{TEXT}|{_PLAIN_NUMBER}|true|false|null)"
 _ITEMS = re.compile(rf"(?:{_WHITE}{_SCALAR}{_WHITE},)++")
-_MEMBERS = re.compile(rf"(?:{_WHITE}{_TEXT}{_WHITE}:{_WHITE}{_SCALAR}{_WHITE},)++")
+_MEMBERS = re.compile(rf"(?:{_WHITE}{TEXT}{_WHITE}:{_WHITE}{_SCALAR}{_WHITE},)++")
 _LAST = re.compile(rf"{_SCALAR}(?={_WHITE}[,;\]}}])")
-_KEY = re.compile(rf"{_TEXT}{_WHITE}:{_WHITE}")
+_KEY = re.compile(rf"{TEXT}{_WHITE}:{_WHITE}")
 _SPACE = re.compile(_WHITE)
-_BLANKS = re.compile(rf"{_BLANK}++")
-_COMMAS = re.compile(rf"(?:[,;，；、]{_BLANK}*+)++")
-_ONE_COMMA = re.compile(rf"""{_WHITE},{_WHITE}(?=["'+\-.0-9A-Za-z{{\[(])""")
+_BLANKS = re.compile(rf"{BLANK}++")
+_COMMAS = re.compile(rf"(?:[,;，；、]{BLANK}*+)++")
+_ONE_COMMA = re.compile(rf"""{_WHITE}([,;，；、]){_WHITE}(?=["'+\-.0-9A-Za-z{{\[(])""")
 _WORD = re.compile(r"(?:[$@]|[^\W\d])[\w$.-]*+")
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]++)|"
     r"(?P<whole>(?:[0-9]++(?:_[0-9]++)*+)?)(?P<dot>\.?)(?P<part>(?:[0-9]++(?:_[0-9]++)*+)?)(?P<power>(?:[eE][+-]?[0-9]++)?))"
 )
-_BEHIND = re.compile(rf"{_BLANK}|[\]}})｝］）,;，；、/#]|`{{3}}|~{{3}}|\Z")
+_BEHIND = re.compile(rf"{BLANK}|[\]}})｝］）,;，；、/#]|`{{3}}|~{{3}}|\Z")
+_SUSPICIOUS = re.compile(r'["}\]]')
 _UNFINISHED = re.compile(r"[-+]?(?:[0-9_]*+\.?[0-9_]*+(?:[eE][-+]?|[xX])?|I[a-z]*+)\Z")
 
 _COMMA = frozenset(",;，；、")
-_ODD = frozenset("/#") | {chr(code) for code in range(0x3001) if re.match(_BLANK, chr(code))} | {"\ufeff"}
+_ODD = frozenset("/#") | {chr(code) for code in range(0x3001) if re.match(BLANK, chr(code))} | {"\ufeff"}
 _ODD -= frozenset(" \t\r\n")
 OPENERS: Mapping[str, str] = {"{": "}", "[": "]", "(": ")", "｛": "}", "［": "]", "（": ")"}
 """What opens a container → its closer."""
@@ -269,7 +97,7 @@ class Scanner:
                     self._member()
                 else:
                     self._item()
-        except _Torn:
+        except Torn:
             self.torn = True
         except _Ended:
             pass
@@ -308,7 +136,8 @@ class Scanner:
     # ------------------------------------------------------------------------------- between values
 
     def _ends(self) -> bool:
-        return self.at >= len(self._source) or self._source.startswith(("```", "~~~"), self.at)
+        char = self._source[self.at : self.at + 1]
+        return not char or (char in "`~" and self._source.startswith(char * 3, self.at))
 
     def _gap(self) -> None:
         """Pass over white space and comments."""
@@ -330,9 +159,8 @@ class Scanner:
         elif source[at] == "#" or source.startswith("//", at):
             end = source.find("\n", at)
             end = end if end >= 0 else len(source)
-            said = source[at:end]
-            if said.count('"') % 2 or said.count("}") + said.count("]") > said.count("{") + said.count("["):
-                raise Unplain(at)  # the end of a string rather than a comment: "12" #5 rebar", "b": 1}
+            if _SUSPICIOUS.search(source, at, end):
+                _check_comment(source[at:end], at)
         else:
             raise Unplain(at)
         if source.find("...", at, end) >= 0 or source.find("…", at, end) >= 0:
@@ -343,8 +171,8 @@ class Scanner:
         """Go to the next item or member; False where the container is closed instead."""
         behind = self.at
         if self._due and (comma := _ONE_COMMA.match(self._source, behind)):
+            self._comma(comma.start(1))
             self.at = comma.end()
-            self._after_comma()
             return True
         self._gap()
         elided = self._commas()
@@ -364,16 +192,21 @@ class Scanner:
         if self._open[-1] == ")":
             self._several.add(len(self._open))
 
+    def _comma(self, at: int) -> None:
+        char = self._source[at]
+        self.at = at
+        if char == ",":
+            self.at += 1
+        else:
+            self._mend("semicolon" if char in ";；" else "full_width", at + 1, ",")
+        self._after_comma()
+
     def _commas(self) -> bool:
         """Pass over commas; whether there is one too many between two values."""
         source, elided = self._source, False
         while source[self.at : self.at + 1] in _COMMA:
             if self._due:
-                self._after_comma()
-                if source[self.at] == ",":
-                    self.at += 1
-                else:
-                    self._mend("semicolon" if source[self.at] in ";；" else "full_width", self.at + 1, ",")
+                self._comma(self.at)
             else:
                 elided = not self._fresh
                 self._mend("trailing_comma", _COMMAS.match(source, self.at).end(), " ")  # type: ignore[union-attr]
@@ -386,7 +219,7 @@ class Scanner:
         gap = source[behind : self.at]
         before, char = _CLOSERS.get(source[behind - 1]), source[self.at]
         if self._open[-1][0] == "}":
-            plain = char in _MARKS and (before is not None or gap != "")
+            plain = char in MARKS and (before is not None or gap != "")
         elif before and char in OPENERS:
             plain = OPENERS[char] == before  # } {
         else:
@@ -455,7 +288,7 @@ class Scanner:
 
     def _key(self) -> None:
         source = self._source
-        if source[self.at] in _MARKS:
+        if source[self.at] in MARKS:
             self._string(key=True)
         elif word := _WORD.match(source, self.at):
             self._mend("unquoted_keys", word.end(), f'"{word[0]}"')
@@ -463,7 +296,7 @@ class Scanner:
             raise Unplain(self.at)
         self._gap()
         if self._ends():
-            raise _Torn
+            raise Torn
         char = source[self.at]
         if char == ":":
             self.at += 1
@@ -481,12 +314,12 @@ class Scanner:
             self._ended()
             return
         if self._ends():
-            raise _Torn
+            raise Torn
         char = source[self.at]
         if char in OPENERS:
             self._opened(char)
             return
-        if char in _MARKS:
+        if char in MARKS:
             self._string()
         elif char in "+-.0123456789":
             self._number()
@@ -516,11 +349,11 @@ class Scanner:
 
     def _string(self, *, key: bool = False) -> None:
         source = self._source
-        ends = _ENDS["key" if key else "tuple" if self._open[-1:] == [")"] else "value"]
-        follows = _FOLLOWS if self._open and self._open[-1][0] == "}" and not key else None
+        ends = ENDS["key" if key else "tuple" if self._open[-1:] == [")"] else "value"]
+        follows = FOLLOWS if self._open and self._open[-1][0] == "}" and not key else None
         try:
-            end, written, kinds = _quoted(source, self.at, ends, follows)
-        except _Torn:
+            end, written, kinds = quoted(source, self.at, ends, follows)
+        except Torn:
             self.at = len(source)
             raise
         for kind in kinds:
@@ -548,7 +381,7 @@ class Scanner:
     def _unfinished(self) -> None:
         if _UNFINISHED.match(self._source, self.at):
             self.at = len(self._source)
-            raise _Torn
+            raise Torn
         raise Unplain(self.at)
 
     def _written_number(self, match: re.Match[str]) -> None:
@@ -570,13 +403,20 @@ class Scanner:
         source, literal = self._source, _LITERALS.get(word)
         if end == len(source) and literal is None and any(each.startswith(word) for each in _LITERALS):
             self.at = end
-            raise _Torn
+            raise Torn
         if literal is None or not _BEHIND.match(source, end):
             raise Unplain(self.at)
         if source[self.at : end] == sign + literal:
             self.at = end
         else:
             self._mend("python_literals", end, sign + literal)
+
+
+def _check_comment(comment: str, at: int) -> None:
+    """Refuse what may be the end of a string rather than a comment: `"12" #5 rebar", "b": 1}`."""
+    closed, opened = (sum(map(comment.count, brackets)) for brackets in ("}]", "{["))
+    if comment.count('"') % 2 or closed > opened:
+        raise Unplain(at)
 
 
 class _Ended(Exception):

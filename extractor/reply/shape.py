@@ -98,6 +98,11 @@ class Branch:
         """The types of which there is nothing more to ask."""
         return frozenset()
 
+    @property
+    def check(self) -> Callable[[str], bool] | None:
+        """The one question that tells whether a text is right; None where there are several, or none."""
+        return None
+
     def fits(self, value: Any, fit: Fit, depth: int) -> bool:
         """Whether a value of a type that it takes is right."""
         return True
@@ -175,6 +180,11 @@ class Text(Branch):
         return frozenset() if self.format in FORMATS or self.pattern else self.takes
 
     @property
+    def check(self) -> Callable[[str], bool] | None:
+        """Whether a text has the format."""
+        return FORMATS[self.format].has if self.format in FORMATS and not self.pattern else None
+
+    @property
     def free(self) -> bool:
         """Whether there is no format of which it must be."""
         return self.format not in FORMATS and self.format not in _STRUCTURED
@@ -220,6 +230,11 @@ class Constants(Branch):
         self.values = values
         self._texts = frozenset(each for each in values if type(each) is str)
         self._words: Words | None = None
+
+    @property
+    def check(self) -> Callable[[str], bool]:
+        """Whether a text is one of them."""
+        return self._texts.__contains__
 
     def has(self, value: Any) -> bool:
         """Whether a value is one of them: to Python `True` equals 1."""
@@ -287,12 +302,17 @@ class Object(Branch):
         return {name: field.exact for name, field in self.fields.items()}
 
     @functools.cached_property
+    def checks(self) -> dict[str, Callable[[str], bool]]:
+        """What tells of each property, where one question does, whether a text is right as it is."""
+        return {name: check for name, field in self.fields.items() if (check := field.check) is not None}
+
+    @functools.cached_property
     def names(self) -> dict[str, str | None]:
         """Properties by their folded names: None where several have the same."""
         names: dict[str, str | None] = {}
         for name in self.fields:
             key = folded(name)
-            names[key] = None if key in names else name
+            names[key] = None if key in names or not key else name
         return names
 
     @functools.cached_property
@@ -368,7 +388,7 @@ class Shape:
         if len(constants) > 1:  # together, or a word that two of them mean would seem to be clear
             merged = Constants([value for each in constants for value in each.values])
             found = [merged, *(each for each in found if not isinstance(each, Constants))]
-        return tuple(found)
+        return tuple(_as_decimal(found) if self._made.decimals else found)
 
     @functools.cached_property
     def exact(self) -> Exact:
@@ -383,6 +403,14 @@ class Shape:
             else:
                 exact[str] = len("null") + 1
         return exact
+
+    @functools.cached_property
+    def check(self) -> Callable[[str], bool] | None:
+        """Whether a text is right as it is, where only one branch takes texts, and asks no more than this."""
+        if str in self.exact:
+            return None
+        texts = [branch for branch in self.branches if str in branch.takes]
+        return texts[0].check if len(texts) == 1 else None
 
     @functools.cached_property
     def nullable(self) -> bool:
@@ -414,9 +442,24 @@ class Shape:
         return is_nothing(text, free=any(not each.pattern or _pattern(each.pattern)(text) for each in texts))
 
 
-def shape_of(schema: Mapping[str, Any]) -> Shape:
-    """The shape of a JSON Schema (2020-12), every reference in the form `#/$defs/NAME`."""
-    return _Made(schema.get("$defs", {})).shape(schema)
+def shape_of(schema: Mapping[str, Any], *, decimals: bool = False) -> Shape:
+    """The shape of a JSON Schema (2020-12), every reference in the form `#/$defs/NAME`.
+
+    With `decimals` a number or any text is a number or the text of one: so pydantic writes `Decimal`, and it is for
+    the caller to know that the schema is of a type.
+    """
+    return _Made(schema.get("$defs", {}), decimals).shape(schema)
+
+
+_DECIMAL: Mapping[str, Any] = {"type": "string", "pattern": r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"}
+
+
+def _as_decimal(branches: list[Branch]) -> list[Branch]:
+    told = [each for each in branches if type(None) not in each.takes]
+    if len(told) != 2 or not isinstance(told[0], Scalar) or told[0].kind != "number" or not isinstance(told[1], Text):
+        return branches
+    bare = not (_ABOUT - {"type"}) & told[1].schema.keys()
+    return [Text(_DECIMAL) if each is told[1] and bare else each for each in branches]
 
 
 _PREFIX = "#/$defs/"
@@ -444,7 +487,8 @@ _BY_KIND: Mapping[str, Callable[[Mapping[str, Any], Callable[[Any], Shape]], Bra
 class _Made:
     """The shapes of one document, each definition's made once."""
 
-    def __init__(self, definitions: Mapping[str, Any]) -> None:
+    def __init__(self, definitions: Mapping[str, Any], decimals: bool) -> None:
+        self.decimals = decimals
         self._definitions = definitions
         self._named: dict[str, Shape] = {}
         self._plain: dict[str, Shape] = {}
@@ -454,10 +498,8 @@ class _Made:
         name = _reference(schema)
         if name and name in self._definitions:
             return self._kept(self._named, name, self._definitions[name])
-        kind = schema.get("type") if isinstance(schema, dict) else None
-        if isinstance(kind, str) and schema.keys() <= _PLAIN:
-            return self._kept(self._plain, kind, schema)
-        return Shape(schema, self)
+        plain = _plain(schema) if isinstance(schema, dict) else ""
+        return self._kept(self._plain, plain, schema) if plain else Shape(schema, self)
 
     def _kept(self, kept: dict[str, Shape], name: str, schema: Any) -> Shape:
         if name not in kept:
@@ -466,19 +508,19 @@ class _Made:
 
     def branches(self, schema: Any) -> Iterator[Branch]:
         """The branches of a schema, those of unions within unions too."""
-        ahead, followed = [schema], set[str]()
+        ahead, seen = [schema], set[int]()
         while ahead:
             each = ahead.pop()
+            if id(each) in seen:  # by a definition that leads back to itself
+                continue
+            seen.add(id(each))
             inner = _members(each)
             if inner is None:
                 yield from self._branches(each)
-                continue
-            name = _reference(each)
-            if not name:
-                ahead += reversed(inner)
-            elif name not in followed:
-                followed.add(name)
+            elif name := _reference(each):
                 ahead.append(self._definitions.get(name, True))
+            else:
+                ahead += reversed(inner)
 
     def _branches(self, schema: Any) -> Iterator[Branch]:
         if schema is False:
@@ -500,7 +542,22 @@ class _Made:
             yield Anything(JSON_TYPES - frozenset().union(*(_KINDS[kind] for kind in kinds)))
 
 
-_PLAIN = ANNOTATIONS | {"type"}
+_SIMPLE = ANNOTATIONS | {"type", "format"}
+_UNION = ANNOTATIONS | {"anyOf"}
+
+
+def _plain(schema: dict[str, Any]) -> str:
+    """The type and format of a node, with or without null, where that is all that it says; "" for any other."""
+    if "type" in schema:
+        return f"{schema['type']} {schema.get('format', '')}" if schema.keys() <= _SIMPLE else ""
+    members = schema.get("anyOf")
+    if not isinstance(members, list) or len(members) != 2 or members[1] != {"type": "null"}:
+        return ""
+    member = members[0]
+    plain = _plain(member) if isinstance(member, dict) and "type" in member else ""
+    return f"null or {plain}" if plain and schema.keys() <= _UNION else ""
+
+
 _JOINED = frozenset(("anyOf", "oneOf", "allOf", "$ref"))
 _GOVERNED = _OPAQUE | _JOINED
 

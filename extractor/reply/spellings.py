@@ -21,6 +21,7 @@ __all__ = [
     "boolean_of",
     "folded",
     "integer_of",
+    "is_endless",
     "is_nothing",
     "is_numeric",
     "number_of",
@@ -124,6 +125,14 @@ def is_numeric(text: str) -> bool:
     """Whether a text is digits and nothing else, which pydantic takes for seconds where it wants a time."""
     match = _WRITTEN.fullmatch(_plain(text))
     return match is not None and bool(match[2] or match[3])
+
+
+def is_endless(text: str) -> bool:
+    """Whether a text is infinity, no number, or too large a number, all of which pydantic takes for a float."""
+    try:
+        return len(text) <= LENGTH and not math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 # ------------------------------------------------------------------------- booleans, and what is not there

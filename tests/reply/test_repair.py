@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.reply.repair import Mended, Repair, mended
+from extractor.reply.repair import mended
+from extractor.reply.repairs import Mended, Repair
 
 CORPUS = [json.loads(line) for line in (Path(__file__).parent / "broken.jsonl").read_text("utf-8").splitlines()]
 
@@ -71,7 +72,7 @@ def test_the_corpus(entry: dict[str, Any]) -> None:
 
 
 def test_the_corpus_is_sound() -> None:
-    """Every entry has an id of its own, is broken or in need of a choice, and expects what its schema allows."""
+    """Every entry has an id of its own and expects what its schema allows; in many, nothing may be read."""
     assert len({entry["id"] for entry in CORPUS}) == len(CORPUS) >= 170
     for entry in CORPUS:
         assert entry["expect"] is None or jsonschema_rs.is_valid(entry["schema"], entry["expect"]), entry["id"]
@@ -101,6 +102,7 @@ def test_the_corpus_is_sound() -> None:
         ('{"a": [', '{"a": [', "]}", False),
         ('{"a": "x"', '{"a": "x"', "}", False),
         ("{'a': 'x', 'b': 'y", '{"a": "x"', "}", True),
+        ('{"a": 1,, /* b */ // c', '{"a": 1', "}", False),
         ('{"a": [1, 2}', '{"a": [1, 2]}', "", False),
         ('```json\n{"a": 1\n```\nDone.', '{"a": 1', "}", False),
     ],
@@ -231,7 +233,7 @@ def test_encodings_within_each_other() -> None:
 
 # ------------------------------------------------------------------------------------------- laws
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=40, deadline=None)
 letters = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 marks = st.text("{}[]()\"'`“”‘:,;/*#\\\n\t abnu01.-+eE…<>think｛：，＂\u00a0\ud800", max_size=60)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | letters
@@ -253,7 +255,7 @@ def test_any_text(text: str) -> None:
     for each in mended(text):
         assert isinstance(load(each), (dict, list)) or len(mended(text)) == 1
         assert 0 <= each.start < each.end <= len(text)
-        assert end <= each.start or each.start == 0
+        assert end <= each.start or "double_encoded" in {repair.kind for repair in each.repairs}
         end = each.end
 
 
@@ -362,7 +364,7 @@ class Writer:
             text += part
             if number + 1 < len(parts):
                 follows = parts[number + 1]
-                plain = part[-1:] in ("}", "]") and follows[:1] in ("{", "[")
+                plain = part[-1:] + follows[:1] in ("}{", "][")
                 text += self._comma(part if plain else "")
         return text
 

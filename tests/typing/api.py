@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from extractor import (
+    UNKNOWN,
     AsyncExtractor,
     Attempt,
     Audio,
@@ -27,13 +28,17 @@ from extractor import (
     Image,
     OptionError,
     Outcome,
+    Partial,
+    Repair,
     SchemaError,
     StatusError,
+    TargetFailed,
     aextract,
     extract,
 )
 from extractor.ladder import Step
 from extractor.schema.dialects import Mode
+from extractor.streams import AsyncStream, Stream
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 
@@ -261,3 +266,44 @@ def testing() -> None:
         fake.answer({"number": "17"}, "text")
     Extractor("m", http_client=httpx.Client(transport=fake.transport()))
     AsyncExtractor("m", http_client=httpx.AsyncClient(transport=fake.transport()))
+
+
+def streams(extractor: Extractor) -> None:
+    """A stream shows partial values, or items, and ends with the extraction."""
+    stream = extractor.stream(Invoice, TEXT, temperature=0)
+    assert_type(stream, Stream[Partial[Invoice], Invoice])
+    for partial in stream:
+        assert_type(partial, Partial[Invoice])
+        if partial.total is not UNKNOWN:
+            print(partial.total, partial["number"], partial.model_fields_set, partial.model_dump())
+    assert_type(stream.result, Extraction[Invoice])
+    items = extractor.stream_items(Invoice, TEXT)
+    for item in items:
+        assert_type(item, Invoice)
+    assert_type(items.result.value, list[Invoice])
+    assert_type(stream.result.candidates, tuple[Invoice, ...])
+    repair: Repair
+    for attempt in stream.result.attempts:
+        for repair in attempt.repairs:
+            print(repair.kind, repair.message, repair.pointer, repair.offset)
+        print(attempt.asked, attempt.changed)
+    extractor.stream(SCHEMA, TEXT)
+
+
+async def async_streams(extractor: AsyncExtractor) -> None:
+    """The same with `async for`."""
+    stream = extractor.stream(Invoice, TEXT)
+    assert_type(stream, AsyncStream[Partial[Invoice], Invoice])
+    async for partial in stream:
+        assert_type(partial, Partial[Invoice])
+    assert_type(stream.result.value, Invoice)
+    async for item in extractor.stream_items(Invoice, TEXT):
+        assert_type(item, Invoice)
+
+
+def validators_that_break_down(extractor: Extractor) -> None:
+    """What a validator raises is the cause of what the call raises."""
+    try:
+        extractor.extract(Invoice, TEXT, coerce=False)
+    except TargetFailed as failed:
+        print(failed.__cause__, failed.attempts)
