@@ -60,24 +60,29 @@ def _is_wide(place: Place, data: Any, scope: Scope) -> bool:
     value = value_at(data, place.pointer)
     if isinstance(value, dict):
         return any(isinstance(it, (dict, list)) for it in value.values())
-    schema = scope.schema.get("properties", {}).get(place.name, {})
+    schema = scope.schema["properties"][place.name]
     return place.append or isinstance(value, list) or not _is_plain(schema, scope.schema.get("$defs", {}))
 
 
 def _is_plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
-    """Whether a schema is for plain values only, or says nothing."""
+    """Whether a schema is for plain values only."""
     ahead: list[Any] = [schema]
     for _ in range(LEVELS):
         if not ahead:
             return True
         node = ahead.pop()
+        if not isinstance(node, Mapping) or not node.keys() & _TELLING:
+            return False
         kinds = node.get("type", ())
-        if "object" in kinds or "array" in kinds or "properties" in node:  # in a text or in a list of texts
+        if "object" in kinds or "array" in kinds:  # in a name of a type, or among several
             return False
         ahead += [*node.get("anyOf", ()), *node.get("oneOf", ()), *node.get("allOf", ())]
         if "$ref" in node:
-            ahead.append(definitions.get(node["$ref"].rpartition("/")[2], {}))
+            ahead.append(definitions.get(node["$ref"].rpartition("/")[2]))
     return False
+
+
+_TELLING = {"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"}
 
 
 def _values(data: Any, pointer: str, errors: Sequence[FieldError]) -> Iterator[Any]:
@@ -104,7 +109,7 @@ class _Lines:
     def near(self, values: Iterable[Any], needed: Iterable[Any] = ()) -> set[int]:
         """The lines in which most of the values stand, and those around them; of what is `needed`, each."""
         sought = _sought(values)
-        places = {value: here for value in sought if 0 < len(here := self._having(value)) <= COMMON}
+        places = {value: self._having(value) for value in sought}
         found = Counter(number for here in places.values() for number in here)
         most = max(found.values(), default=0)
         best = {number for number in islice(found, COMMON * WORDS) if found[number] == most}
@@ -117,25 +122,28 @@ class _Lines:
         return {near for line in best for near in range(line - around, line + around + 1)}
 
     def _having(self, value: str) -> set[int]:
-        """The lines in which a value begins, no more of them than say that it is common."""
+        """The lines in which a value begins; none where these are too many to say anything."""
         here: set[int] = set()
         at = self._text.find(value)
         for _ in range(TRIES):
-            if at < 0 or len(here) > COMMON:
+            if at < 0:
+                return here
+            after = at + 1
+            if not self._is_part(at, value):
+                line = bisect_right(self._ends, at)
+                here.add(line)
+                after = self._ends[line]
+            if len(here) > COMMON:
                 break
-            line = bisect_right(self._ends, at)
-            if self._is_part(at, value):
-                at = self._text.find(value, at + 1)
-                continue
-            here.add(line)
-            at = self._text.find(value, self._ends[line])
-        return here
+            at = self._text.find(value, after)
+        return set()
 
     def _is_part(self, at: int, value: str) -> bool:
-        """Whether a number that is found is only a part of one."""
+        """Whether a number that is found is only a part of one; 1.5 may be written as 1.50."""
         end = at + len(value)
         before, behind = self._text[at - 1 : at], self._text[end : end + 1]
-        return (value[0].isdecimal() and before.isdecimal()) or (value[-1].isdecimal() and behind.isdecimal())
+        goes_on = behind.isdecimal() and not (behind == "0" and "." in value)
+        return (value[0].isdecimal() and before.isdecimal()) or (value[-1].isdecimal() and goes_on)
 
 
 def _sought(values: Iterable[Any]) -> list[str]:
@@ -143,7 +151,7 @@ def _sought(values: Iterable[Any]) -> list[str]:
     texts: dict[str, None] = {}
     for value in islice(values, MEMBERS):
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-            text = str(value)
+            text = str(value).removesuffix(".0")
             if SHORTEST <= len(text) <= LONGEST and text.strip():
                 texts[text.casefold()] = None
         if len(texts) == WORDS:

@@ -20,10 +20,13 @@ DATA: dict[str, Any] = {
 }
 
 
-def asked(*pointers: str, append: bool = False) -> Scope:
+PLAIN = {"type": "string"}
+
+
+def asked(*pointers: str, append: bool = False, schema: Any = PLAIN) -> Scope:
     """Ask for some places."""
     places = [Place(pointer=pointer, name=f"n{number}", append=append) for number, pointer in enumerate(pointers)]
-    return Scope(places=tuple(places), schema={})
+    return Scope(places=tuple(places), schema={"properties": {place.name: schema for place in places}})
 
 
 def wrong(pointer: str, found: str) -> FieldError:
@@ -68,6 +71,59 @@ def test_the_lines_that_matter(pointers: list[str], errors: list[FieldError], ex
     assert found == expected
 
 
+LIST = {"type": "array", "items": PLAIN}
+
+
+@pytest.mark.parametrize(
+    ("schema", "cut"),
+    [
+        ({"type": "integer"}, True),
+        ({"type": ["string", "null"]}, True),
+        ({"anyOf": [{"type": "string"}, {"enum": [1, 2]}, {"const": None}]}, True),
+        ({"$ref": "#/$defs/Plain"}, True),
+        ({"allOf": [PLAIN, {"$ref": "#/$defs/Plain"}]}, True),
+        (LIST, False),
+        ({"type": ["array", "null"]}, False),
+        ({"type": "object"}, False),
+        ({"anyOf": [PLAIN, LIST]}, False),
+        ({"oneOf": [PLAIN, {"$ref": "#/$defs/List"}]}, False),
+        ({"$ref": "#/$defs/Loop"}, False),
+        ({"$ref": "#/$defs/None"}, False),
+        ({}, False),
+        (True, False),
+    ],
+)
+def test_what_may_be_long_may_stand_anywhere(schema: Any, cut: bool) -> None:
+    """Where a list or an object is asked for and is not there yet, all of the document is needed."""
+    definitions = {"Plain": PLAIN, "List": LIST, "Loop": {"$ref": "#/$defs/Loop"}}
+    scope = asked("/items/3/other", schema=schema)
+    found = excerpt(DOCUMENT, DATA, Scope(places=scope.places, schema={**scope.schema, "$defs": definitions}))
+    assert (found is not None) is cut
+
+
+@pytest.mark.parametrize("inside", [[1], [], {"a": 1}])
+def test_a_list_that_is_there_may_stand_anywhere(inside: Any) -> None:
+    """Where there is a list inside of what is asked for, all of the document is needed."""
+    assert (
+        excerpt(DOCUMENT, {"items": [{"name": "Item 7919", "part": {"tags": inside}}]}, asked("/items/0/part")) is None
+    )
+    assert excerpt(DOCUMENT, {"items": [{"name": "Item 7919", "part": [1]}]}, asked("/items/0/part")) is None
+
+
+def test_every_part_of_an_object_is_sent() -> None:
+    """Where an object is asked for, the lines of all its values are sent, not only those that have most of them."""
+    data = {"item": {"name": "Item 79190", "price": 310, "other": "Item 1583800", "third": 31 * 299, "none": None}}
+    assert excerpt(DOCUMENT, data, asked("/item", schema={"type": "object"})) == around(10, 200, 299)
+
+
+def test_numbers_are_found_as_a_whole() -> None:
+    """A number is not found inside of another."""
+    lines = [f"No. {number * 1000003}7 is here" for number in range(300)]
+    data = {"items": [{"number": 3000009, "size": 1}, {"number": 30000097, "size": 1}]}
+    assert excerpt("\n".join(lines), data, asked("/items/0/size")) is None
+    assert excerpt("\n".join(lines), data, asked("/items/1/size")) == "\n".join(["…", *lines[2:5], "…"])
+
+
 def test_short_documents_are_sent_whole() -> None:
     """A short document is not worth cutting."""
     assert excerpt(DOCUMENT[:SHORT], DATA, asked("/items/3/price")) is None
@@ -82,9 +138,10 @@ def test_what_follows_a_list_may_stand_anywhere() -> None:
 def test_a_line_that_is_the_record_stands_alone() -> None:
     """A line that has most of the values beside the place, as in a table, needs none of the lines around it."""
     rows = [
-        {"number": f"N-{n * 13}", "town": f"Town{n % 7}", "price": f"{n * 17}.50", "paid": False} for n in range(200)
+        {"number": f"N-{n * 13}", "town": f"Town{n % 7}", "price": f"{n * 17}.50", "tax": f"{n * 3}.19"}
+        for n in range(200)
     ]
-    lines = [f"{row['number']} | {row['town']} | {row['price']}" for row in rows]
+    lines = [f"{row['number']} | {row['town']} | {row['price']} | {row['tax']}" for row in rows]
     found = excerpt("\n".join(lines), {"rows": [{**row, "size": "x"} for row in rows]}, asked("/rows/77/size"))
     assert found == f"…\n{lines[77]}\n…"
 

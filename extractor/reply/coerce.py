@@ -328,7 +328,8 @@ class _Mender:
         known = {key for each in shape.branches if isinstance(each, Object) for key in each.names}
         called = {folded(name) for name in names if name}
         notes: list[_Note | _Within] = []
-        while known and isinstance(data, dict) and 1 <= len(data) <= 2 and not self._fit(shape, data):
+        free = any(isinstance(each, Object) and each.open for each in shape.branches)
+        while known and isinstance(data, dict) and 1 <= len(data) <= 2 and not (free and self._fit(shape, data)):
             key, inner = _held(data, called)
             if not isinstance(inner, dict) or folded(key) in known or known.isdisjoint(map(folded, inner)):
                 break

@@ -189,7 +189,8 @@ def held(data: Any, wanted: Wanted[T], *, text: str | None = None) -> Reading[T]
             data, own = restorer(data), None
         except Twice as error:
             return _twice(error, wire)
-    if not (wanted.coerce and _may_be_nothing(text)):
+    # A JSON Schema mostly takes keys that it does not name: one may be a property in another spelling.
+    if not wanted.coerce or (isinstance(target, TypeTarget) and not _may_be_nothing(text)):
         checked = target.validate(data, text=own, context=wanted.context, strict=True)
         if not checked.errors:
             return Reading(value=checked.value, data=data, wire=wire)

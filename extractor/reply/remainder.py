@@ -145,7 +145,7 @@ class _Missing:
         return True
 
 
-def _plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+def _plain(schema: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     """A schema behind its references, and behind a union with null."""
     for _ in range(LEVELS):
         members = [it for it in schema.get("anyOf", ()) if it != {"type": "null"}]

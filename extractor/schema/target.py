@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, get_type_hints, overload
 
@@ -77,8 +78,8 @@ class Target(Protocol[T]):
     ) -> Checked[T]:
         """Hold plain JSON data against the target; `text` is the same as JSON, where that is at hand.
 
-        With `strict` nothing is taken for anything else (a text for a number, say). Raises `TargetFailed`, and
-        nothing for what the data is.
+        With `strict` nothing is taken for anything else (a text for a number, say), and nothing is left out.
+        Raises `TargetFailed`, and nothing for what the data is.
         """
         ...
 
@@ -102,7 +103,7 @@ class TypeTarget(Generic[T]):
         """Validate with the caller's own model and validators; `context` is pydantic's."""
         raw = to_json(data) if text is None else text
         try:
-            return Checked(value=self.adapter.validate_json(raw, strict=strict, context=context))
+            return Checked(value=self.adapter.validate_json(raw, context=context, **(_STRICT if strict else {})))
         except ValidationError as error:
             details = error.errors(include_url=False, include_context=False)
         except Exception as error:
@@ -111,6 +112,11 @@ class TypeTarget(Generic[T]):
                 hint="See __cause__. To say that a value is wrong, a validator raises ValueError.",
             ) from error
         return Checked(errors=tuple(_type_error(detail, data) for detail in details))
+
+
+# pydantic can be told to refuse keys that a model would pass over, since 2.12.
+_FORBIDDING = "extra" in signature(TypeAdapter.validate_json).parameters
+_STRICT: Mapping[str, Any] = {"strict": True, "extra": "forbid"} if _FORBIDDING else {"strict": True}
 
 
 def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:

@@ -485,7 +485,7 @@ def test_unwrapped(given: Any, expected: Any, repairs: list[str]) -> None:
     [
         (record("data", data=PERSON), {"data": A}),
         (record("Data", Data=INTEGER), {"data": {"Data": 1}}),
-        (record(first_name=STRING), {"data": A}),
+        ({**record(first_name=STRING), "additionalProperties": True}, {"data": A}),
         (mapped(PERSON), {"data": A}),
         (STRING, {"data": A}),
     ],
