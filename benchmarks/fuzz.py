@@ -78,17 +78,18 @@ SCRAPS = (
 def check_reader(text: str, chance: random.Random) -> None:
     """The laws of `extractor.reply.reader`."""
     reader = importlib.import_module("extractor.reply.reader")
+    node = importlib.import_module("extractor.reply.node")
     places = sorted(chance.randrange(len(text) + 1) for _ in range(chance.choice((0, 1, 3, 20))))
     chunks = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
     for lenient in (False, True):
-        whole = _told(reader, [text], lenient)
-        assert _told(reader, chunks, lenient) == whole, f"split at {places}"
-        assert _told(reader, list(text), lenient) == whole, "split into characters"
-    _check_value(reader, text)
-    _check_between(reader, chunks)
+        whole = _told(reader, node, [text], lenient)
+        assert _told(reader, node, chunks, lenient) == whole, f"split at {places}"
+        assert _told(reader, node, list(text), lenient) == whole, "split into characters"
+    _check_value(reader, node, text)
+    _check_between(reader, node, chunks)
 
 
-def _told(reader: Any, chunks: Sequence[str], lenient: bool) -> tuple[Any, ...]:
+def _told(reader: Any, node: Any, chunks: Sequence[str], lenient: bool) -> tuple[Any, ...]:
     """All that a reading gives."""
     faults: list[Any] = []
     one = reader.Reader(faults=faults if lenient else None)
@@ -96,30 +97,30 @@ def _told(reader: Any, chunks: Sequence[str], lenient: bool) -> tuple[Any, ...]:
         for chunk in chunks:
             one.feed(chunk)
         one.close()
-    except reader.Malformed as malformed:
+    except node.Malformed as malformed:
         return (malformed.kind, malformed.offset, one.offset, repr(faults))
     found = [
         (each.kind, each.start, each.end, each.key, each.key_start, each.key_end, each.pointer(), repr(each.value))
-        for each in reader.nodes(one.root)
+        for each in node.nodes(one.root)
     ]
     return (found, repr(faults))
 
 
-def _check_value(reader: Any, text: str) -> None:
+def _check_value(reader: Any, node: Any, text: str) -> None:
     refusal: Any = None
     root: Any = None
     try:
         root = reader.read(text)
-    except reader.Malformed as malformed:
+    except node.Malformed as malformed:
         refusal = malformed
     if refusal is not None:
         assert 0 <= refusal.offset <= len(text)
         assert refusal.kind in ("too_deep", "number_too_long") or not _is_json(text), f"refused: {refusal}"
         return
     assert repr(root.value) == repr(json.loads(text)), "another value"
-    found = list(reader.nodes(root))
-    for node in found[:: max(1, len(found) // 50)]:  # each is read again, which is quadratic where they are nested
-        assert repr(reader.read(text[node.start : node.end]).value) == repr(node.value), f"span of {node}"
+    found = list(node.nodes(root))
+    for each in found[:: max(1, len(found) // 50)]:  # each is read again, which is quadratic where they are nested
+        assert repr(reader.read(text[each.start : each.end]).value) == repr(each.value), f"span of {each}"
 
 
 def _is_json(text: str) -> bool:
@@ -142,21 +143,21 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _check_between(reader: Any, chunks: Sequence[str]) -> None:
+def _check_between(reader: Any, node: Any, chunks: Sequence[str]) -> None:
     """What is known after each chunk is known in retrospect, too."""
     last, now = reader.Reader(faults=[]), reader.Reader(faults=[])
-    with contextlib.suppress(reader.Malformed):
+    with contextlib.suppress(node.Malformed):
         last.feed("".join(chunks))
     for chunk in chunks:
-        with contextlib.suppress(reader.Malformed):
+        with contextlib.suppress(node.Malformed):
             now.feed(chunk)
         now.tail()
         now.open_path()
         if now.root is None or now.offset >= last.offset:  # after the fault of `last`, there is nothing to tell
             continue
         for readers in ((None, None), (now, last)):
-            known = reader.plain(now.root, open_strings=readers[0])
-            told = reader.plain(last.root, now.offset, open_strings=readers[1])
+            known = node.plain(now.root, open_strings=readers[0])
+            told = node.plain(last.root, now.offset, open_strings=readers[1])
             assert repr(known) == repr(told), f"known at {now.offset}: {known!r}, in retrospect {told!r}"
 
 

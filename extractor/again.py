@@ -22,7 +22,7 @@ from extractor.reply.coerce import coerced
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, held, read
 from extractor.reply.remainder import Remainder, remainder
-from extractor.reply.shape import shape_of
+from extractor.reply.shaping import shape_of
 from extractor.schema.answers import merged
 from extractor.schema.nodes import value_at
 from extractor.schema.places import moved, places

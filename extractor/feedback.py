@@ -119,7 +119,7 @@ def _beside(place: Place, data: Any) -> str:
         return ""
     members = islice(around.items(), LOOKED_AT)
     told = [
-        f"{name} {_written(value).strip(chr(34))}"
+        f"{_written(name)[1:-1]} {_written(value).strip(chr(34))}"
         for name, value in members
         if isinstance(value, (str, int, float)) and not isinstance(value, bool) and value and name != unescaped(key)
     ]

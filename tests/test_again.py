@@ -290,7 +290,8 @@ def test_what_is_not_asked_for_stays(wrong: list[str], value: Any, dialect: str)
     asked = found.attempts[1].asked
     expected = functools.reduce(lambda whole, pointer: replaced(whole, pointer, at(other, pointer)), asked, bad)
     assert plain(found.value) == (plain(Order.model_validate(expected)) if asked else other)
-    assert not asked or all(any(_is_inside(each, it) or _is_inside(it, each) for it in asked) for each in wrong)
+    within = [each for each in wrong if not any(_is_inside(each, other) and each != other for other in wrong)]
+    assert not asked or all(any(_is_inside(each, it) or _is_inside(it, each) for it in asked) for each in within)
 
 
 def _is_inside(pointer: str, other: str) -> bool:

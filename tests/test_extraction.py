@@ -265,6 +265,14 @@ def test_first_conforming_candidate_wins() -> None:
     assert len(requests) == 1
 
 
+def test_all_candidates_that_conform() -> None:
+    """All candidates that conform are there, in their order; the first is the value."""
+    two, bad = '{"name": "Bea", "age": 2}', _choice(BAD)
+    _, result = _drive(_task(), _reply(bad, _choice(GOOD), _choice(None, "length"), _choice(two)))
+    assert result.candidates == (Person(name="Ann", age=34), Person(name="Bea", age=2))
+    assert result.value == result.candidates[0]
+
+
 def test_refused_candidate_does_not_hide_a_conforming_one() -> None:
     """A candidate that declined is passed over where another conforms."""
     _, result = _drive(_task(), _reply(_choice(refusal="No."), _choice("", "content_filter"), _choice(GOOD)))

@@ -155,9 +155,11 @@ class _Usual:
     def learn(self, data: str, chunk: Mapping[str, Any], choices: Any) -> None:
         """Learn what a chunk with these choices is, of which there may be more."""
         self._before = None
+        if not _is_usual(choices):
+            return
         self._tries = _TRIES if self._used else self._tries - 1
         self._used = False
-        match = _CONTENT.search(data) if self._tries > 0 and _is_usual(choices) else None
+        match = _CONTENT.search(data) if self._tries > 0 else None
         if match is None:
             return
         at, content = match.end(), choices[0]["delta"]["content"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from extractor.chat.sse import Piece
-from extractor.reply.reader import Malformed, Node, Reader
+from extractor.reply.node import Malformed, Node
 
 __all__ = ["Live"]
 
@@ -28,6 +28,8 @@ class Live:
     """
 
     def __init__(self, tool: str = "") -> None:
+        from extractor.reply.reader import Reader  # what it reads with takes milliseconds to make
+
         self.reader = Reader()
         self.offset = 0
         self._source = "arguments" if tool else ""

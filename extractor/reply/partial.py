@@ -8,6 +8,7 @@ string of a field that takes any string is its beginning, and all else is `UNKNO
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import types
 import typing
@@ -21,7 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import SchemaValidator, to_json
 
 from extractor.reply.live import Live
-from extractor.reply.reader import Node, plain
+from extractor.reply.node import Node, plain
 from extractor.schema.plans import (
     AnyValue,
     Branches,
@@ -74,31 +75,24 @@ class _Kind:
         self._items: list[_Kind] | None = None
         self._each = False
         self._validator: Any = None
-        self._fields: Mapping[str, tuple[str, Any]] | None = None
         self.bare = _bare(wanted)
         self.is_text = self.bare is str
-        self.keys: Mapping[str, str] = {name: key for name, (key, _) in self.fields.items()}
+        self._fields = _fields(self.bare)
+        self.keys = {name: key for name, (key, _) in self._fields.items()}
 
     def validated(self, data: Any, context: Any) -> Any:
         """Plain data as the type has it; `UNKNOWN` where it does not take it."""
-        if self._validator is None:
-            self._validator = _field_validator(self._owner, self._field) or TypeAdapter(self._wanted)
         try:
+            if self._validator is None:
+                self._validator = _field_validator(self._owner, self._field) or TypeAdapter(self._wanted)
             return self._validator.validate_json(to_json(data), context=context)
         except Exception:  # noqa: BLE001  # also of a validator that needs the whole: it is asked again at the end
             return UNKNOWN
 
-    @property
-    def fields(self) -> Mapping[str, tuple[str, Any]]:
-        """Its fields: their names → their keys and types."""
-        if self._fields is None:
-            self._fields = _fields(self.bare)
-        return self._fields
-
     def field(self, key: str) -> _Kind | None:
         """The type of what stands under a key."""
         if key not in self._inside:
-            found = next(((name, each) for name, (known, each) in self.fields.items() if known == key), None)
+            found = next(((name, each) for name, (known, each) in self._fields.items() if known == key), None)
             arguments = get_args(self.bare)
             if found is not None:
                 self._inside[key] = _Kind(found[1], self.bare, found[0])
@@ -149,7 +143,8 @@ def _fields(bare: Any) -> Mapping[str, tuple[str, Any]]:
         return {name: (_key(name, info), Annotated[info.annotation, info]) for name, info in infos.items()}
     # Not `typing.is_typeddict`, which does not know those of typing_extensions.
     if dataclasses.is_dataclass(bare) or hasattr(bare, "__required_keys__"):
-        return {name: (name, each) for name, each in typing.get_type_hints(bare, include_extras=True).items()}
+        with contextlib.suppress(NameError, TypeError):  # of names that only pydantic finds
+            return {name: (name, each) for name, each in typing.get_type_hints(bare, include_extras=True).items()}
     return {}
 
 
@@ -208,7 +203,8 @@ class View:
         self._definitions = definitions
         self._context = context
         self._root: tuple[Node, Plan, _Kind | None] | None = None
-        self._done: dict[Node, Any] = {}
+        self.done: dict[Node, Any] = {}
+        """Complete values that have been asked for, as their types have them."""
         self.places: dict[tuple[Node, str], tuple[Node, int, Plan, _Kind | None]] = {}
         """What has been asked for and found: it stays where it is."""
         self._keyed: dict[Node, _Keyed] = {}
@@ -236,7 +232,7 @@ class View:
         complete = 0 <= node.end <= at - (node.kind == "number")
         contains = node.kind in _CONTAINERS
         if complete and not root:
-            known = self._done.get(node, _ABSENT)
+            known = self.done.get(node, _ABSENT)
             known = self._complete(node, plan, kind) if known is _ABSENT else known
             if known is not UNKNOWN or not contains:
                 return known
@@ -259,10 +255,10 @@ class View:
         return self.live.reader.text_of(node, at) if node.kind == "string" and plan is None else UNKNOWN
 
     def _complete(self, node: Node, plan: Plan, kind: _Kind | None) -> Any:
-        if node not in self._done:
+        if node not in self.done:
             data = self.restored(node, plan)
-            self._done[node] = data if kind is None or data is UNKNOWN else kind.validated(data, self._context)
-        return self._done[node]
+            self.done[node] = data if kind is None or data is UNKNOWN else kind.validated(data, self._context)
+        return self.done[node]
 
     def dumped(self, node: Node, plan: Plan, at: int) -> Any:
         """One value as plain data, as far as it was known at a moment."""
@@ -344,10 +340,11 @@ class View:
         if node.kind not in ((kinds,) if isinstance(kinds, str) else kinds):
             return False
         properties = schema.get("properties", {})
+        free = not properties or bool(schema.get("additionalProperties", False))
         for key, child, _ in self.members(node, None, at):
-            if key not in properties:
+            if key not in properties and not free:
                 return False
-            one = properties[key]
+            one = properties.get(key, {})
             allowed = [one["const"]] if "const" in one else one.get("enum")
             if allowed is not None and is_complete(child, at) and child.value not in allowed:
                 return False
@@ -493,16 +490,13 @@ class Partial(Generic[T]):
         self._view, self._node, self._plan, self._kind, self._at = view, node, plan, kind, at
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in Partial.__slots__:
+        if name in _SLOTS:  # which are not there yet while it is copied
             raise AttributeError(name)
         kind = self._kind
-        if kind is not None and name in kind.keys:
-            return self._member(kind.keys[name])
-        if kind is not None and kind.keys:
-            raise AttributeError(f"{getattr(kind.bare, '__name__', 'The target')} has no field {name!r}")
-        if not self._is_object():
-            raise AttributeError(name)
-        return self._member(name)
+        key = name if kind is None or not kind.keys else kind.keys.get(name)
+        if key is not None and not name.startswith("__") and self._is_object():
+            return self._member(key)
+        raise AttributeError(f"{getattr(kind and kind.bare, '__name__', 'The target')} has no field {name!r}")
 
     def __getitem__(self, key: Any) -> Any:
         if self._is_object():
@@ -523,6 +517,8 @@ class Partial(Generic[T]):
                 return UNKNOWN
             place = view.places[self._node, key] = (*found, self._kind.field(key) if self._kind else None)
         child, since, plan, kind = place
+        if 0 <= child.end < at and (known := view.done.get(child, UNKNOWN)) is not UNKNOWN:
+            return known  # as below, but most often
         if since >= at:
             return UNKNOWN
         if child.kind == "null" and isinstance(self._plan, Members) and is_absent(child, self._plan, key, at):
@@ -569,3 +565,6 @@ class Partial(Generic[T]):
     def __repr__(self) -> str:
         name = getattr(self._kind.bare, "__name__", "") if self._kind else ""
         return f"Partial[{name}]({self.model_dump()!r})" if name else f"Partial({self.model_dump()!r})"
+
+
+_SLOTS = frozenset(Partial.__slots__)

@@ -2,218 +2,37 @@
 
 Strict (RFC 8259), but for what the caller asks to hear of instead (`faults`). No character is looked at twice, but
 for those of a number, literal or escape that a chunk cuts: these are put before the next chunk, and are short. A
-string that is cut goes on where it stopped. One match of a regular expression takes as much as is usual in one go,
-such as `, "key":`; all of them are possessive where they repeat, so none goes back over what it has read.
+string that is cut goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from operator import attrgetter
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["KINDS", "LONGEST_NUMBER", "MAX_DEPTH", "Fault", "Malformed", "Node", "Reader", "nodes", "plain", "read"]
+from extractor.reply.node import CONTAINERS, LONGEST_NUMBER, MAX_DEPTH, NO_KEY, Fault, Malformed, Node
+from extractor.reply.tokens import (
+    BEGUN,
+    BLANK,
+    COLON,
+    CUT_ESCAPE,
+    FIRST,
+    ITEM,
+    KIND_OF,
+    LITERALS,
+    NEXT,
+    NUMBER,
+    RUN,
+    STRANGE,
+    VALUE,
+    decoded,
+    end_of,
+)
 
-MAX_DEPTH = 200  # containers inside of each other: what pydantic-core takes
-LONGEST_NUMBER = 4_300  # characters: Python's own limit for the digits of an int
+__all__ = ["Reader", "read"]
+
 FOUND_LENGTH = 200  # characters of a literal or key that a fault quotes
-
-KINDS = {
-    "syntax": "This is no JSON",
-    "too_deep": f"More than {MAX_DEPTH} levels",
-    "number_too_long": f"A number of more than {LONGEST_NUMBER} characters",
-    "control_character": "A control character in a string",
-    "bad_escape": "An escape that JSON does not have",
-    "lone_surrogate": "Half a character (a lone surrogate)",
-    "trailing_text": "More text after the value",
-    "ended_early": "The text ends before its value does",
-    "not_finite": "A number that is not finite",
-    "duplicate_key": "A key that is given twice",
-}
-
-
-class Malformed(ValueError):
-    """The text is no JSON. `kind` is one of `KINDS`, `offset` the place, in characters from the start."""
-
-    def __init__(self, kind: str, offset: int) -> None:
-        super().__init__(kind, offset)
-        self.kind = kind
-        self.offset = offset
-
-    def __str__(self) -> str:
-        return f"{KINDS[self.kind]}, at character {self.offset}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
-    """Something that was read but must not become data.
-
-    `kind` is "not_finite" or "duplicate_key", `pointer` the JSON pointer of the value, `found` the number or the key
-    (at most 200 characters).
-    """
-
-    kind: str
-    pointer: str
-    found: str
-
-
-# ---------------------------------------------------------------------------------------------- values
-
-
-class Node:
-    """One value: half-open spans are characters from the start of the text, -1 what is not known (yet).
-
-    `kind` is "object", "array", "string", "number", "boolean" or "null". `value` of a container is a dict or list that
-    grows with it, and holds complete scalars, and containers from their first character on; that of an open scalar
-    is None. A member of an object has its `key`, whose span includes the quotes.
-    """
-
-    __slots__ = ("children", "end", "key", "key_end", "key_start", "kind", "parent", "start", "value")
-
-    def __init__(self, kind: str, start: int, value: Any, key: Key, parent: Node | None) -> None:
-        self.kind = kind
-        self.start = start
-        self.end = -1
-        self.value = value
-        self.key, self.key_start, self.key_end = key
-        self.parent = parent
-        self.children: list[Node] = _NO_CHILDREN
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.start}:{self.end} {self.pointer()!r}>"
-
-    def pointer(self) -> str:
-        """The JSON pointer of the place in the root's value ("" for the root)."""
-        steps: list[str] = []
-        node, parent = self, self.parent
-        while parent is not None:
-            # Children stand in the order of the text: no search through a long list for each of its items.
-            step = node.key if node.key is not None else str(bisect_left(parent.children, node.start, key=_start))
-            steps.append("/" + step.replace("~", "~0").replace("/", "~1"))
-            node, parent = parent, parent.parent
-        return "".join(reversed(steps))
-
-
-Key: TypeAlias = "tuple[str | None, int, int]"
-_NO_KEY: Key = (None, -1, -1)
-_NO_CHILDREN: Any = ()  # all scalars share it
-_CONTAINERS: dict[str, Callable[[], Any]] = {"object": dict, "array": list}
-_start = attrgetter("start")
-_ABSENT = object()
-
-
-def nodes(root: Node) -> Iterator[Node]:
-    """The node and all inside of it, in the order of the text."""
-    ahead = [iter((root,))]
-    while ahead:
-        for node in ahead[-1]:
-            yield node
-            if node.children:
-                ahead.append(iter(node.children))
-                break
-        else:
-            ahead.pop()
-
-
-def plain(node: Node, at: int | None = None, *, open_strings: Reader | None = None) -> Any:
-    """A copy of the value, as it was known when `at` characters of the text had been read (None: now).
-
-    Scalars that were not complete then are left out (a number is complete when the character after it is read), the
-    containers around them are there; a root that is left out is None. With its reader as `open_strings`, strings
-    that were open are there as far as they were known.
-    """
-    whole: list[Any] = []
-    ahead: list[tuple[Any, Any]] = [((node,), whole)]
-    while ahead:
-        children, made = ahead.pop()
-        for child in children:
-            if at is not None and child.start >= at:
-                break
-            value = _known(child, at, open_strings)
-            if value is _ABSENT:
-                break  # what is not complete is the last
-            if made is whole or child.key is None:
-                made.append(value)
-            else:
-                made.setdefault(child.key, value)
-            if child.children:
-                ahead.append((child.children, value))
-    return whole[0] if whole else None
-
-
-def _known(node: Node, at: int | None, reader: Reader | None) -> Any:
-    if node.kind in _CONTAINERS:
-        return _CONTAINERS[node.kind]()
-    if node.end >= 0 and (at is None or at >= node.end + (node.kind == "number")):
-        return node.value
-    return reader.text_of(node, at) if reader is not None and node.kind == "string" else _ABSENT
-
-
-# -------------------------------------------------------------------------------------------- patterns
-
-
-def _begun(*steps: str) -> str:
-    """A pattern for every beginning, of one step or more, of a sequence of patterns."""
-    return "(?:".join(steps) + ")?" * (len(steps) - 1)
-
-
-_SPACE = r"[ \t\n\r]*+"
-_CLEAN = r'[^"\\\x00-\x1f\ud800-\udfff]'
-_HEX = "[0-9a-fA-F]"
-_INTEGER = "-?+(?:0|[1-9][0-9]*+)"
-
-# As far as the text has it: a key, its end, its colon.
-_KEYED = rf'{_SPACE}"({_CLEAN}*+)(?:(")({_SPACE}:)?)?'
-_FIRST = re.compile(rf"{_KEYED}|{_SPACE}(}})")
-_NEXT = re.compile(rf"{_SPACE}(?:,(?:{_KEYED})?|(}}))")
-_COLON = re.compile(f"{_SPACE}:")
-_ITEM = re.compile(rf"{_SPACE}([,\]])")
-_BLANK = re.compile(_SPACE)
-
-# Only numbers that are neither too long nor too large for sure; `_BEGUN` takes the others.
-_VALUE = re.compile(
-    rf'{_SPACE}(?:"({_CLEAN}*+)(")?|([{{\[])|(true|false|null)|(\])'
-    r"|(-?+(?:0|[1-9][0-9]{0,16}+))(\.[0-9]{1,17}+)?(?=[ \t\n\r,\]}]))"
-)
-_NUMBER = re.compile(rf"{_INTEGER}(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|NaN|-?+Infinity")
-_EXPONENT = "[eE][+-]?+[0-9]*+"
-_BEGUN = re.compile(
-    "|".join([_begun(*word) for word in ("true", "false", "null", "NaN", "Infinity")])
-    + rf"|-{_begun(*'Infinity')}|{_INTEGER}(?:\.[0-9]++(?:{_EXPONENT})?+|\.|{_EXPONENT})?+|-"
-)
-_LITERALS = {"true": True, "false": False, "null": None}
-_KIND_OF = {**dict.fromkeys("-0123456789NI", "number"), "t": "boolean", "f": "boolean", "n": "null"}
-
-_ONE = ("u", "[0-9abcefABCEF]", _HEX, _HEX, _HEX)
-_LOW = ("u", "[dD]", "[0-7]", _HEX, _HEX)
-_PAIR = ("u", "[dD]", "[89abAB]", _HEX, _HEX, r"\\", "u", "[dD]", "[c-fC-F]", _HEX, _HEX)
-_ESCAPES = (_ONE, _LOW, _PAIR)
-_RUN = re.compile(rf'(?:{_CLEAN}++|\\(?:["\\/bfnrt]|{"|".join(map("".join, _ESCAPES))}))*+')
-_CUT_ESCAPE = re.compile(rf"\\(?:{'|'.join(_begun(*steps) for steps in _ESCAPES)})?\Z")
-_STRANGE = (
-    (re.compile(rf"[\ud800-\udfff]|\\u[dD](?:[c-fC-F]|[89abAB]{_HEX}{_HEX})"), "lone_surrogate"),
-    (re.compile(r"\\"), "bad_escape"),
-    (re.compile(r"[\x00-\x1f]"), "control_character"),
-)
-_decode: Callable[[str], str] = json.JSONDecoder().decode
-
-
-def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
-    """The end of the match of a pattern that matches nothing at least."""
-    match = pattern.match(text, at)
-    return match.end() if match else at
-
-
-def _decoded(run: str) -> str:
-    """The text of a piece of a string, all escapes of which are whole."""
-    return _decode(f'"{run}"') if "\\" in run else run
-
-
-# ---------------------------------------------------------------------------------------------- reader
 
 
 class Reader:
@@ -238,7 +57,7 @@ class Reader:
         self._open: Node | None = None  # the open scalar
         self._pieces: list[str] = []  # of the open string or key, decoded
         self._key_from = -1  # where the open key begins
-        self._key = _NO_KEY  # of the next value
+        self._key = NO_KEY  # of the next value
         self._state: _State = Reader._value
         self._next: _State = Reader._over  # the state after a value that is in `_top`
 
@@ -268,7 +87,7 @@ class Reader:
         self._check()
         node = self._open
         try:
-            if node is not None and node is self.root and _NUMBER.fullmatch(self._half):
+            if node is not None and node is self.root and NUMBER.fullmatch(self._half):
                 self._number(node, self._half)
         except Malformed as malformed:
             self._die(malformed)
@@ -290,8 +109,8 @@ class Reader:
             self._pieces = ["".join(self._pieces)]  # not all of them again at the next call
             return self._pieces[0]
         begin, end = node.start + 1, self.offset if at is None else at
-        run = _RUN.match(self._since(begin)[: max(end - begin, 0)])
-        return _decoded(run[0]) if run else ""
+        run = RUN.match(self._since(begin)[: max(end - begin, 0)])
+        return decoded(run[0]) if run else ""
 
     def open_path(self) -> list[Node]:
         """The open values, from the root to the innermost; [] where none is."""
@@ -329,21 +148,21 @@ class Reader:
     # ------------------------------------------------- states: text, where it is read → where to go on in it
 
     def _value(self, text: str, at: int) -> int:
-        match = _VALUE.match(text, at)
+        match = VALUE.match(text, at)
         return self._token(text, at) if match is None else _BEGIN[match.lastindex](self, match)
 
     def _first(self, text: str, at: int) -> int:
         """After `{`, or after a comma with which a chunk ended."""
-        match = _FIRST.match(text, at)
+        match = FIRST.match(text, at)
         return self._blank(text, at) if match is None else self._keyed(match)
 
     def _member(self, text: str, at: int) -> int:
         """After a value in an object."""
-        match = _NEXT.match(text, at)
+        match = NEXT.match(text, at)
         return self._blank(text, at) if match is None else self._keyed(match)
 
     def _colon(self, text: str, at: int) -> int:
-        match = _COLON.match(text, at)
+        match = COLON.match(text, at)
         if match is None:
             return self._blank(text, at)
         self._state = Reader._value
@@ -351,7 +170,7 @@ class Reader:
 
     def _item(self, text: str, at: int) -> int:
         """After a value in an array."""
-        match = _ITEM.match(text, at)
+        match = ITEM.match(text, at)
         if match is None:
             return self._blank(text, at)
         if match[1] == "]":
@@ -365,15 +184,15 @@ class Reader:
 
     def _blank(self, text: str, at: int, kind: str = "syntax") -> int:
         """Where nothing that could be there was found: white space, or a fault."""
-        at = _end_of(_BLANK, text, at)
+        at = end_of(BLANK, text, at)
         if at < len(text):
             raise Malformed(kind, self._base + at)
         return at
 
     def _string(self, text: str, at: int) -> int:
         """In a string, which may be a key."""
-        end = _end_of(_RUN, text, at)
-        self._pieces.append(_decoded(text[at:end]))
+        end = end_of(RUN, text, at)
+        self._pieces.append(decoded(text[at:end]))
         if end == len(text):
             return end
         if text[end] != '"':
@@ -388,31 +207,31 @@ class Reader:
 
     def _cut_escape(self, text: str, at: int) -> int:
         """The beginning of an escape, which waits for the rest; anything else cannot be in a string."""
-        if _CUT_ESCAPE.match(text, at):
+        if CUT_ESCAPE.match(text, at):
             self._half = text[at:]
             return len(text)
-        kind = next(kind for pattern, kind in _STRANGE if pattern.match(text, at))
+        kind = next(kind for pattern, kind in STRANGE if pattern.match(text, at))
         raise Malformed(kind, self._base + at)
 
     def _token(self, text: str, at: int) -> int:
         """A literal or number: one that a chunk cuts, or a rare one. Is called again with all of it, and more."""
         node = self._open
         if node is None:
-            at = _end_of(_BLANK, text, at)
-            kind = _KIND_OF.get(text[at : at + 1])
+            at = end_of(BLANK, text, at)
+            kind = KIND_OF.get(text[at : at + 1])
             if kind is None:
                 return self._blank(text, at)
             node = self._open = self._node(kind, at, None)
             self._state = Reader._token
-        end = _end_of(_BEGUN, text, at)
+        end = end_of(BEGUN, text, at)
         token = text[at:end]
         if len(token) > LONGEST_NUMBER:
             raise Malformed("number_too_long", node.start + LONGEST_NUMBER)
-        if token in _LITERALS:
-            self._finish(node, self._base + end, _LITERALS[token])
+        if token in LITERALS:
+            self._finish(node, self._base + end, LITERALS[token])
         elif end == len(text):
             self._half = token
-        elif _NUMBER.fullmatch(token):
+        elif NUMBER.fullmatch(token):
             self._number(node, token)
         else:
             raise Malformed("syntax", self._base + end)
@@ -434,16 +253,16 @@ class Reader:
         if self._depth == MAX_DEPTH:
             raise Malformed("too_deep", self._base + start)
         kind, state, following = _INSIDE[match[3]]
-        node = self._node(kind, start, _CONTAINERS[kind]())
+        node = self._node(kind, start, CONTAINERS[kind]())
         node.children = []
         self._put(node.value)
-        self._top, self._state, self._next, self._key = node, state, following, _NO_KEY
+        self._top, self._state, self._next, self._key = node, state, following, NO_KEY
         self._depth += 1
         return match.end()
 
     def _literal(self, match: re.Match[str]) -> int:
         word = match[4]
-        return self._complete(_KIND_OF[word[0]], match.start(4), match.end(), _LITERALS[word])
+        return self._complete(KIND_OF[word[0]], match.start(4), match.end(), LITERALS[word])
 
     def _empty(self, match: re.Match[str]) -> int:
         """A `]` in the place of a value."""
@@ -536,7 +355,7 @@ class Reader:
         top = self._top
         if top is not None:
             top.end = self._base + match.end()
-            self._top, self._key = top.parent, _NO_KEY
+            self._top, self._key = top.parent, NO_KEY
             self._depth -= 1
             self._next = _AFTER[top.parent.kind] if top.parent is not None else Reader._over
         self._state = self._next
@@ -545,13 +364,13 @@ class Reader:
 
 _State: TypeAlias = Callable[[Reader, str, int], int]
 # What a container begins with → its kind, the state in it, and that after each of its values.
-_INSIDE: dict[str, tuple[str, _State, _State]] = {
+_INSIDE: Mapping[str, tuple[str, _State, _State]] = {
     "{": ("object", Reader._first, Reader._member),
     "[": ("array", Reader._value, Reader._item),
 }
-_AFTER: dict[str, _State] = {kind: following for kind, _, following in _INSIDE.values()}
-# By the last group of `_VALUE` that matched.
-_BEGIN: dict[int | None, Callable[[Reader, re.Match[str]], int]] = {
+_AFTER: Mapping[str, _State] = {kind: following for kind, _, following in _INSIDE.values()}
+# By the last group of `VALUE` that matched.
+_BEGIN: Mapping[int | None, Callable[[Reader, re.Match[str]], int]] = {
     1: Reader._half_string,
     2: Reader._whole_string,
     3: Reader._container,

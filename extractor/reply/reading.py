@@ -234,7 +234,7 @@ def _with_literals(data: Any, wanted: Wanted[Any], text: str | None) -> Any:
 
 @functools.lru_cache(maxsize=256)
 def _shape(target: Target[Any]) -> Any:
-    from extractor.reply.shape import shape_of
+    from extractor.reply.shaping import shape_of
 
     return shape_of(target.schema, decimals=isinstance(target, TypeTarget))
 
@@ -254,7 +254,7 @@ _UNCLEAN = {
 
 def _unclean(text: str, wanted: Wanted[T]) -> Reading[T]:
     """The errors of a text with NaN, Infinity, a number too large, or a key given twice, each at its place."""
-    from extractor.reply.reader import Fault, Malformed, plain
+    from extractor.reply.node import Fault, Malformed, plain
     from extractor.reply.reader import read as read_nodes
 
     faults: list[Fault] = []

@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from extractor.reply.reader import Malformed, Node, Reader
+from extractor.reply.node import Malformed, Node
+from extractor.reply.reader import Reader
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.nodes import escaped, further

@@ -11,15 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from extractor.reply.comments import comment_end
+from extractor.reply.node import MAX_DEPTH
 from extractor.reply.quoted import BLANK, ENDS, FOLLOWS, MARKS, TEXT, Torn, Unplain, quoted
+from extractor.reply.unquoted import MAX_DIGITS, WORD, unquoted
 
 __all__ = ["OPENERS", "Log", "Scanner"]
 
-MAX_DEPTH = 200  # what pydantic-core reads
-MAX_DIGITS = 200  # no document has longer numbers, and Python refuses integers of more than 4,300 digits
-
 _WHITE = r"[ \t\r\n]*+"
-_PLAIN_NUMBER = r"-?(?:0|[1-9][0-9]{0,199}+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+_PLAIN_NUMBER = rf"-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}}+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
 _SCALAR = rf"(?:{TEXT}|{_PLAIN_NUMBER}|true|false|null)"
 _ITEMS = re.compile(rf"(?:{_WHITE}{_SCALAR}{_WHITE},)++")
 _MEMBERS = re.compile(rf"(?:{_WHITE}{TEXT}{_WHITE}:{_WHITE}{_SCALAR}{_WHITE},)++")
@@ -29,27 +29,14 @@ _SPACE = re.compile(_WHITE)
 _BLANKS = re.compile(rf"{BLANK}++")
 _COMMAS = re.compile(rf"(?:[,;，；、]{BLANK}*+)++")
 _ONE_COMMA = re.compile(rf"""{_WHITE}([,;，；、]){_WHITE}(?=["'+\-.0-9A-Za-z{{\[(])""")
-_WORD = re.compile(r"(?:[$@]|[^\W\d])[\w$.-]*+")
-_NUMBER = re.compile(
-    r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]++)|"
-    r"(?P<whole>(?:[0-9]++(?:_[0-9]++)*+)?)(?P<dot>\.?)(?P<part>(?:[0-9]++(?:_[0-9]++)*+)?)(?P<power>(?:[eE][+-]?[0-9]++)?))"
-)
-_BEHIND = re.compile(rf"{BLANK}|[\]}})｝］）,;，；、/#]|`{{3}}|~{{3}}|\Z")
-_SUSPICIOUS = re.compile(r'["}\]]')
-_UNFINISHED = re.compile(r"[-+]?(?:[0-9_]*+\.?[0-9_]*+(?:[eE][-+]?|[xX])?|I[a-z]*+)\Z")
 
 _COMMA = frozenset(",;，；、")
-_ODD = frozenset("/#") | {chr(code) for code in range(0x3001) if re.match(BLANK, chr(code))} | {"\ufeff"}
-_ODD -= frozenset(" \t\r\n")
+# What begins a comment, or white space that JSON does not know: `BLANK` has none above U+3000 but the byte order mark.
+_ODD = (frozenset("/#\ufeff") | frozenset(re.findall(BLANK, "".join(map(chr, range(0x3001)))))) - frozenset(" \t\r\n")
 OPENERS: Mapping[str, str] = {"{": "}", "[": "]", "(": ")", "｛": "}", "［": "]", "（": ")"}
 """What opens a container → its closer."""
 _CLOSERS: Mapping[str, str] = {"}": "}", "]": "]", ")": ")", "｝": "}", "］": "]", "）": ")"}
 _WRITTEN: Mapping[str, str] = {"}": "}", "}}": "}", "]": "]", ")": "]"}
-_LITERALS: Mapping[str, str] = {
-    **{"true": "true", "True": "true", "TRUE": "true", "false": "false", "False": "false", "FALSE": "false"},
-    **{"null": "null", "None": "null", "NULL": "null", "Null": "null"},
-    **{"NaN": "NaN", "nan": "NaN", "Infinity": "Infinity", "inf": "Infinity"},
-}
 
 
 class Log:
@@ -148,24 +135,8 @@ class Scanner:
             if blanks := _BLANKS.match(source, at):
                 self._mend("spaces", blanks.end(), " ")
             else:
-                self._mend("comments", self._comment_end(at), " ")
+                self._mend("comments", comment_end(source, at), " ")
             at = self.at = _SPACE.match(source, self.at).end()  # type: ignore[union-attr]  # as above
-
-    def _comment_end(self, at: int) -> int:
-        source = self._source
-        if source.startswith("/*", at):
-            end = source.find("*/", at + 2) + 2
-            end = end if end >= 2 else len(source)
-        elif source[at] == "#" or source.startswith("//", at):
-            end = source.find("\n", at)
-            end = end if end >= 0 else len(source)
-            if _SUSPICIOUS.search(source, at, end):
-                _check_comment(source[at:end], at)
-        else:
-            raise Unplain(at)
-        if source.find("...", at, end) >= 0 or source.find("…", at, end) >= 0:
-            raise Unplain(at)  # "// ... and so on": data was left out
-        return end
 
     def _next(self) -> bool:
         """Go to the next item or member; False where the container is closed instead."""
@@ -290,7 +261,7 @@ class Scanner:
         source = self._source
         if source[self.at] in MARKS:
             self._string(key=True)
-        elif word := _WORD.match(source, self.at):
+        elif word := WORD.match(source, self.at):
             self._mend("unquoted_keys", word.end(), f'"{word[0]}"')
         else:
             raise Unplain(self.at)
@@ -321,12 +292,8 @@ class Scanner:
             return
         if char in MARKS:
             self._string()
-        elif char in "+-.0123456789":
-            self._number()
-        elif word := _WORD.match(source, self.at):
-            self._literal("", word[0], word.end())
         else:
-            raise Unplain(self.at)
+            self._unquoted()
         self._ended()
 
     def _opened(self, char: str) -> None:
@@ -362,61 +329,16 @@ class Scanner:
             self._put(self.at, end, written)
         self.at = end
 
-    def _number(self) -> None:
-        source = self._source
-        match = _NUMBER.match(source, self.at)
-        if match is None or not (match["hex"] or match["whole"] or match["part"]):
-            word = _WORD.match(source, self.at + 1)
-            if word and source[self.at] != "." and _LITERALS.get(word[0]) == "Infinity":
-                self._literal(source[self.at].strip("+"), word[0], word.end())
-                return
-            self._unfinished()
-        elif not _BEHIND.match(source, match.end()):
-            self._unfinished()
-        else:
-            if match.end() == len(source) and match["dot"] and not match["part"]:
-                self._unfinished()
-            self._written_number(match)
-
-    def _unfinished(self) -> None:
-        if _UNFINISHED.match(self._source, self.at):
+    def _unquoted(self) -> None:
+        try:
+            end, written, kind = unquoted(self._source, self.at)
+        except Torn:
             self.at = len(self._source)
-            raise Torn
-        raise Unplain(self.at)
-
-    def _written_number(self, match: re.Match[str]) -> None:
-        whole = (match["whole"] or "").replace("_", "")
-        if (len(whole) > 1 and whole[0] == "0") or (len(match[0]) > MAX_DIGITS and not match["dot"]):
-            raise Unplain(self.at)  # 01 may be octal
-        sign = "-" if match["sign"] == "-" else ""
-        if match["hex"]:
-            new = f"{sign}{int(match['hex'], 16)}"
+            raise
+        if kind:
+            self._mend(kind, end, written)
         else:
-            part = "." + (match["part"].replace("_", "") or "0") if match["dot"] else ""
-            new = f"{sign}{whole or '0'}{part}{match['power']}"
-        if new == match[0]:
-            self.at = match.end()
-        else:
-            self._mend("number", match.end(), new)
-
-    def _literal(self, sign: str, word: str, end: int) -> None:
-        source, literal = self._source, _LITERALS.get(word)
-        if end == len(source) and literal is None and any(each.startswith(word) for each in _LITERALS):
             self.at = end
-            raise Torn
-        if literal is None or not _BEHIND.match(source, end):
-            raise Unplain(self.at)
-        if source[self.at : end] == sign + literal:
-            self.at = end
-        else:
-            self._mend("python_literals", end, sign + literal)
-
-
-def _check_comment(comment: str, at: int) -> None:
-    """Refuse what may be the end of a string rather than a comment: `"12" #5 rebar", "b": 1}`."""
-    closed, opened = (sum(map(comment.count, brackets)) for brackets in ("}]", "{["))
-    if comment.count('"') % 2 or closed > opened:
-        raise Unplain(at)
 
 
 class _Ended(Exception):

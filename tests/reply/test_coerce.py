@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from extractor.reply.coerce import Coerced, coerced
-from extractor.reply.shape import shape_of
+from extractor.reply.shaping import shape_of
 from extractor.schema.target import FieldError
 
 Schema: TypeAlias = "dict[str, Any]"
@@ -367,6 +367,18 @@ def test_messages() -> None:
     }
 
 
+def test_a_wrapper() -> None:
+    """What an object by the target's name holds is the whole, and is mended as such."""
+    given = {"Person": {"firstName": "A", "age": "1"}}
+    result = coerced(shape_of(PERSON), given, names=["Person"])
+    assert result.data == {"first_name": "A", "age": 1}
+    assert [(each.kind, each.pointer) for each in result.repairs] == [
+        ("unwrapped", ""),
+        ("integer", "/age"),
+        ("key", "/first_name"),
+    ]
+
+
 # --------------------------------------------------------------------------------------- faults
 
 FAULTS: list[tuple[Schema, Any, list[tuple[str, str, str]]]] = [
@@ -444,55 +456,6 @@ def test_without_mending() -> None:
             kind="number_for_text",
         ),
     )
-
-
-# ------------------------------------------------------------------------------------ the root
-
-A = {"first_name": "A", "age": 1}
-
-
-@pytest.mark.parametrize(
-    ("given", "expected", "repairs"),
-    [
-        ({"Person": A}, A, ["unwrapped"]),
-        ({"person": A}, A, ["unwrapped"]),
-        ({"data": A}, A, ["unwrapped"]),
-        ({"Result": {"firstName": "A", "age": "1"}}, A, ["unwrapped", "integer", "key"]),
-        ({"response": {"age": 1}}, {"age": 1}, ["unwrapped"]),
-        ({"name": "record_person", "arguments": A}, A, ["unwrapped"]),
-        ({"name": "Person", "parameters": json.dumps(A)}, A, ["unwrapped"]),
-        ({"name": "Person", "input": A}, A, ["unwrapped"]),
-        ({"invoice": A}, {"invoice": A}, []),
-        ({"data": A, "more": 1}, {"data": A, "more": 1}, []),
-        ({"data": {"other": 1}}, {"data": {"other": 1}}, []),
-        ({"data": [A]}, {"data": [A]}, []),
-        ({"data": {"data": A}}, {"data": {"data": A}}, []),
-        ({"name": "other", "arguments": A}, {"name": "other", "arguments": A}, []),
-        ({"name": "Person", "arguments": "x"}, {"name": "Person", "arguments": "x"}, []),
-        ({}, {}, []),
-    ],
-)
-def test_unwrapped(given: Any, expected: Any, repairs: list[str]) -> None:
-    """An object that is nothing but a wrapper, by a name that is known, is taken off."""
-    result = coerced(shape_of(PERSON), given, names=["Person", "record_person", ""])
-    assert result.data == expected
-    assert kinds(result) == repairs
-    assert all(each.pointer is not None for each in result.repairs)
-
-
-@pytest.mark.parametrize(
-    ("schema", "given"),
-    [
-        (record("data", data=PERSON), {"data": A}),
-        (record("Data", Data=INTEGER), {"data": {"Data": 1}}),
-        ({**record(first_name=STRING), "additionalProperties": True}, {"data": A}),
-        (mapped(PERSON), {"data": A}),
-        (STRING, {"data": A}),
-    ],
-)
-def test_what_may_be_meant_is_no_wrapper(schema: Schema, given: Any) -> None:
-    """What could be a value of the target as it is, or has its properties, is not taken off."""
-    assert coerced(shape_of(schema), given, names=["Person"]).data is given
 
 
 # ------------------------------------------------------------------------------ recursion, and bounds

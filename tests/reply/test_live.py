@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from extractor.chat.sse import Piece
 from extractor.reply.live import Live
-from extractor.reply.reader import plain
+from extractor.reply.node import plain
 
 many = settings(max_examples=200, deadline=None)
 cuts = st.lists(st.integers(min_value=0, max_value=10**6), max_size=20)

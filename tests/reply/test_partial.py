@@ -570,6 +570,7 @@ class Loose(BaseModel):
     """A model with a union whose members only their keys tell apart, and with anything."""
 
     one: dict[str, int] | list[int] | str
+    two: dict[str, dict[str, int]] | str | list[Line]
     other: Line | Point
     any: Any
 
@@ -578,9 +579,19 @@ class Loose(BaseModel):
 def test_unions(dialect: str) -> None:
     """A member of a union shows in its own shape, when it is known which one it is, and never in the wire's."""
     for value in (
-        {"one": {"a": 1, "b": 2}, "other": {"article": "A", "count": 1, "tags": []}, "any": {"b": [1, {"c": 2}]}},
-        {"one": [1, 2], "other": {"x": 1, "y": 2.0}, "any": [{"a": 1}, "x"]},
-        {"one": "text", "other": {"x": 1, "y": 2.0}, "any": "x"},
+        {
+            "one": {"a": 1, "b": 2},
+            "two": {"a": {"b": 1}},
+            "other": {"article": "A", "count": 1, "tags": []},
+            "any": {"b": [1, {"c": 2}]},
+        },
+        {
+            "one": [1, 2],
+            "two": [{"article": "A", "count": 1, "tags": []}],
+            "other": {"x": 1, "y": 2.0},
+            "any": [{"a": 1}, "x"],
+        },
+        {"one": "text", "two": {}, "other": {"x": 1, "y": 2.0}, "any": "x"},
     ):
         watched = Watched(Loose, dialect)
         dumps = [watched.add(piece).model_dump() for piece in watched.written(value)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from extractor.reply.reader import KINDS, LONGEST_NUMBER, MAX_DEPTH, Fault, Malformed, Node, Reader, nodes, plain, read
+from extractor.reply.node import KINDS, LONGEST_NUMBER, MAX_DEPTH, Fault, Malformed, Node, nodes, plain
+from extractor.reply.reader import Reader, read
 
 many = settings(max_examples=300, deadline=None)
 
@@ -309,12 +309,6 @@ def test_what_is_refused(text: str, kind: str, offset: int) -> None:
         assert text[:offset].endswith(reader.tail())
 
 
-def test_a_refusal_can_be_pickled() -> None:
-    """What was wrong survives the way to another process."""
-    copy = pickle.loads(pickle.dumps(Malformed("syntax", 3)))
-    assert (copy.kind, copy.offset, str(copy)) == ("syntax", 3, "This is no JSON, at character 3")
-
-
 def test_what_was_read_stays() -> None:
     """A fault takes nothing away of what came before it."""
     reader = Reader()
@@ -344,13 +338,6 @@ def test_what_is_only_told(text: str, value: Any, faults: list[tuple[str, str, s
     root = read(text, faults=found)
     assert (root.value, plain(root)) == (value, value)
     assert [(fault.kind, fault.pointer, fault.found) for fault in found] == faults
-
-
-def test_all_values_of_a_key_are_read() -> None:
-    """The second value of a key is among the children, with its place."""
-    text = '{"a":1,"a":[2]}'
-    root = read(text, faults=[])
-    assert [(child.key, text[child.start : child.end]) for child in root.children] == [("a", "1"), ("a", "[2]")]
 
 
 def steps(text: str) -> Iterator[Reader]:
@@ -394,16 +381,6 @@ def test_the_view_as_it_grows() -> None:
         ({"a": [1, True]}, {"a": [1, True], "b": "xy"}),
         ({"a": [1, True], "b": "xy"}, {"a": [1, True], "b": "xy"}),
     ]
-
-
-def test_a_view_is_a_copy() -> None:
-    """What was given out does not change when more is read."""
-    reader = Reader()
-    reader.feed('{"a": [1,')
-    assert reader.root is not None
-    before = plain(reader.root)
-    reader.feed("2]}")
-    assert (before, plain(reader.root), reader.root.value) == ({"a": [1]}, {"a": [1, 2]}, {"a": [1, 2]})
 
 
 @pytest.mark.parametrize(
@@ -493,8 +470,3 @@ def test_long_texts(text: str) -> None:
     reader.close()
     assert reader.root is not None
     assert reader.root.value == json.loads(text)
-
-
-def test_a_node_shows_itself() -> None:
-    """A node tells in a debugger what and where it is."""
-    assert repr(read('{"a": 1}').children[0]) == "<number 6:7 '/a'>"
