@@ -223,7 +223,7 @@ def main() -> None:
     if given.data is not None:
         documents += kept_documents(given.data / "extraction", given.skip, given.documents)
     endpoint = local.start(MODEL)
-    rows, kinds, failures = [], {}, []
+    rows, kinds = [], {}
     for name in [given.only] if given.only else CONTENDERS:
         meter = Meter()
         try:
@@ -235,12 +235,11 @@ def main() -> None:
         rows.append(_row(name, meter, found))
         print(" ".join(rows[-1]), file=sys.stderr, flush=True)  # each is minutes of work
         kinds[name] = found.conforming
-        failures += [f"{name}: {each}" for each in found.failures]
+        if given.failures:
+            print("\n\n".join(f"{name}: {each}" for each in found.failures) + "\n", flush=True)
     print(f"{environment()}\n{len(documents)} documents\n")
     print(table(["", "conforming", "requests", "prompt tokens", "completion tokens", "seconds"], rows) + "\n")
     print(_by_kind(kinds))
-    if given.failures:
-        print("\n" + "\n\n".join(failures))
 
 
 def _by_kind(kinds: Mapping[str, Mapping[str, list[bool]]]) -> str:

@@ -6,8 +6,8 @@ Three documents: a ledger of 1,000 lines (about 30,000 tokens), of which the mod
 check digit, a text for a number, a day in another year, a unit that is none, a sum that is not the sum); a form of
 60 lines for an object of 60 fields, of which one is wrong; and the same form within 300 other lines. The endpoint
 on loopback, in another process, answers the first request with the wrong value and each one after it rightly,
-whatever it asks for: some places, the whole, or a JSON Patch. Other libraries take part where they are installed;
-trustcall does not go with the versions that the others need, and takes part in an environment of its own.
+whatever it asks for: some places, the whole, or a JSON Patch. Other libraries take part where they are installed:
+those of `pip install "extractor[benchmarks]"`, and trustcall (with langchain-openai).
 
 Prints for each: requests; of the second one the bytes of the body, of its messages alone, and the bytes of the
 answer; both also in tokens, taken as a quarter of the characters, and as a share of asking for everything again,

@@ -361,6 +361,8 @@ PEERS: Mapping[str, Callable[[str], Call]] = {
     "pydantic-ai": pydantic_ai_stream,
 }
 CONTENDERS = {**OURS, **PEERS}
+SLOW = ("openai stream", "instructor", "pydantic-ai")
+"""Those whose time goes into reading the whole text anew for each partial, however it is written: measured once."""
 ASYNC = ("AsyncExtractor.stream", "pydantic-ai")
 """Those that are compared with the plain async stream."""
 
@@ -529,20 +531,29 @@ def main() -> None:
         name, url, size = arguments.peak
         _peak(name, url, int(size), max(WRITES.values()))
         return
+    _measure_all(arguments)
+
+
+def _measure_all(arguments: argparse.Namespace) -> None:
+    """Measure one question after the other, and print what is known."""
     names = [*OURS] if arguments.fast else [*CONTENDERS]
+    say: Callable[[str], None] = (lambda text: None) if arguments.json else functools.partial(print, flush=True)
+    say(f"{environment()}\n{arguments.rounds} rounds, {PIECE} characters an event")
+    seconds: dict[str, Seconds] = {}
     with serving() as root:
-        seconds = {way: measure(root, together, arguments.rounds, names) for way, together in WRITES.items()}
+        for way, together in WRITES.items():
+            taking = names if not seconds else [name for name in names if name not in SLOW]
+            seconds[way] = measure(root, together, arguments.rounds, taking)
+            say("\n" + _report(way, seconds[way]))
         first = next(iter(seconds.values()))
-        taking = {label: [name for name in row if row[name] < TOO_LONG / 4] for label, row in first.items()}
-        peaks = measure_memory(root, taking) if RESET.exists() else {}
+        short = {label: [name for name in row if row[name] < TOO_LONG / 4] for label, row in first.items()}
+        peaks = measure_memory(root, short) if RESET.exists() else {}
+        say("\n" + _report_memory(peaks) if peaks else "")
         times = measure_first(root, _names(first))
+        say("\n" + _report_first(times))
     if arguments.json:
         measured = {"cpu_seconds": seconds, "memory_bytes": peaks, "first_field_seconds": times}
         print(json.dumps({"environment": environment(), **measured}))
-        return
-    print(f"{environment()}\n{arguments.rounds} rounds, {PIECE} characters an event\n")
-    reports = [_report(way, measured) for way, measured in seconds.items()]
-    print("\n\n".join([*reports, *([_report_memory(peaks)] if peaks else []), _report_first(times)]))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,16 @@ ROOMS = (
     *("rewrite", "adapt"),
 )
 
+# What came back, from the words for it up to what is shown of it while it comes: each may import those before it.
+REPLY_ROOMS = (
+    *("outcome", "repairs"),
+    *("node", "tokens", "reader"),  # JSON, strictly
+    *("quoted", "comments", "unquoted", "scan", "repair"),  # JSON, mended
+    *("spellings", "numerals", "meanings", "dates", "branches", "shape", "shaping"),  # what a schema asks of a value
+    *("notes", "respelled", "encoded", "wrapper", "coerce"),  # values, mended
+    *("reading", "remainder", "live", "partial"),
+)
+
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
 # fits a module counts. Whatever stands lower may import what stands higher, never the other way round.
 LADDER: Mapping[str, tuple[str, ...]] = {
@@ -51,8 +61,10 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.chat.wire": ("extractor.errors", "extractor.chat.content"),
     "extractor.chat.sse": ("extractor.errors", "extractor.chat.wire"),
     # reply: what came back
-    "extractor.reply.outcome": (*SENDING,),
-    "extractor.reply": ("extractor.errors", "extractor.chat", "extractor.reply", SCHEMA),
+    **{
+        f"extractor.reply.{name}": (*SENDING, SCHEMA, *(f"extractor.reply.{each}" for each in REPLY_ROOMS[:number]))
+        for number, name in enumerate(REPLY_ROOMS)
+    },
     # the loop
     "extractor.prompt": (*SENDING, SCHEMA),
     "extractor.feedback": (*SENDING, SCHEMA, "extractor.reply"),

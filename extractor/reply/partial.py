@@ -493,9 +493,10 @@ class Partial(Generic[T]):
         if name in _SLOTS:  # which are not there yet while it is copied
             raise AttributeError(name)
         kind = self._kind
-        key = name if kind is None or not kind.keys else kind.keys.get(name)
-        if key is not None and not name.startswith("__") and self._is_object():
-            return self._member(key)
+        if kind is not None and name in kind.keys:
+            return self._member(kind.keys[name])
+        if not (kind and kind.keys) and not name.startswith("__") and self._is_object():
+            return self._member(name)
         raise AttributeError(f"{getattr(kind and kind.bare, '__name__', 'The target')} has no field {name!r}")
 
     def __getitem__(self, key: Any) -> Any:

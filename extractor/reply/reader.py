@@ -15,19 +15,19 @@ from extractor.reply.node import CONTAINERS, LONGEST_NUMBER, MAX_DEPTH, NO_KEY, 
 from extractor.reply.tokens import (
     BEGUN,
     BLANK,
-    COLON,
     CUT_ESCAPE,
-    FIRST,
-    ITEM,
     KIND_OF,
     LITERALS,
-    NEXT,
     NUMBER,
     RUN,
     STRANGE,
-    VALUE,
     decoded,
     end_of,
+    match_colon,
+    match_first,
+    match_item,
+    match_next,
+    match_value,
 )
 
 __all__ = ["Reader", "read"]
@@ -148,21 +148,21 @@ class Reader:
     # ------------------------------------------------- states: text, where it is read → where to go on in it
 
     def _value(self, text: str, at: int) -> int:
-        match = VALUE.match(text, at)
+        match = match_value(text, at)
         return self._token(text, at) if match is None else _BEGIN[match.lastindex](self, match)
 
     def _first(self, text: str, at: int) -> int:
         """After `{`, or after a comma with which a chunk ended."""
-        match = FIRST.match(text, at)
+        match = match_first(text, at)
         return self._blank(text, at) if match is None else self._keyed(match)
 
     def _member(self, text: str, at: int) -> int:
         """After a value in an object."""
-        match = NEXT.match(text, at)
+        match = match_next(text, at)
         return self._blank(text, at) if match is None else self._keyed(match)
 
     def _colon(self, text: str, at: int) -> int:
-        match = COLON.match(text, at)
+        match = match_colon(text, at)
         if match is None:
             return self._blank(text, at)
         self._state = Reader._value
@@ -170,7 +170,7 @@ class Reader:
 
     def _item(self, text: str, at: int) -> int:
         """After a value in an array."""
-        match = ITEM.match(text, at)
+        match = match_item(text, at)
         if match is None:
             return self._blank(text, at)
         if match[1] == "]":
@@ -369,7 +369,7 @@ _INSIDE: Mapping[str, tuple[str, _State, _State]] = {
     "[": ("array", Reader._value, Reader._item),
 }
 _AFTER: Mapping[str, _State] = {kind: following for kind, _, following in _INSIDE.values()}
-# By the last group of `VALUE` that matched.
+# By the last group of `match_value` that matched.
 _BEGIN: Mapping[int | None, Callable[[Reader, re.Match[str]], int]] = {
     1: Reader._half_string,
     2: Reader._whole_string,

@@ -88,4 +88,5 @@ def test_meant(values: list[Any], given: Any, meant: Any) -> None:
 def test_numbers_as_they_were_written() -> None:
     """A float has digits only where it is known how it was written, and so has no number that is too large."""
     assert (written(30), written(1.5), written(Written(1.5)), written(10**400)) == ("30", "", "1.50", "")
+    assert Fit()(shape_of({"type": "number"}), Written(1.5))
     assert (kind_of(Written(1.5)), kind_of(True), kind_of(None)) == (float, bool, NOTHING)

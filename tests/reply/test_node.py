@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from typing import Any
 
 from extractor.reply.node import Malformed, nodes, plain
 from extractor.reply.reader import Reader, read
@@ -49,7 +50,15 @@ def test_all_that_is_inside() -> None:
 def test_what_was_known_before() -> None:
     """A copy holds what was complete when so much of the text had been read, of numbers when more had come."""
     root = read('{"a": [1, "xy"], "b": 2}')
-    known = {0: None, 1: {}, 7: {"a": []}, 8: {"a": []}, 9: {"a": [1]}, 13: {"a": [1]}, 14: {"a": [1, "xy"]}}
+    known: dict[int, Any] = {
+        0: None,
+        1: {},
+        7: {"a": []},
+        8: {"a": []},
+        9: {"a": [1]},
+        13: {"a": [1]},
+        14: {"a": [1, "xy"]},
+    }
     assert {at: plain(root, at) for at in known} == known
     assert plain(root.children[0]) == [1, "xy"]
 

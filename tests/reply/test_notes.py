@@ -12,7 +12,7 @@ from extractor.reply.notes import Note, Within, placed, shown, taken
 def test_places() -> None:
     """Each note has the pointer of the values that it is within, in order."""
     first, second, third = (Note(kind=kind, message="") for kind in ("a", "b", "c"))
-    notes = [first, Within(step="x/y", notes=[second, Within(step=0, notes=[third])]), first]
+    notes: list[Note | Within] = [first, Within(step="x/y", notes=[second, Within(step=0, notes=[third])]), first]
     assert list(placed(notes, "/root")) == [
         ("/root", first),
         ("/root/x~1y", second),

@@ -26,7 +26,7 @@ from extractor.schema.adapt import adapt
 from extractor.schema.plans import Plan
 from extractor.schema.target import target_of
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=60, deadline=None)
 
 
 class Color(Enum):
@@ -451,6 +451,35 @@ def test_its_fields_stay_what_they_were(
             name: told(getattr(fresh, name)) for name in FIELDS
         }
         assert each.model_fields_set == fresh.model_fields_set
+
+
+SCRAPS = ("", "{", "}", "[", "]", ",", '"', ":", "null", "5", '"x"', '"key": ', '{"key": "a", "value": 1}', "\\", " ")
+
+
+@many
+@given(
+    orders,
+    st.sampled_from([None, *DIALECTS]),
+    st.integers(1, 40),
+    st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(SCRAPS), st.integers(0, 9)), min_size=1, max_size=3),
+)
+def test_damaged_texts_break_nothing(
+    order: dict[str, Any], dialect: str | None, size: int, damages: Sequence[tuple[int, str, int]]
+) -> None:
+    """Whatever the text is, a partial shows what a fresh reading does, and no look at it raises."""
+    watched = Watched(Order, dialect)
+    text = watched.written(order)
+    for place, scrap, length in damages:
+        start = place % (len(text) + 1)
+        text = text[:start] + scrap + text[start + length :]
+    shown = [watched.add(piece) for piece in pieces_of(text, size)]
+    for number, each in [*enumerate(shown, 1)][-5:]:
+        fresh = known(text[: number * size], Order, dialect)
+        assert told(each) == told(fresh)
+        if isinstance(each, Partial) and isinstance(fresh, Partial):
+            assert [told(getattr(each, name)) for name in FIELDS] == [told(getattr(fresh, name)) for name in FIELDS]
+            assert repr(each) == repr(fresh)
+            assert [*map(told, each)] == [*map(told, fresh)]
 
 
 # -------------------------------------------------------------------------- what only the wire has

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from extractor.reply.tokens import BEGUN, CUT_ESCAPE, FIRST, NEXT, NUMBER, RUN, STRANGE, VALUE, decoded, end_of
+from extractor.reply.tokens import (
+    BEGUN,
+    CUT_ESCAPE,
+    NUMBER,
+    RUN,
+    STRANGE,
+    decoded,
+    end_of,
+    match_first,
+    match_next,
+    match_value,
+)
 
 WORDS = ["true", "false", "null", "NaN", "Infinity", "-Infinity"]
 NUMBERS = ["0", "-0", "12", "-3.25", "1e5", "1E+5", "0.5e-10"]
@@ -67,7 +78,7 @@ def test_what_is_strange(text: str, kind: str) -> None:
 )
 def test_values(text: str, group: int) -> None:
     """The last group that matches says what the beginning of a value is."""
-    match = VALUE.match(text)
+    match = match_value(text)
     assert match is not None
     assert match.lastindex == group
 
@@ -75,13 +86,13 @@ def test_values(text: str, group: int) -> None:
 @pytest.mark.parametrize("text", ["12", "1.", "1e5,", "tru", "1234567890123456789012,", "\\"])
 def test_no_values(text: str) -> None:
     """What may go on, or is a rare number, is not taken in one go."""
-    assert VALUE.match(text) is None
+    assert match_value(text) is None
 
 
 @pytest.mark.parametrize(("text", "group"), [(' "a" :', 3), ('"a"', 2), ('"a', 1), (" }", 4)])
 def test_members(text: str, group: int) -> None:
     """The key of a member is taken as far as it goes, with the comma before it where one is due."""
-    first, further = FIRST.match(text), NEXT.match(text if group == 4 else "," + text)
+    first, further = match_first(text), match_next(text if group == 4 else "," + text)
     assert first is not None
     assert further is not None
     assert (first.lastindex, further.lastindex) == (group, group)
@@ -90,7 +101,7 @@ def test_members(text: str, group: int) -> None:
 
 def test_a_comma_alone() -> None:
     """A comma with which a chunk ends is taken, too."""
-    match = NEXT.match(" ,")
+    match = match_next(" ,")
     assert match is not None
     assert match.lastindex is None
 
