@@ -18,35 +18,52 @@ from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.excerpt import excerpt
 from extractor.feedback import ask_afresh, ask_again, ask_fields, ask_rest
 from extractor.ladder import Form
-from extractor.reply.coerce import coerced
+from extractor.parts import part_target, rest_of_all
 from extractor.reply.outcome import Outcome
-from extractor.reply.reading import Reading, Wanted, held, read
+from extractor.reply.reading import Reading, Wanted, held
 from extractor.reply.remainder import Remainder, remainder
-from extractor.reply.shaping import shape_of
-from extractor.schema.answers import merged
-from extractor.schema.nodes import value_at
+from extractor.reply.repairs import Repair
+from extractor.schema.nodes import is_within, value_at
 from extractor.schema.places import moved, places
 from extractor.schema.scope import Scope, scope
-from extractor.schema.target import FieldError, PartTarget
+from extractor.schema.target import FieldError
 
-__all__ = ["cut_off", "next_ask", "own_pointer", "read_scoped", "saying"]
+__all__ = ["cut_off", "next_ask", "saying"]
 
 T = TypeVar("T")
 
 
 def next_ask(task: Task[T], ask: Ask, verdict: Verdict[T], reply: ChatReply, past: Past) -> Ask:
     """What to ask after a reply that did not conform."""
-    rest = verdict.rest
+    rest = verdict.rest or _not_come(ask, verdict, past)
     if rest is not None and (narrowed := _narrowed(task, past, rest.data, rest.pointers, rest.appended)):
         part, scoped = narrowed
-        return saying(part, again=ask_rest(scoped, rest.data, rest.appended))
+        return saying(replace(part, rest=True), again=ask_rest(scoped, rest.data, rest.appended))
     if verdict.outcome is Outcome.INVALID:
         return _corrected(task, ask, verdict, past)
-    if not verdict.text and (changed := _more_room(past, verdict.outcome, reply)):
+    if _only_thought(verdict.text) and (changed := _more_room(past, verdict.outcome, reply)):
         past.raised = True
         past.whole = saying(past.whole, changed={**past.whole.changed, **changed}, again=())
         return past.whole
     return saying(past.whole, again=ask_again(verdict.outcome, verdict.text, verdict.reading.errors))
+
+
+def _not_come(ask: Ask, verdict: Verdict[Any], past: Past) -> Remainder | None:
+    """What a continuation has not answered, once more; None where that is the same as the last time."""
+    reading = verdict.reading
+    pointers = [error.pointer for error in reading.errors if error.kind == "not_come"]
+    if ask.scope is None or not pointers or past.not_come == pointers:
+        return None
+    past.not_come = pointers
+    going_on = [place.pointer for place in ask.scope.places if place.append and place.pointer in pointers]
+    appended = {pointer: len(value_at(reading.data, pointer) or ()) for pointer in going_on}
+    return Remainder(data=reading.data, wire=None, pointers=pointers, appended=appended)
+
+
+def _only_thought(text: str) -> bool:
+    """Whether there is no answer at all, or thoughts that have not come to their end."""
+    said = text.lstrip().casefold()
+    return not said or (said.startswith(("<think", "<reasoning")) and "</" not in said)
 
 
 def saying(ask: Ask, **other: Any) -> Ask:
@@ -130,7 +147,7 @@ def _narrowed(
     if found is None:
         return None
     part = None if task.document is None else excerpt(task.document, data, found, errors)
-    narrowed = task.narrow(_part_target(task, found), part)
+    narrowed = task.narrow(part_target(task, found), part)
     if narrowed is None:
         return None
     ask = Ask(
@@ -143,78 +160,6 @@ def _narrowed(
         changed=past.whole.changed,
     )
     return ask, found
-
-
-def read_scoped(task: Task[T], ask: Ask, scoped: Scope, whole: Form, text: str, cut: bool) -> Reading[T]:
-    """A text that was to hold some places alone, put together with what was there, and judged as a whole.
-
-    Models sometimes give the whole again: then that is taken, if it has all that was there.
-    """
-    own: Wanted[T] = Wanted(target=task.target, context=task.context, coerce=task.coerce)
-    parts = Wanted(target=_part_target(task, scoped), adapted=ask.form.adapted, coerce=task.coerce)
-    reading = read(text, parts, cut=cut)
-    names = {place.name for place in scoped.places}
-    if reading.malformed or not _is_answer(reading.data, names):
-        again = read(text, replace(own, adapted=whole.adapted), cut=cut)
-        if not again.errors and _covers(again.data, ask.base):
-            return again
-        if task.coerce and not reading.malformed:
-            reading = _spelled(reading, parts)
-    if task.absent:
-        scoped = _without_absent(scoped, ask.form.adapted.absences(reading.wire))
-    answer = reading.data if isinstance(reading.data, dict) else {}
-    wrong = {error.pointer.split("/")[1] for error in reading.errors if error.pointer}
-    taken = {name: value for name, value in answer.items() if name in names - wrong}
-    held_all = held(merged(ask.base, scoped, taken), own)
-    if reading.malformed:
-        return replace(held_all, value=None, errors=reading.errors, malformed=True, unclosed=reading.unclosed)
-    repairs = reading.repairs + held_all.repairs
-    if held_all.errors or not reading.errors:
-        return replace(held_all, repairs=repairs, wire=reading.wire)
-    errors = tuple(_placed(error, scoped) for error in reading.errors)
-    return replace(held_all, value=None, errors=errors, repairs=repairs, wire=reading.wire)
-
-
-def _part_target(task: Task[Any], scoped: Scope) -> PartTarget:
-    return PartTarget(name=f"{task.target.name}_part", schema=scoped.schema)
-
-
-def _is_answer(data: Any, names: set[str]) -> bool:
-    return isinstance(data, dict) and bool(data) and data.keys() <= names
-
-
-def _covers(data: Any, base: Any) -> bool:
-    """Whether a value has all that another has, as far as one can see from above: else it is no new whole of it."""
-    if isinstance(base, dict):
-        return isinstance(data, dict) and base.keys() <= data.keys()
-    if isinstance(base, list):
-        return isinstance(data, list) and len(base) <= len(data)
-    return True
-
-
-def _spelled(reading: Reading[Any], parts: Wanted[Any]) -> Reading[Any]:
-    """The answer with the keys that were asked for, where it is wrapped in something, or spells them otherwise."""
-    names = (parts.target.name, parts.adapted.wire_name if parts.adapted else "")
-    mended = coerced(shape_of(parts.target.schema), reading.data, names=names)
-    return replace(reading, data=mended.data, repairs=reading.repairs + mended.repairs)
-
-
-def _without_absent(scoped: Scope, absent: tuple[str, ...]) -> Scope:
-    """The same places, where those that are said to be absent may be missing."""
-    places = (replace(place, optional=place.optional or f"/{place.name}" in absent) for place in scoped.places)
-    return replace(scoped, places=tuple(places))
-
-
-def _placed(error: FieldError, scoped: Scope) -> FieldError:
-    return replace(error, pointer=own_pointer(error.pointer, scoped))
-
-
-def own_pointer(pointer: str, scoped: Scope) -> str:
-    """A pointer into the parts → the pointer into the whole."""
-    _, _, inside = pointer.partition("/")
-    name, slash, rest = inside.partition("/")
-    own = next((place.pointer for place in scoped.places if place.name == name), "")
-    return own + slash + rest
 
 
 # ------------------------------------------------------------------------------- what was cut off
@@ -231,42 +176,28 @@ def cut_off(task: Task[T], ask: Ask, verdict: Verdict[T], past: Past) -> Verdict
     schema = task.target.schema if ask.scope is None else ask.scope.schema
     rest = remainder(reading.unclosed, ask.form.adapted, schema)
     if rest is not None and ask.scope is not None:
-        rest = _rest_of_all(ask.base, ask.scope, rest)
+        rest = rest_of_all(ask.base, ask.scope, rest)
     if rest is None:
         return verdict
     if rest.repeated and (not rest.pointers or not past.left):
         whole = held(rest.data, Wanted(target=task.target, context=task.context, coerce=task.coerce))
         if not whole.errors:
-            taken = replace(whole, repairs=rest.repairs + whole.repairs)
+            missing = tuple(
+                Repair(kind="not_come", message="This had not come when the reply was cut off.", pointer=pointer)
+                for pointer in rest.pointers
+            )
+            taken = replace(whole, wire=rest.wire, repairs=rest.repairs + missing + whole.repairs)
             return replace(verdict, outcome=Outcome.CONFORMING, reading=taken)
-    return replace(verdict, reading=replace(reading, data=rest.data, repairs=rest.repairs), rest=rest)
+    kept = replace(reading, data=rest.data, repairs=rest.repairs)
+    return replace(verdict, reading=kept, rest=rest, absent=_absent_so_far(task, ask, rest) or verdict.absent)
 
 
-def _rest_of_all(base: Any, scoped: Scope, rest: Remainder) -> Remainder | None:
-    """What is missing of the parts, put together with what was there, as what is missing of the whole."""
-    if not isinstance(rest.data, dict):
-        return None
-    before = {place.name: len(value_at(base, place.pointer) or ()) for place in scoped.places if place.append}
-    pointers = {pointer: _shifted(pointer, scoped, before) for pointer in rest.pointers}
-    appended = {
-        pointers[pointer]: count + (before.get(pointer[1:], 0) if pointer.count("/") == 1 else 0)
-        for pointer, count in rest.appended.items()
-    }
-    # A list that was to go on, and of which nothing has come, goes on from where it was.
-    appended |= {
-        place.pointer: before[place.name]
-        for place in scoped.places
-        if place.append and place.pointer in pointers.values() and place.pointer not in appended
-    }
-    return replace(rest, data=merged(base, scoped, rest.data), pointers=list(pointers.values()), appended=appended)
-
-
-def _shifted(pointer: str, scoped: Scope, before: Mapping[str, int]) -> str:
-    """A pointer into the parts as one into the whole, where items come after those that were there."""
-    _, name, *inside = pointer.split("/")
-    if inside and name in before and inside[0].isdecimal():
-        inside[0] = str(int(inside[0]) + before[name])
-    return own_pointer("/".join(["", name, *inside]), scoped)
+def _absent_so_far(task: Task[Any], ask: Ask, rest: Remainder) -> tuple[str, ...]:
+    """What is said to be absent in what is kept: nobody is to invent it when the rest comes."""
+    if not task.absent or ask.scope is not None:
+        return ()
+    asked = tuple(rest.pointers)
+    return tuple(each for each in ask.form.adapted.absences(rest.wire) if not is_within(each, asked))
 
 
 # ------------------------------------------------------------------------------- more room

@@ -65,7 +65,8 @@ class Task(Generic[T]):
 class Ask:
     """One `request` to send: in `form`, with the document's `messages` and what was said `again`.
 
-    With a `scope` only some places are asked for, and the answer is merged into `base`. `changed` are request
+    With a `scope` only some places are asked for, and the answer is merged into `base`; they are the `rest` of a reply
+    that was cut off, or were wrong. `changed` are request
     fields that differ from the form's.
     """
 
@@ -75,6 +76,7 @@ class Ask:
     again: tuple[Message, ...] = ()
     scope: Scope | None = None
     base: Any = None
+    rest: bool = False
     descend: Descend | None = None
     changed: Mapping[str, Any] = field(default_factory=dict)
 
@@ -101,7 +103,7 @@ class Approach(IntEnum):
 @dataclass(kw_only=True, slots=True)
 class Past:
     """What the next request depends on: the last one for the `whole`, the approach taken last, what was `wrong`
-    then, what is `absent`, whether a limit has been `raised`, and how many requests are `left`.
+    then and what had `not_come`, what is `absent`, whether a limit has been `raised`, how many requests are `left`.
     """
 
     whole: Ask
@@ -110,3 +112,4 @@ class Past:
     absent: tuple[str, ...] = ()
     raised: bool = False
     left: int = 0
+    not_come: list[str] = field(default_factory=list)

@@ -32,6 +32,7 @@ from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, outcome_of, read, texts_of, was_cut
 from extractor.reply.repairs import Repair
 from extractor.schema.dialects import Mode
+from extractor.schema.nodes import is_within
 from extractor.schema.target import FieldError
 
 __all__ = ["Ask", "Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
@@ -225,9 +226,9 @@ def _read(task: Task[T], ask: Ask, texts: tuple[str, ...], whole: Ask, cut: bool
             wanted = Wanted(target=task.target, adapted=ask.form.adapted, context=task.context, coerce=task.coerce)
             reading = read(text, wanted, cut=cut)
         else:
-            from extractor import again
+            from extractor.parts import read_parts
 
-            reading = again.read_scoped(task, ask, ask.scope, whole.form, text, cut)
+            reading = read_parts(task, ask, ask.scope, whole.form, text, cut)
         if not reading.errors:
             return text, reading
         if best is None or (best[1].malformed and not reading.malformed):
@@ -241,10 +242,10 @@ def _with_absences(ask: Ask, verdict: Verdict[T], past: Past) -> Verdict[T]:
     reading, scope = verdict.reading, ask.scope
     absent = ask.form.adapted.absences(reading.wire)
     if scope is not None:
-        asked = tuple(place.pointer for place in scope.places)
-        before = [pointer for pointer in past.absent if not pointer.startswith(asked)]
-        from extractor.again import own_pointer
+        from extractor.parts import own_pointer
 
+        asked = tuple(place.pointer for place in scope.places)
+        before = [pointer for pointer in past.absent if not is_within(pointer, asked)]
         absent = (*before, *(own_pointer(pointer, scope) for pointer in absent))
     wrong = tuple(error for error in reading.errors if not _is_absence(error, absent))
     if reading.errors and not wrong:

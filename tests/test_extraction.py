@@ -363,7 +363,9 @@ SHORTCOMINGS: dict[str, tuple[ChatReply, Outcome, type[ExtractionFailed]]] = {
     "no finish reason": (_reply({"message": {}}), Outcome.EMPTY, EmptyReply),
     "only thoughts": (_said(None, reasoning_content="Hm."), Outcome.EMPTY, EmptyReply),
     "broken off": (
-        decode_reply({"choices": [{"message": {"content": GOOD}}]}, ended=False), Outcome.BROKEN_OFF, CutOff
+        decode_reply({"choices": [{"message": {"content": GOOD}}]}, ended=False),
+        Outcome.BROKEN_OFF,
+        CutOff,
     ),
     "cut off": (_said('{"name": "An', "length"), Outcome.CUT_OFF, CutOff),
     "cut off before the first word": (_said("", "length"), Outcome.CUT_OFF, CutOff),

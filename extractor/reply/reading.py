@@ -176,7 +176,7 @@ def _decoded(text: str) -> Any:
 
 
 # What is written where there is nothing: only then the value has to be looked at although the target takes it.
-_NOTHINGS = ('""', '"null"', '"N/A"', '"n/a"')
+_NOTHING = re.compile(r'(?<!\\)"(?:null|[Nn]/[Aa])?"')
 
 
 def held(data: Any, wanted: Wanted[T], *, text: str | None = None) -> Reading[T]:
@@ -198,7 +198,7 @@ def held(data: Any, wanted: Wanted[T], *, text: str | None = None) -> Reading[T]
 
 
 def _may_be_nothing(text: str | None) -> bool:
-    return text is None or any(nothing in text for nothing in _NOTHINGS)
+    return text is None or _NOTHING.search(text) is not None
 
 
 def _coerced(data: Any, wire: Any, wanted: Wanted[T], text: str | None) -> Reading[T]:

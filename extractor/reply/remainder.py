@@ -33,13 +33,15 @@ LEVELS = 20  # of references to references
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Remainder:
-    """What a cut-off reply gives: the `data` that is kept, in the target's own shape, and what is missing.
+    """What a cut-off reply gives: the `data` that is kept, in the target's own shape and as it came (`wire`), and what
+    is missing.
 
     `pointers` are the places to ask for; those in `appended` go on after the number of items given there.
     `repeated` says that repetitions were dropped.
     """
 
     data: Any
+    wire: Any
     pointers: list[str]
     appended: Mapping[str, int] = field(default_factory=dict)
     repairs: tuple[Repair, ...] = ()
@@ -75,6 +77,7 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
         return None
     return Remainder(
         data=data,
+        wire=wire,
         pointers=missing.pointers,
         appended=missing.appended,
         repairs=(*unclosed.repairs, *dropped),

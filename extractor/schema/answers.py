@@ -8,7 +8,7 @@ from typing import Any
 
 from extractor.schema.nodes import step_in, steps_of
 from extractor.schema.scope import Scope
-from extractor.schema.standing import MISSING, Ways
+from extractor.schema.standing import MISSING
 
 __all__ = ["merged"]
 
@@ -16,18 +16,18 @@ __all__ = ["merged"]
 def merged(data: Any, scope: Scope, answer: Mapping[str, Any]) -> Any:
     """The value with every answer at its place. `data` stays as it is; only what changes is copied.
 
-    An optional place without an answer, or with a null that its schema does not have, is taken out of the
-    value; any other without one stays as it was. What is to be appended never replaces anything. Objects that
-    are missing on the way are made; a place that cannot be there any more is passed over.
+    A place without an answer stays as it was. A null takes an optional place out of the value, where its schema has
+    no null. What is to be appended never replaces anything. Objects that are missing on the way are made; a place
+    that cannot be there any more is passed over.
     """
     changed = _Changing(data)
-    reader = Ways(scope.schema.get("$defs", {}))
     for place in scope.places:
         found = answer.get(place.name, MISSING)
-        if found is None and place.optional and not reader.ways(scope.schema["properties"][place.name], "null"):
+        if found is MISSING or (found is None and place.append):
+            continue
+        if found is None and place.optional and not place.nullable:
             found = MISSING
-        if found is not MISSING or place.optional:
-            changed.put(steps_of(place.pointer), found, append=place.append)
+        changed.put(steps_of(place.pointer), found, append=place.append)
     return changed.value
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "free",
     "further",
     "is_map",
+    "is_within",
     "kind_of",
     "kinds_of",
     "levels",
@@ -254,6 +255,11 @@ def step_in(value: Any, step: str | int) -> str | int | None:
     if not isinstance(value, list) or not _INDEX.fullmatch(str(step)) or int(step) >= len(value):
         return None
     return int(step)
+
+
+def is_within(pointer: str, places: tuple[str, ...]) -> bool:
+    """Whether a JSON pointer is one of some places, or inside of one."""
+    return any(pointer == place or pointer.startswith(place + "/") for place in places)
 
 
 def value_at(data: Any, pointer: str) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,12 +35,14 @@ class Place:
 
     `pointer` is the JSON pointer into the value, in the target's own shape; `name` the property that stands
     for it: letters, digits and `_`, at most 64. It is `optional` where the value may do without it (no
-    object around it requires it). With `append`, the answer is a list (or a map) that goes on after what is there.
+    object around it requires it): then the answer may be null, for which it is left out unless it is `nullable`
+    itself. With `append`, the answer is a list (or a map) that goes on after what is there.
     """
 
     pointer: str
     name: str
     optional: bool = False
+    nullable: bool = False
     append: bool = False
 
 
@@ -69,7 +71,7 @@ def scope(
         else:
             survey.reached(pointer).asked = True
     spots = survey.gathered()
-    return _scoped(spots, schema.get("$defs", {})) if spots else None
+    return _scoped(spots, schema.get("$defs", {}), survey.accepts_null) if spots else None
 
 
 def schema_at(schema: Mapping[str, Any], data: Any, pointer: str) -> dict[str, Any] | None:
@@ -129,6 +131,10 @@ class _Survey:
                 return spot
             spot = below
         return spot
+
+    def accepts_null(self, schema: Any) -> bool:
+        """Whether null may stand where this schema is."""
+        return bool(self._reader.ways(schema, "null"))
 
     def follow(self, pointer: str, count: int) -> None:
         """Ask for what follows the first items of a list or a map."""
@@ -238,22 +244,25 @@ def _after(whole: JsonSchema, count: int, value: Any) -> JsonSchema:
 # -------------------------------------------------------------------------------- the schema to ask with
 
 
-def _scoped(spots: list[_Spot], definitions: Mapping[str, Any]) -> Scope:
+def _scoped(spots: list[_Spot], definitions: Mapping[str, Any], accepts_null: Callable[[Any], bool]) -> Scope:
     places: dict[str, Place] = {}
     properties: JsonSchema = {}
     for spot in spots:
         way = _way(spot)
         append = spot.rest is not None and not spot.asked
         name = _name(way, places, "items" if append else "value")
-        places[name] = Place(pointer=spot.pointer, name=name, optional=spot.optional and not append, append=append)
+        nullable = not append and accepts_null(spot.schema)
+        optional = spot.optional and not append
+        places[name] = Place(pointer=spot.pointer, name=name, optional=optional, nullable=nullable, append=append)
         where = _written(way)
         asked = spot.rest if append and spot.rest is not None else spot.schema
         said = "" if where == name and not append else where  # the name may say it already
-        properties[name] = _placed(asked, said)
+        # Each has to be answered, be it by null: what is left out of an answer says nothing.
+        properties[name] = _placed(_or_null(asked) if optional and not nullable else asked, said)
     whole: JsonSchema = {
         "type": "object",
         "properties": properties,
-        "required": [name for name, place in places.items() if not place.optional],
+        "required": list(places),
         "additionalProperties": False,
     }
     used = _used(properties, definitions)
@@ -295,6 +304,11 @@ def _placed(schema: JsonSchema, where: str) -> JsonSchema:
     """A schema whose description begins with its place."""
     told = [text for text in (where, schema.get("description")) if text]
     return {**schema, "description": ": ".join(told)} if told else schema
+
+
+def _or_null(schema: JsonSchema) -> JsonSchema:
+    told = {"description": schema["description"]} if "description" in schema else {}
+    return {**told, "anyOf": [{key: it for key, it in schema.items() if key not in told}, {"type": "null"}]}
 
 
 def _used(properties: JsonSchema, definitions: Mapping[str, Any]) -> JsonSchema:

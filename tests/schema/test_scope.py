@@ -264,7 +264,7 @@ def test_a_scoped_schema() -> None:
     assert found.places == (
         Place(pointer="/lines/2/amount", name="lines_2_amount"),
         Place(pointer="/by_name/a~1b", name="by_name_a_b", optional=True),
-        Place(pointer="/kids/0/home", name="kids_0_home", optional=True),
+        Place(pointer="/kids/0/home", name="kids_0_home", optional=True, nullable=True),
     )
     home = {"anyOf": [{"$ref": "#/$defs/Address"}, {"type": "null"}], "default": None, "description": "kids[0].home"}
     defs = schema_of(Order)["$defs"]
@@ -272,10 +272,10 @@ def test_a_scoped_schema() -> None:
         "type": "object",
         "properties": {
             "lines_2_amount": {**AMOUNT, "description": "lines[2].amount: With tax"},
-            "by_name_a_b": {"$ref": "#/$defs/Line", "description": 'by_name["a/b"]'},
+            "by_name_a_b": {"anyOf": [{"$ref": "#/$defs/Line"}, {"type": "null"}], "description": 'by_name["a/b"]'},
             "kids_0_home": home,
         },
-        "required": ["lines_2_amount"],
+        "required": ["lines_2_amount", "by_name_a_b", "kids_0_home"],
         "additionalProperties": False,
         "$defs": {"Address": defs["Address"], "Line": defs["Line"]},
     }
@@ -466,7 +466,7 @@ def place(pointer: str, *, optional: bool = False, append: bool = False) -> Plac
         ({"a": 1}, place("/a"), {}, {"a": 1}),
         ({"a": 1}, place("/a"), {"x": None}, {"a": None}),
         ({"a": 1}, place("/a", optional=True), {"x": None}, {}),
-        ({"a": 1, "b": 2}, place("/a", optional=True), {}, {"b": 2}),
+        ({"a": 1, "b": 2}, place("/a", optional=True), {}, {"a": 1, "b": 2}),
         ({}, place("/a", optional=True), {}, {}),
         ({}, place("/a/b", optional=True), {}, {}),
         ({}, place("/a/b"), {"x": 1}, {"a": {"b": 1}}),
@@ -499,7 +499,9 @@ def test_merged(data: Any, where: Place, answer: dict[str, Any], expected: Any) 
 @pytest.mark.parametrize("schema", [True, {}, {"type": ["null", "string"]}, {"anyOf": [A, {"const": None}]}])
 def test_a_null_that_is_a_value(schema: Any) -> None:
     """Null for an optional place stays, where its schema has it."""
-    assert merged({"a": 1}, placed(place("/a", optional=True), schema=schema), {"x": None}) == {"a": None}
+    found = scope({"type": "object", "properties": {"a": schema}}, {"a": 1}, ["/a"])
+    assert found is not None
+    assert merged({"a": 1}, found, {"a": None}) == {"a": None}
 
 
 def test_only_what_changes_is_copied() -> None:
