@@ -24,6 +24,7 @@ from extractor.errors import (
     EndpointError,
     ExtractionFailed,
     ExtractorError,
+    OptionError,
     SchemaError,
 )
 from extractor.extraction import Extraction
@@ -130,6 +131,9 @@ def run(
     With --items one line for each item instead.
     """
     with _errors():
+        if items and (full or allow_absent):
+            other = "--full" if full else "--allow-absent"
+            raise OptionError(f"--items does not go with {other}.", option="items", hint="Leave one of them out.")
         wanted = _target(target)
         options = {"mode": mode, "temperature": temperature, "max_completion_tokens": max_completion_tokens}
         worst = Exit.OK

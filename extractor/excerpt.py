@@ -20,6 +20,7 @@ __all__ = ["excerpt"]
 
 SHORT = 2_000  # characters: a document that is not worth cutting
 AROUND = 1  # lines before and after one that matters
+HEAD, HEAD_CHARACTERS = 3, 150  # what is at the beginning: a title, notes, the heads of columns
 RECORD = 3  # values of a record on one line, at least, before the line is taken for all of it
 PLACES = 40  # more of them, and their lines are most of the document
 WORDS = 12  # values of one place that are looked for
@@ -45,7 +46,7 @@ def excerpt(document: str, data: Any, scope: Scope, errors: Sequence[FieldError]
         return None
     lines = document.splitlines()
     searched = _Lines(lines)
-    wanted: set[int] = set()
+    wanted = set(_head(lines))
     for place in scope.places:
         inside = value_at(data, place.pointer)
         found = searched.near(_values(data, place.pointer, errors), inside.values() if isinstance(inside, dict) else ())
@@ -83,6 +84,15 @@ def _is_plain(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool
 
 
 _TELLING = {"type", "enum", "const", "anyOf", "oneOf", "allOf", "$ref"}
+
+
+def _head(lines: list[str]) -> Iterator[int]:
+    left = HEAD_CHARACTERS
+    for number, line in enumerate(lines[:HEAD]):
+        left -= len(line)
+        if left < 0:
+            return
+        yield number
 
 
 def _values(data: Any, pointer: str, errors: Sequence[FieldError]) -> Iterator[Any]:

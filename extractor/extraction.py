@@ -29,7 +29,7 @@ from extractor.errors import (
 )
 from extractor.ladder import MAX_STEPS, Lesson, Step, memory
 from extractor.reply.outcome import Outcome
-from extractor.reply.reading import Reading, Wanted, outcome_of, read, texts_of, was_cut
+from extractor.reply.reading import Reading, Wanted, has_ended, outcome_of, read, texts_of, was_cut
 from extractor.reply.repairs import Repair
 from extractor.schema.dialects import Mode
 from extractor.schema.nodes import is_within
@@ -205,9 +205,7 @@ def _judged(task: Task[T], ask: Ask, choice: Choice, past: Past) -> Verdict[T]:
     if not texts or outcome in (Outcome.FILTERED, Outcome.REFUSED):
         text = texts[0] if texts else choice.message.refusal or ""
         return Verdict(outcome=outcome or Outcome.EMPTY, reading=Reading(), text=text, absent=past.absent)
-    # Where nobody says that it ended, missing brackets are no slip of the pen.
-    cut = outcome is Outcome.BROKEN_OFF or not choice.finish_reason or was_cut(choice)
-    text, reading = _read(task, ask, texts, past.whole, cut)
+    text, reading = _read(task, ask, texts, past.whole, not has_ended(choice))
     if reading.malformed or outcome is Outcome.BROKEN_OFF:
         outcome = outcome or (Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED)
         from extractor import again

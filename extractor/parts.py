@@ -103,9 +103,11 @@ def _answered(
         mended = coerced(shape_of(parts.target.schema), data, names=_names(parts))
         data, repairs = mended.data, repairs + mended.repairs
     said = {name: data[name] for name in names if name in data} if isinstance(data, dict) else {}
+    if not said and len(scope.places) == 1:
+        said = _of_one(scope.places[0], data)
     # A null that only says that there is nothing has been left out on the way from the wire.
     wire = reading.wire if isinstance(reading.wire, dict) else {}
-    said |= {name: None for name in names if name not in said and wire.get(name, "") is None}
+    said |= {name: None for name in names if wire.get(name, "") is None}
     again = read(text, whole, cut=cut).data if not said or (isinstance(data, dict) and data.keys() - names) else None
     values: dict[str, Any] = {}
     for place in scope.places:
@@ -114,6 +116,16 @@ def _answered(
             values[place.name] = found
     unanswered = tuple(place for place in scope.places if place.name not in values)
     return _Answer(values=values, repairs=repairs, unanswered=unanswered)
+
+
+def _of_one(place: Place, data: Any) -> dict[str, Any]:
+    """What is said of the only place: by itself, or under its own key instead of the name that was asked for."""
+    key = place.pointer.rpartition("/")[2]
+    if place.append or data is None or isinstance(data, list):
+        return {}
+    if not isinstance(data, dict):
+        return {place.name: data}
+    return {place.name: data[key]} if data.keys() == {key} else {}
 
 
 def _names(parts: Wanted[Any]) -> tuple[str, ...]:

@@ -381,7 +381,7 @@ def test_the_excerpt_is_sent() -> None:
     found, requests = run(All, Right(wrong), Right(value), document="\n".join(lines))
     assert found.value.lines[300].amount == 9300
     assert [each["content"] for each in requests[1].body["messages"][1:3]] == [
-        "…\n" + "\n".join(lines[299:302]) + "\n…",
+        "\n".join([*lines[:3], "…", *lines[299:302], "…"]),
         '{"lines_300_amount": "dear"}',
     ]
 

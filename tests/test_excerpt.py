@@ -34,6 +34,12 @@ def wrong(pointer: str, found: str) -> FieldError:
     return FieldError(pointer=pointer, message="wrong", found=found, kind="wrong")
 
 
+@pytest.fixture(autouse=True)
+def headless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the beginning of the document, which has a test of its own."""
+    monkeypatch.setattr("extractor.excerpt.HEAD", 0)
+
+
 def around(*numbers: int) -> str:
     """Some lines with what is around them, as an excerpt."""
     return "\n".join(["…", *("\n".join(LINES[number - 1 : number + 2]) + "\n…" for number in numbers)])
@@ -205,3 +211,15 @@ def test_an_excerpt_is_of_the_document(document: list[str], value: str, pointer:
         rest = iter(text.splitlines())
         assert all(line in rest for line in found.split("\n") if line != "…")
         assert len(found) < len(text)
+
+
+def test_the_beginning_is_always_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is at the beginning (a title, the heads of columns) is sent too, where it is short."""
+    monkeypatch.setattr("extractor.excerpt.HEAD", 3)
+    text = "Quantities in dozens\nname;price\n" + DOCUMENT
+    found = excerpt(text, DATA, asked("/items/300/price"))
+    assert found is not None
+    assert found.startswith("Quantities in dozens\nname;price\n0. Item 0 costs 0.\n…\n299. ")
+    long = excerpt("x" * 200 + "\n" + DOCUMENT, DATA, asked("/items/300/price"))
+    assert long is not None
+    assert long.startswith("…\n299. ")

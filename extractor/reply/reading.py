@@ -21,10 +21,10 @@ from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.plans import Wrapped
-from extractor.schema.restore import Twice
+from extractor.schema.restore import Unclean
 from extractor.schema.target import FieldError, Target, TypeTarget
 
-__all__ = ["Reading", "Wanted", "held", "outcome_of", "read", "texts_of", "was_cut"]
+__all__ = ["Reading", "Wanted", "has_ended", "held", "outcome_of", "read", "texts_of", "was_cut"]
 
 T = TypeVar("T")
 
@@ -61,6 +61,15 @@ def outcome_of(choice: Choice, tool: str = "") -> Outcome | None:
     if not texts_of(choice, tool):
         return Outcome.CUT_OFF if was_cut(choice) else Outcome.EMPTY
     return None
+
+
+# How a candidate ends that has come to its end. After any other word (error, abort …), or none, it may go on.
+_ENDS = frozenset("stop stop_sequence end_turn eos tool_calls tool_use function_call complete completed".split())
+
+
+def has_ended(choice: Choice) -> bool:
+    """Whether the endpoint says that the model has come to its end: then a missing bracket is a slip of the pen."""
+    return choice.complete and (choice.finish_reason or "").casefold() in _ENDS
 
 
 def was_cut(choice: Choice) -> bool:
@@ -114,7 +123,11 @@ def read(text: str, wanted: Wanted[T], *, cut: bool = False) -> Reading[T]:
         return _unclean(text, wanted)
     except (ValueError, RecursionError) as error:
         return _mended(text, wanted, cut, str(error))
+    if cut and isinstance(data, (int, float)):
+        return _malformed("more digits may follow")
     reading = held(data, wanted, text=text)
+    if cut and _is_made_a_list(reading):
+        return _malformed("more may follow")
     if reading.errors and isinstance(data, str):  # JSON in a JSON string
         mended = _mended(text, wanted, cut, "a text")
         return reading if mended.malformed else mended
@@ -142,6 +155,12 @@ def _finite(digits: str) -> float:
     return number
 
 
+def _whole(digits: str) -> int:
+    if len(digits) > _LONGEST_FINITE:  # it would be infinite as a float
+        raise _Unclean
+    return int(digits)
+
+
 def _no_number(name: str) -> Any:
     raise _Unclean
 
@@ -158,7 +177,8 @@ def _literal(digits: str) -> _Literal:
     return number
 
 
-_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_no_number)
+_LONGEST_FINITE = 308  # digits
+_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_int=_whole, parse_constant=_no_number)
 _LITERAL = json.JSONDecoder(parse_float=_literal)
 _MANY = 200  # brackets: more of them may be nested too deeply for what comes after
 _LONE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -187,18 +207,31 @@ def held(data: Any, wanted: Wanted[T], *, text: str | None = None) -> Reading[T]
     if restorer is not None:
         try:
             data, own = restorer(data), None
-        except Twice as error:
+        except Unclean as error:
             return _twice(error, wire)
-    # A JSON Schema mostly takes keys that it does not name: one may be a property in another spelling.
-    if not wanted.coerce or (isinstance(target, TypeTarget) and not _may_be_nothing(text)):
+    if not _needs_a_look(wanted, text):
         checked = target.validate(data, text=own, context=wanted.context, strict=True)
         if not checked.errors:
             return Reading(value=checked.value, data=data, wire=wire)
     return _coerced(data, wire, wanted, text)
 
 
-def _may_be_nothing(text: str | None) -> bool:
-    return text is None or _NOTHING.search(text) is not None
+def _needs_a_look(wanted: Wanted[Any], text: str | None) -> bool:
+    """Whether a value that the target takes as it stands may still be meant otherwise."""
+    target = wanted.target
+    # A JSON Schema mostly takes keys that it does not name: one may be a property in another spelling.
+    if not isinstance(target, TypeTarget):
+        return wanted.coerce
+    return _is_easily_taken_in(target) or (wanted.coerce and (text is None or _NOTHING.search(text) is not None))
+
+
+_TAKEN_IN = re.compile(r'"format": "(?:date|time|duration)|"(?:const|enum)": \[?-?\d')
+
+
+@functools.lru_cache(maxsize=256)
+def _is_easily_taken_in(target: Target[Any]) -> bool:
+    """Whether pydantic takes something else for a value of it, strictly too: digits for a date, true for 1."""
+    return _TAKEN_IN.search(json.dumps(target.schema, default=str)) is not None
 
 
 def _coerced(data: Any, wire: Any, wanted: Wanted[T], text: str | None) -> Reading[T]:
@@ -239,8 +272,8 @@ def _shape(target: Target[Any]) -> Any:
     return shape_of(target.schema, decimals=isinstance(target, TypeTarget))
 
 
-def _twice(error: Twice, wire: Any) -> Reading[Any]:
-    said = FieldError(pointer="", message=str(error), found="it twice", kind="duplicate_key")
+def _twice(error: Unclean, wire: Any) -> Reading[Any]:
+    said = FieldError(pointer="", message=str(error), found=error.found, kind=error.kind)
     return Reading(wire=wire, errors=(said,))
 
 
@@ -262,7 +295,7 @@ def _unclean(text: str, wanted: Wanted[T]) -> Reading[T]:
         wire = plain(read_nodes(text, faults=faults))
     except Malformed as error:
         return _malformed(str(error))
-    reading = held(wire, replace(wanted, coerce=False))
+    reading = _restored(wire, replace(wanted, coerce=False))
     named = tuple(
         FieldError(pointer=pointer, message=_UNCLEAN[fault.kind], found=fault.found, kind=fault.kind)
         for fault, pointer in zip(faults, _own_places([fault.pointer for fault in faults], wire, wanted), strict=True)
@@ -283,6 +316,15 @@ def _own_places(pointers: list[str], wire: Any, wanted: Wanted[Any]) -> list[str
     return [moved(pointer, known) for pointer in pointers]
 
 
+def _restored(wire: Any, wanted: Wanted[T]) -> Reading[T]:
+    restorer = wanted.adapted.restorer if wanted.adapted else None
+    try:
+        data = wire if restorer is None else restorer(wire)
+    except Unclean as error:
+        return _twice(error, wire)
+    return _coerced(data, wire, wanted, None)
+
+
 def _malformed(why: str, unclosed: Mended | None = None) -> Reading[Any]:
     error = FieldError(pointer="", message=f"Invalid JSON: {why}", found="text that is no JSON", kind="json_invalid")
     return Reading(errors=(error,), malformed=True, unclosed=unclosed)
@@ -298,22 +340,52 @@ def _mended(text: str, wanted: Wanted[T], cut: bool, why: str) -> Reading[T]:
     values = mended(text)
     whole = [each for each in values if not each.torn and not (cut and each.closers)]
     last = values[-1] if values and values[-1] not in whole else None
-    if last is None and len(whole) > 1 and (lines := _lines(whole, wanted)) is not None:
+    if not cut and last is None and len(whole) > 1 and (lines := _lines(whole, wanted)) is not None:
         return lines
     readings = [_read_mended(each, wanted) for each in whole]
     fits = [reading for reading in readings if not reading.errors]
-    if last is not None and (cut or not fits):
+    if last is not None and (cut or not fits or _is_alike(last, wanted)):
         return _malformed("it does not come to its end", last)
     different = _different(fits)
-    if len(different) > 1:
-        said = f"{len(different)} different values conform; only one may be given"
-        error = FieldError(pointer="", message=said, found="more than one value", kind="ambiguous")
-        return replace(different[-1], value=None, errors=(error,))
+    # A later one that looks like what is wanted may be what was meant, and an earlier one a draft or an example.
+    after = readings[max(n for n, reading in enumerate(readings) if not reading.errors) + 1 :] if fits else []
+    if len(different) > 1 or any(_has_a_field(reading.data, wanted) for reading in after) or len(values) >= _TOO_MANY:
+        return _ambiguous(different or readings, len(different))
     if different:
-        return different[0]
+        return _malformed("more may follow") if cut and _is_made_a_list(different[0]) else different[0]
     if not readings:
         return _malformed(why)
     return min(readings, key=lambda reading: (reading.malformed, len(reading.errors)))
+
+
+def _is_made_a_list(reading: Reading[Any]) -> bool:
+    """Whether it is one value, taken for the only item of a list."""
+    return any(repair.kind == "list" and not repair.pointer for repair in reading.repairs)
+
+
+_TOO_MANY = 20  # values: there may be more that are not looked at
+
+
+def _ambiguous(readings: Sequence[Reading[T]], fitting: int) -> Reading[T]:
+    said = f"{fitting} different values conform" if fitting > 1 else "There are several values"
+    error = FieldError(
+        pointer="", message=f"{said}; only one may be given", found="more than one value", kind="ambiguous"
+    )
+    return replace(readings[-1], value=None, errors=(error,))
+
+
+def _is_alike(unclosed: Mended, wanted: Wanted[Any]) -> bool:
+    try:
+        return _has_a_field(_decoded(unclosed.text + unclosed.closers), wanted)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _has_a_field(data: Any, wanted: Wanted[Any]) -> bool:
+    """Whether it looks like what is wanted."""
+    schema = wanted.adapted.schema if wanted.adapted else wanted.target.schema
+    properties = schema.get("properties", {}).keys() | wanted.target.schema.get("properties", {}).keys()
+    return isinstance(data, dict) and not properties.isdisjoint(data)
 
 
 def _read_mended(each: Mended, wanted: Wanted[T]) -> Reading[T]:
@@ -339,8 +411,9 @@ def _different(readings: Sequence[Reading[T]]) -> list[Reading[T]]:
 
 def _lines(values: Sequence[Mended], wanted: Wanted[T]) -> Reading[T] | None:
     """Several values one after the other where a list is wanted: its items."""
-    passed_over = any(repair.kind == "passed_over" for each in values for repair in each.repairs)
-    if wanted.target.schema.get("type") != "array" or passed_over:  # an item would be lost
+    kinds = {repair.kind for each in values for repair in each.repairs}
+    # What was passed over may be an item, and what stands in prose may be none.
+    if wanted.target.schema.get("type") != "array" or kinds & {"passed_over", "prose"} or len(values) >= _TOO_MANY:
         return None
     try:
         items = [_decoded(each.text + each.closers) for each in values]

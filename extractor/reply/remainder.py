@@ -20,7 +20,7 @@ from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.nodes import escaped, further
 from extractor.schema.places import places
-from extractor.schema.restore import Twice
+from extractor.schema.restore import Unclean
 from extractor.schema.scope import schema_at
 
 __all__ = ["Remainder", "remainder"]
@@ -65,7 +65,7 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
     dropped = _without_repetitions(path[-1].value) if path[-1].kind == "array" else ()
     try:
         data = wire if adapted.restorer is None else adapted.restorer(wire)
-    except Twice:
+    except Unclean:
         return None
     own = dict(places(adapted.plan, wire, adapted.definitions))
     missing = _Missing(own=own, data=data, schema=schema)

@@ -17,7 +17,7 @@ from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect, relaxed
 from extractor.schema.measure import depths_of, exceeded
 from extractor.schema.plans import Plan, Plans, Restorer
-from extractor.schema.restore import Twice, restorer
+from extractor.schema.restore import Unclean, restorer
 from extractor.schema.rewrite import rewritten
 from extractor.schema.slim import STEPS, slimmed
 from extractor.schema.target import Target, target_of
@@ -70,7 +70,7 @@ class Adapted:
         """A value as the endpoint gives it, in the target's own shape; as it is, where it gives a key twice."""
         try:
             return value if self.restorer is None else self.restorer(value)
-        except Twice:
+        except Unclean:
             return value
 
     def absences(self, value: Any) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ have the shape asked for is left alone: judging it is the target's business. A k
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ from extractor.schema.plans import (
     inner_plans,
 )
 
-__all__ = ["Twice", "is_pairs", "restorer"]
+__all__ = ["Twice", "Unclean", "is_pairs", "restorer"]
 
 
 def restorer(plan: Plan, definitions: Plans) -> Restorer | None:
@@ -167,20 +168,50 @@ def _values(each: Restorer, value: Any) -> Any:
     return {key: each(member) for key, member in value.items()} if isinstance(value, dict) else value
 
 
+class Unclean(ValueError):
+    """Something that must not become data, and that no target could see any more. `kind` is its name."""
+
+    def __init__(self, message: str, *, kind: str, found: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.found = found
+
+
+class Twice(Unclean):
+    """A key is given twice, so that one of its values would be lost."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The key {key[:100]!r} is given twice.", kind="duplicate_key", found="it twice")
+
+
 def _decoded(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return from_json(value, allow_inf_nan=False)
+        from_json(value)  # bounded in depth
+        return _CLEAN.decode(value)
+    except (Unclean, RecursionError):
+        raise
     except ValueError:
         return value  # a bare text, which the target judges
 
 
-class Twice(ValueError):
-    """A key of a map is given twice, so that one of its values would be lost."""
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise Twice(next(key for key in keys if keys.count(key) > 1))
+    return value
 
-    def __init__(self, key: str) -> None:
-        super().__init__(f"The key {key[:100]!r} is given twice.")
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise Unclean("A number must be finite.", kind="not_finite", found=digits[:100])
+    return number
+
+
+_CLEAN = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
 
 
 def _with_entries(result: dict[str, Any], value: dict[str, Any], entries: str, each: Restorer | None) -> Any:

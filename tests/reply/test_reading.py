@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from extractor.chat.wire import Choice, decode_reply
 from extractor.errors import TargetFailed
 from extractor.reply.outcome import Outcome
-from extractor.reply.reading import Reading, Wanted, held, outcome_of, read, texts_of, was_cut
+from extractor.reply.reading import Reading, Wanted, has_ended, held, outcome_of, read, texts_of, was_cut
 from extractor.schema.adapt import adapt
 from extractor.schema.target import target_of
 
@@ -358,3 +358,73 @@ def test_any_text_can_be_read(text: str) -> None:
 def test_data_that_was_put_together() -> None:
     """Data without a text of its own is held against the target all the same."""
     assert held({"sku": "a", "quantity": 1}, Wanted(target=target_of(Line))).value == Line(sku="a", quantity=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Example: {"number": "0", "total": 0}\nResult: {"number": "1", "total": "much"}',
+        'Draft: {"number": "0", "total": 0}\nResult: {"number": "1", "tot',
+        "\n".join(['{"number": "1", "total": 2}'] * 25 + ['{"number": "9", "total": 9}']),
+    ],
+)
+def test_a_draft_is_no_answer(text: str) -> None:
+    """What fits is not taken where something that looks like it follows, or more than is looked at."""
+    assert reading_of(text).value is None
+
+
+def test_an_example_is_no_item() -> None:
+    """Objects in prose are not put together to a list."""
+    text = 'Such as {"sku": "x", "quantity": 1}: {"sku": "a", "quantity": 1}\n{"sku": "b", "quantity": 2}'
+    assert reading_of(text, list[Line]).value is None
+
+
+@pytest.mark.parametrize(
+    "text", ['{"sku": "a", "quantity": 1}', '{"sku": "a", "quantity": 1}\n{"sku": "b", "quantity": 2}']
+)
+def test_a_cut_list_may_go_on(text: str) -> None:
+    """Where the text was cut, objects are not taken for all of a list, nor digits for all of a number."""
+    assert reading_of(text, list[Line]).value is not None
+    assert reading_of(text, list[Line], cut=True).value is None
+    assert reading_of("12", int, cut=True).value is None
+
+
+class Timed(BaseModel):
+    """What pydantic reads digits as."""
+
+    at: datetime | None = None
+    on: date | None = None
+    one: Literal[1, 2] | None = None
+    ratio: float | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"at": "20210403"}', "number_for_text"),
+        ('{"on": "86400"}', "number_for_text"),
+        ('{"at": 5}', "number_for_text"),
+        ('{"one": true}', "boolean_for_number"),
+        ('{"ratio": %s}' % ("1" * 401), "not_finite"),
+    ],
+)
+def test_what_pydantic_takes_for_something_else(text: str, kind: str) -> None:
+    """Digits are no date, true is not 1, and a number too large for a float is not infinite."""
+    assert [each for _, each in kinds(reading_of(text, Timed))] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("reason", "ended"),
+    [
+        ("stop", True),
+        ("STOP", True),
+        ("tool_calls", True),
+        ("error", False),
+        ("abort", False),
+        (None, False),
+        ("length", False),
+    ],
+)
+def test_the_end(reason: str | None, ended: bool) -> None:
+    """Only where the endpoint says so the model has come to its end."""
+    assert has_ended(choice(reason, content="{}")) is ended
