@@ -27,6 +27,10 @@ bench: .venv-bench/ready
 	.venv-bench/bin/python benchmarks/overhead.py
 	.venv-bench/bin/python benchmarks/cold_start.py
 	.venv-bench/bin/python benchmarks/schema_speed.py
+	.venv-bench/bin/python benchmarks/one_request.py
+	.venv-bench/bin/python benchmarks/mending.py
+	.venv-bench/bin/python benchmarks/reask.py
+	.venv-bench/bin/python benchmarks/streaming.py --fast
 
 .venv-bench/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-bench

@@ -38,7 +38,8 @@ def next_ask(task: Task[T], ask: Ask, verdict: Verdict[T], reply: ChatReply, pas
     rest = verdict.rest or _not_come(ask, verdict, past)
     if rest is not None and (narrowed := _narrowed(task, past, rest.data, rest.pointers, rest.appended)):
         part, scoped = narrowed
-        return saying(replace(part, rest=True), again=ask_rest(scoped, rest.data, rest.appended))
+        part = replace(part, rest=True, insist=verdict.rest is not None, unclean=_unclean(verdict.reading.errors))
+        return saying(part, again=ask_rest(scoped, rest.data, rest.appended))
     if verdict.outcome is Outcome.INVALID:
         return _corrected(task, ask, verdict, past)
     if _only_thought(verdict.text) and (changed := _more_room(past, verdict.outcome, reply)):
@@ -90,12 +91,18 @@ def _corrected(task: Task[T], ask: Ask, verdict: Verdict[T], past: Past) -> Ask:
         if narrowed := _narrowed(task, past, reading.data, pointers, {}, reading.errors):
             past.approach = Approach.FIELDS
             part, scoped = narrowed
+            part = replace(part, unclean=_unclean(reading.errors))
             return saying(part, again=ask_fields(scoped, reading.data, reading.errors))
     past.approach = max(approach, Approach.WHOLE)
     text, errors = _on_the_wire(past.whole.form, reading, verdict.text if ask.scope is None else "")
     if past.approach is Approach.AFRESH:
         return saying(past.whole, messages=ask_afresh(past.whole.messages, errors), again=())
     return saying(past.whole, again=ask_again(verdict.outcome, text, errors))
+
+
+def _unclean(errors: tuple[FieldError, ...]) -> tuple[FieldError, ...]:
+    """What stands in a value although it must not: something else is there in its place, which may be valid."""
+    return tuple(error for error in errors if error.kind in ("not_finite", "duplicate_key"))
 
 
 def _mostly_right(reading: Reading[Any]) -> bool:
@@ -122,6 +129,8 @@ def _on_the_wire(form: Form, reading: Reading[Any], text: str) -> tuple[str, tup
     """The wrong value and its errors as the model was asked to write them."""
     adapted = form.adapted
     wire = reading.wire if text else adapted.to_wire(reading.data)
+    if not text and adapted.restore(wire) != reading.data:  # a wrong value may have no shape on the wire
+        return to_json(reading.data).decode(), reading.errors
     text = text or to_json(wire).decode()
     if adapted.restorer is None or reading.data is None:
         return text, reading.errors
@@ -179,16 +188,19 @@ def cut_off(task: Task[T], ask: Ask, verdict: Verdict[T], past: Past) -> Verdict
         rest = rest_of_all(ask.base, ask.scope, rest)
     if rest is None:
         return verdict
-    if rest.repeated and (not rest.pointers or not past.left):
+    if not rest.pointers or (rest.repeated and not past.left):
         whole = held(rest.data, Wanted(target=task.target, context=task.context, coerce=task.coerce))
-        if not whole.errors:
+        if not rest.pointers and (whole.errors or rest.errors):
+            wrong = replace(whole, value=None, errors=rest.errors + whole.errors, wire=rest.wire)
+            return replace(verdict, outcome=Outcome.INVALID, reading=wrong)
+        if not whole.errors and not rest.errors:
             missing = tuple(
                 Repair(kind="not_come", message="This had not come when the reply was cut off.", pointer=pointer)
                 for pointer in rest.pointers
             )
             taken = replace(whole, wire=rest.wire, repairs=rest.repairs + missing + whole.repairs)
             return replace(verdict, outcome=Outcome.CONFORMING, reading=taken)
-    kept = replace(reading, data=rest.data, repairs=rest.repairs)
+    kept = replace(reading, data=rest.data, errors=reading.errors + rest.errors, repairs=rest.repairs)
     return replace(verdict, reading=kept, rest=rest, absent=_absent_so_far(task, ask, rest) or verdict.absent)
 
 

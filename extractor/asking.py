@@ -13,7 +13,7 @@ from extractor.errors import StatusError
 from extractor.ladder import Descent, Form
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
-from extractor.schema.target import Target
+from extractor.schema.target import FieldError, Target
 
 if TYPE_CHECKING:  # only where something has to be asked again
     from extractor.reply.remainder import Remainder
@@ -66,7 +66,8 @@ class Ask:
     """One `request` to send: in `form`, with the document's `messages` and what was said `again`.
 
     With a `scope` only some places are asked for, and the answer is merged into `base`; they are the `rest` of a reply
-    that was cut off, or were wrong. `changed` are request
+    that was cut off, or were wrong. Of a rest, optional places have to be answered too where this `insist`s.
+    `unclean` is what in the base must not become data, until it is answered. `changed` are request
     fields that differ from the form's.
     """
 
@@ -77,6 +78,8 @@ class Ask:
     scope: Scope | None = None
     base: Any = None
     rest: bool = False
+    insist: bool = True
+    unclean: tuple[FieldError, ...] = ()
     descend: Descend | None = None
     changed: Mapping[str, Any] = field(default_factory=dict)
 

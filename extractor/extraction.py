@@ -4,7 +4,7 @@ A generator without I/O: it yields what to ask and is sent the reply, so that th
 drive the same logic. Where an endpoint refuses, it is thrown the error, and asks in the next way down the
 ladder. It ends with an `Extraction`, or raises `ExtractionFailed` with all that came back.
 
-What follows a reply that does not conform is decided in `asking`.
+What follows a reply that does not conform is decided in `again`; the answer to a part is read in `parts`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, has_ended, outcome_of, read, texts_of, was_cut
 from extractor.reply.repairs import Repair
 from extractor.schema.dialects import Mode
-from extractor.schema.nodes import is_within
 from extractor.schema.target import FieldError
 
 __all__ = ["Ask", "Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
@@ -205,7 +204,7 @@ def _judged(task: Task[T], ask: Ask, choice: Choice, past: Past) -> Verdict[T]:
     if not texts or outcome in (Outcome.FILTERED, Outcome.REFUSED):
         text = texts[0] if texts else choice.message.refusal or ""
         return Verdict(outcome=outcome or Outcome.EMPTY, reading=Reading(), text=text, absent=past.absent)
-    text, reading = _read(task, ask, texts, past.whole, not has_ended(choice))
+    text, reading = _read(task, ask, texts, past, not has_ended(choice))
     if reading.malformed or outcome is Outcome.BROKEN_OFF:
         outcome = outcome or (Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED)
         from extractor import again
@@ -216,8 +215,9 @@ def _judged(task: Task[T], ask: Ask, choice: Choice, past: Past) -> Verdict[T]:
     return _with_absences(ask, verdict, past) if task.absent else verdict
 
 
-def _read(task: Task[T], ask: Ask, texts: tuple[str, ...], whole: Ask, cut: bool) -> tuple[str, Reading[T]]:
+def _read(task: Task[T], ask: Ask, texts: tuple[str, ...], past: Past, cut: bool) -> tuple[str, Reading[T]]:
     """The first text that conforms, else the first in which there is JSON, else the first."""
+    whole, left = past.whole, past.left
     best: tuple[str, Reading[T]] | None = None
     for text in texts:
         if ask.scope is None:
@@ -226,7 +226,7 @@ def _read(task: Task[T], ask: Ask, texts: tuple[str, ...], whole: Ask, cut: bool
         else:
             from extractor.parts import read_parts
 
-            reading = read_parts(task, ask, ask.scope, whole.form, text, cut)
+            reading = read_parts(task, ask, ask.scope, whole.form, text, cut, insist=ask.insist and left > 0)
         if not reading.errors:
             return text, reading
         if best is None or (best[1].malformed and not reading.malformed):
@@ -240,11 +240,9 @@ def _with_absences(ask: Ask, verdict: Verdict[T], past: Past) -> Verdict[T]:
     reading, scope = verdict.reading, ask.scope
     absent = ask.form.adapted.absences(reading.wire)
     if scope is not None:
-        from extractor.parts import own_pointer
+        from extractor.parts import own_absences
 
-        asked = tuple(place.pointer for place in scope.places)
-        before = [pointer for pointer in past.absent if not is_within(pointer, asked)]
-        absent = (*before, *(own_pointer(pointer, scope) for pointer in absent))
+        absent = own_absences(absent, past.absent, ask.base, scope)
     wrong = tuple(error for error in reading.errors if not _is_absence(error, absent))
     if reading.errors and not wrong:
         return replace(verdict, outcome=Outcome.INCOMPLETE, absent=absent)
@@ -252,16 +250,20 @@ def _with_absences(ask: Ask, verdict: Verdict[T], past: Past) -> Verdict[T]:
 
 
 def _is_absence(error: FieldError, absent: tuple[str, ...]) -> bool:
-    return error.pointer in absent and (error.found == "nothing" or not error.pointer)
+    return error.pointer in absent and error.kind != "not_come" and (error.found == "nothing" or not error.pointer)
 
 
 _DONE = (Outcome.CONFORMING, Outcome.INCOMPLETE)
 
 
 def _best(verdicts: list[Verdict[T]]) -> Verdict[T]:
-    """The first candidate that conforms, else the first that does but for what is absent, else the first."""
+    """The first candidate that conforms, else the first that does but for what is absent, else the least wrong."""
     done = (verdict for outcome in _DONE for verdict in verdicts if verdict.outcome is outcome)
-    return next(done, verdicts[0])
+    return next(done, None) or min(verdicts, key=_wrongness)
+
+
+def _wrongness(verdict: Verdict[Any]) -> tuple[bool, bool, int]:
+    return verdict.outcome is not Outcome.INVALID, verdict.rest is None, len(verdict.reading.errors)
 
 
 def whole(result: Extraction[T]) -> T:

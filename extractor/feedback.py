@@ -8,25 +8,32 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
 from extractor.chat.content import Message
 from extractor.reply.outcome import Outcome
 from extractor.schema.nodes import unescaped, value_at
 from extractor.schema.scope import Place, Scope
-from extractor.schema.target import FieldError
+from extractor.schema.target import FOUND_LENGTH, FieldError
 
 __all__ = ["ask_afresh", "ask_again", "ask_fields", "ask_rest"]
 
 # A re-ask quotes no more than this of a wrong reply: a reply may be megabytes long.
 QUOTED_CHARACTERS = 2_000
+QUOTED_WITHOUT_END = 300  # of one without an end: the model may have run in circles, and would go on with them
+LINE_CHARACTERS = 500  # of what is said of one error or place
+POINTER_CHARACTERS = 150  # of these: keys may be a model's
+_LINE = LINE_CHARACTERS - len(" …")
+REQUEST_CHARACTERS = 20_000
 LAST_CHARACTERS = 400  # of the last item of a list that is to go on
 BESIDE_MEMBERS, BESIDE_CHARACTERS = 2, 32  # of what stands beside a wrong value: enough to tell which one is meant
 LOOKED_AT = 50  # members, for those
 _PREFIXES = ("Value error, ", "Assertion failed, ")  # pydantic's, which say nothing to a model
 LISTED_ERRORS = 20
+_MORE = re.compile(r"and (\d{1,9}) more")
 
 _REQUESTS: Mapping[Outcome, str] = {
     Outcome.INVALID: "This does not conform:\n{errors}\nReply with the whole JSON object again, corrected.",
@@ -41,7 +48,8 @@ _REQUESTS: Mapping[Outcome, str] = {
 
 def ask_again(outcome: Outcome, text: str, errors: Sequence[FieldError]) -> tuple[dict[str, Any], ...]:
     """The turns to add after a reply that did not conform, asking for the whole."""
-    return _turns(_cut(text, QUOTED_CHARACTERS), _REQUESTS[outcome].format(errors=_listed(errors)))
+    length = QUOTED_WITHOUT_END if outcome in (Outcome.CUT_OFF, Outcome.BROKEN_OFF) else QUOTED_CHARACTERS
+    return _turns(_cut(text, length), _REQUESTS[outcome].format(errors=_listed(errors)))
 
 
 def ask_afresh(messages: Sequence[Message], errors: Sequence[FieldError]) -> tuple[Message, ...]:
@@ -59,7 +67,7 @@ def ask_fields(scope: Scope, data: Any, errors: Sequence[FieldError]) -> tuple[d
     wrong = {place.name: found for place in scope.places if (found := value_at(data, place.pointer)) is not None}
     quoted = _written(wrong)
     lines = [_failing(place, data, errors, quoted=len(quoted) <= QUOTED_CHARACTERS) for place in scope.places]
-    request = f"These do not conform:\n{chr(10).join(lines)}\nReply with these alone, corrected."
+    request = f"These do not conform:\n{_bounded(lines)}\nReply with these alone, corrected."
     return _turns(_cut(quoted, QUOTED_CHARACTERS), request)
 
 
@@ -70,7 +78,7 @@ def ask_rest(scope: Scope, data: Any, appended: Mapping[str, int]) -> tuple[dict
     lines = [_open(place, data, appended) for place in scope.places]
     request = (
         "The reply was cut off there; what came before is kept. Reply with the rest alone, nothing of it again:\n"
-        + "\n".join(lines)
+        + _bounded(lines)
     )
     return _turns(kept, request)
 
@@ -84,10 +92,31 @@ def _turns(wrong: str, request: str) -> tuple[dict[str, Any], ...]:
 
 
 def _listed(errors: Sequence[FieldError], *, found: bool = True) -> str:
-    lines = [f"- {error}" if found else f"- {error.pointer or 'the whole'}: {error.message}" for error in errors]
-    if len(lines) > LISTED_ERRORS:
-        lines[LISTED_ERRORS:] = [f"- and {len(lines) - LISTED_ERRORS} more"]
-    return "\n".join(lines)
+    lines = [_line(error, found=found) for error in errors[:LISTED_ERRORS]]
+    return "\n".join([*lines, *_and_more(sum(map(_number, errors[LISTED_ERRORS:])))])
+
+
+def _number(error: FieldError) -> int:
+    """How many errors one stands for."""
+    more = _MORE.fullmatch(error.message) if error.kind == "more" else None
+    return int(more[1]) if more else 1
+
+
+def _line(error: FieldError, *, found: bool) -> str:
+    before = f"- {_cut(error.pointer, POINTER_CHARACTERS) or 'the whole'}: "
+    after = f" (found {_cut(error.found, FOUND_LENGTH + 1)})" if found else ""
+    return before + _cut(error.message, _LINE - len(before) - len(after)) + after
+
+
+def _bounded(lines: Sequence[str]) -> str:
+    """The lines, as many of them as there is room for."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    fitting = sum(end <= REQUEST_CHARACTERS - LINE_CHARACTERS for end in ends)
+    return "\n".join([*lines[:fitting], *_and_more(len(lines) - fitting)])
+
+
+def _and_more(number: int) -> list[str]:
+    return [f"- and {number} more"] if number > 0 else []
 
 
 def _failing(place: Place, data: Any, errors: Sequence[FieldError], *, quoted: bool) -> str:
@@ -99,12 +128,13 @@ def _failing(place: Place, data: Any, errors: Sequence[FieldError], *, quoted: b
         error for error in errors if error.pointer == place.pointer or error.pointer.startswith(place.pointer + "/")
     ]
     said = [_inside(place, error, quoted=quoted) for error in here[:LISTED_ERRORS]]
-    return f"- {place.name}: {'; '.join(said)}{_beside(place, data)}"
+    beside = _beside(place, data)
+    return _cut(f"- {place.name}: {'; '.join(said)}", _LINE - len(beside)) + beside
 
 
 def _inside(place: Place, error: FieldError, *, quoted: bool) -> str:
     """One error of a place, with the way to it where it is further inside."""
-    inside = error.pointer.removeprefix(place.pointer)
+    inside = _cut(error.pointer.removeprefix(place.pointer), POINTER_CHARACTERS)
     known = quoted and not inside and error.found != "nothing"
     message = functools.reduce(str.removeprefix, _PREFIXES, error.message)
     said = message if known else f"{message} (found {error.found})"
@@ -133,7 +163,7 @@ def _open(place: Place, data: Any, appended: Mapping[str, int]) -> str:
     there = value_at(data, place.pointer)
     last = _cut(_written(there[-1]), LAST_CHARACTERS) if isinstance(there, list) and there else ""
     after = f", the last of which is {last}" if last else ""
-    return f"- {place.name}: what follows the first {appended.get(place.pointer, 0)}{after}"
+    return _cut(f"- {place.name}: what follows the first {appended.get(place.pointer, 0)}{after}", _LINE)
 
 
 def _written(value: Any) -> str:

@@ -21,11 +21,11 @@ from extractor.reply.remainder import Remainder
 from extractor.reply.repairs import Repair
 from extractor.reply.shaping import shape_of
 from extractor.schema.answers import merged
-from extractor.schema.nodes import steps_of, value_at
+from extractor.schema.nodes import is_within, steps_of, value_at
 from extractor.schema.scope import Place, Scope
 from extractor.schema.target import FieldError, PartTarget
 
-__all__ = ["own_pointer", "part_target", "read_parts", "rest_of_all"]
+__all__ = ["own_absences", "part_target", "read_parts", "rest_of_all"]
 
 T = TypeVar("T")
 
@@ -39,10 +39,11 @@ class _Answer:
     unanswered: tuple[Place, ...]
 
 
-def read_parts(task: Task[T], ask: Ask, scope: Scope, whole: Form, text: str, cut: bool) -> Reading[T]:
+def read_parts(task: Task[T], ask: Ask, scope: Scope, whole: Form, text: str, cut: bool, *, insist: bool) -> Reading[T]:
     """A text that was to hold some places alone, as the whole that it makes with what was there.
 
     Where a reply without an end was continued, a place that is not answered is an error: its list is not complete.
+    An optional one is taken for left out where this does not `insist`, which is listed.
     """
     parts = Wanted(target=part_target(task, scope), adapted=ask.form.adapted, coerce=task.coerce)
     own: Wanted[T] = Wanted(target=task.target, context=task.context, coerce=task.coerce)
@@ -55,29 +56,37 @@ def read_parts(task: Task[T], ask: Ask, scope: Scope, whole: Form, text: str, cu
     if task.absent:  # then null says that it is absent, also where it is required
         absent = (replace(each, optional=True) if _is_null(each, answer) else each for each in scope.places)
         scope = replace(scope, places=tuple(absent))
-    return _put_together(ask, scope, reading, answer, own)
+    return _put_together(ask, scope, reading, answer, own, insist)
 
 
 def _is_null(place: Place, answer: _Answer) -> bool:
     return place.name in answer.values and answer.values[place.name] is None
 
 
-def _put_together(ask: Ask, scope: Scope, reading: Reading[Any], answer: _Answer, own: Wanted[T]) -> Reading[T]:
+def _put_together(
+    ask: Ask, scope: Scope, reading: Reading[Any], answer: _Answer, own: Wanted[T], insist: bool
+) -> Reading[T]:
     """The whole with the answers in it, and what is wrong with either."""
     before = _counts(ask.base, scope)
+    of_all = tuple(error for error in reading.errors if not error.pointer)
+    if of_all:  # two answers, say: then there is none
+        answer = _Answer(values={}, repairs=answer.repairs, unanswered=scope.places)
     judged = held(merged(ask.base, scope, answer.values), own)
-    named = tuple(
-        replace(error, pointer=_shifted(error.pointer, scope, before)) for error in reading.errors if error.pointer
-    )
+    answered = tuple(place.pointer for place in scope.places if place.name in answer.values)
+    named = of_all + tuple(error for error in ask.unclean if not is_within(error.pointer, answered))
+    named += tuple(replace(e, pointer=_shifted(e.pointer, scope, before)) for e in reading.errors if e.pointer)
+    left_out = () if insist or not ask.rest else tuple(place for place in answer.unanswered if place.optional)
     if ask.rest:
-        named += tuple(_not_come(place) for place in answer.unanswered)
+        named += tuple(_not_come(place) for place in answer.unanswered if place not in left_out)
+    said = "It was asked for, and has not come."
+    listed = tuple(Repair(kind="not_come", message=said, pointer=place.pointer) for place in left_out)
     pointers = {error.pointer for error in named}
     errors = named + tuple(error for error in judged.errors if error.pointer not in pointers)
     return replace(
         judged,
         value=None if errors else judged.value,
         errors=errors,
-        repairs=answer.repairs + judged.repairs,
+        repairs=answer.repairs + listed + judged.repairs,
         wire=reading.wire,
     )
 
@@ -108,14 +117,28 @@ def _answered(
     # A null that only says that there is nothing has been left out on the way from the wire.
     wire = reading.wire if isinstance(reading.wire, dict) else {}
     said |= {name: None for name in names if wire.get(name, "") is None}
-    again = read(text, whole, cut=cut).data if not said or (isinstance(data, dict) and data.keys() - names) else None
+    again = read(text, whole, cut=cut).data if not said or _is_whole(data, names, base) else None
     values: dict[str, Any] = {}
     for place in scope.places:
         found = _found(place, said, base, again)
         if found is not _NOTHING:
             values[place.name] = found
+            if place.append and isinstance(found, list) and (more := _more(place, said, again)) > len(found):
+                message = f"Left out {more - len(found)} items that had been given before."
+                repairs = (*repairs, Repair(kind="given_before", message=message, pointer=place.pointer))
     unanswered = tuple(place for place in scope.places if place.name not in values)
     return _Answer(values=values, repairs=repairs, unanswered=unanswered)
+
+
+def _is_whole(data: Any, names: set[str], base: Any) -> bool:
+    """Whether an answer has members that were there before: then it is the whole again."""
+    return isinstance(data, dict) and isinstance(base, dict) and bool((data.keys() - names) & base.keys())
+
+
+def _more(place: Place, said: Mapping[str, Any], again: Any) -> int:
+    """How many items have come."""
+    came = said.get(place.name, value_at(again, place.pointer))
+    return len(came) if isinstance(came, list) else 0
 
 
 def _of_one(place: Place, data: Any) -> dict[str, Any]:
@@ -172,25 +195,51 @@ def _within(place: Place, base: Any, again: Any) -> Any:
 def _following(kept: Any, found: Any, *, whole: bool) -> Any:
     """What follows the items that are kept; of a list that begins with them again, the rest.
 
-    One item that comes again may well be another one like it: then only a list that must be the whole has it twice.
+    Where only the last one comes again, it may well be another one like it.
     """
     if not isinstance(found, (list, dict)) or not isinstance(kept, type(found)):
         return found if kept is None and isinstance(found, (list, dict)) else _NOTHING
     if isinstance(found, dict) or not kept:
         return found
     written, last = [to_json(item) for item in found], [to_json(item) for item in kept]
-    if written[: len(last)] == last and (whole or len(last) > 1):
+    if written[: len(last)] == last and (whole or len(written) > 1):
         return found[len(last) :]
     if whole:
         return _NOTHING
-    overlap = next((n for n in range(min(len(last), len(written)), 1, -1) if last[-n:] == written[:n]), 0)
-    return found[overlap:]
+    overlap = _overlap(last, written)
+    return found[overlap:] if overlap > 1 else found
+
+
+def _overlap(before: list[bytes], after: list[bytes]) -> int:
+    """How many items at the end of one list are the first of another: in linear time (Knuth, Morris, Pratt)."""
+    end = before[-len(after) :]
+    borders, length = [0] * len(after), 0
+    for number in range(1, len(after)):
+        while length and after[number] != after[length]:
+            length = borders[length - 1]
+        length += after[number] == after[length]
+        borders[number] = length
+    length = 0
+    for item in end:
+        while length and (length == len(after) or item != after[length]):
+            length = borders[length - 1]
+        length += length < len(after) and item == after[length]
+    return length
 
 
 # ------------------------------------------------------------------------------- places
 
 
-def own_pointer(pointer: str, scope: Scope) -> str:
+def own_absences(absent: tuple[str, ...], before: tuple[str, ...], base: Any, scope: Scope) -> tuple[str, ...]:
+    """What is absent in the whole: what was so before, but for what was asked for, and what is in the parts."""
+    asked = tuple(place.pointer for place in scope.places if not place.append)
+    counts = _counts(base, scope)
+    lists = {f"/{name}" for name in counts}
+    now = (_shifted(pointer, scope, counts) for pointer in absent if pointer not in lists)
+    return (*(pointer for pointer in before if not is_within(pointer, asked)), *now)
+
+
+def _own_pointer(pointer: str, scope: Scope) -> str:
     """A pointer into the parts → the pointer into the whole."""
     _, _, inside = pointer.partition("/")
     name, slash, rest = inside.partition("/")
@@ -208,7 +257,7 @@ def _shifted(pointer: str, scope: Scope, before: Mapping[str, int]) -> str:
     _, name, *inside = pointer.split("/")
     if inside and name in before and inside[0].isdecimal():
         inside[0] = str(int(inside[0]) + before[name])
-    return own_pointer("/".join(["", name, *inside]), scope)
+    return _own_pointer("/".join(["", name, *inside]), scope)
 
 
 def rest_of_all(base: Any, scope: Scope, rest: Remainder) -> Remainder | None:
@@ -227,4 +276,5 @@ def rest_of_all(base: Any, scope: Scope, rest: Remainder) -> Remainder | None:
     # A list that was to go on, and of which nothing has come, goes on from where it was.
     appended |= {place.pointer: 0 for place in scope.places if place.append and place.pointer in pointers}
     counted = {pointer: len(value_at(whole, pointer) or ()) for pointer in appended}
-    return replace(rest, data=whole, pointers=pointers, appended=counted)
+    errors = tuple(replace(error, pointer=_shifted(error.pointer, scope, before)) for error in rest.errors)
+    return replace(rest, data=whole, pointers=pointers, appended=counted, errors=errors)

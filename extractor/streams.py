@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic_core import to_json
@@ -16,11 +16,14 @@ from extractor.asking import Ask, Task
 from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply
 from extractor.endpoint.http import AsyncSender, Sender
-from extractor.errors import CallerError, EndpointError
+from extractor.errors import CallerError, EndpointError, TargetFailed
 from extractor.extraction import Extraction, extraction
 from extractor.reply.live import Live
-from extractor.reply.partial import UNKNOWN, View, complete_items
-from extractor.reply.reading import Wanted, held
+from extractor.reply.node import CONTAINERS, Node
+from extractor.reply.partial import UNKNOWN
+from extractor.reply.reading import Wanted, read
+from extractor.reply.view import View
+from extractor.schema.plans import Plans, Wrapped
 from extractor.schema.target import Target, TypeTarget
 
 __all__ = ["AsyncStream", "Items", "Partials", "Stream"]
@@ -60,55 +63,118 @@ class Partials:
         """Start afresh, where the whole is asked for."""
         self._live = None
         if ask.scope is None:
-            self._live = Live(ask.form.tool)
-            adapted = ask.form.adapted
-            self._view = View(self._live, self._wanted, adapted.plan, adapted.definitions, self._context)
+            self._adapted = ask.form.adapted
+            self._watch(Live(ask.form.tool))
+
+    def _watch(self, live: Live) -> None:
+        self._live = live
+        self._view = View(live, self._wanted, self._adapted.plan, self._adapted.definitions, self._context)
 
     def add(self, piece: Piece) -> Iterable[Any]:
         """What is known now, if that is more than before."""
         if self._live is None or not self._live.add(piece):
             return ()
+        if not self._live.settled and not self._found(self._live):
+            return ()
         known = self._view.now()
         return () if known is UNKNOWN else (known,)
+
+    def _found(self, live: Live) -> bool:
+        """Whether what has begun may be what is wanted. It is for sure once something is known of it."""
+        root = live.read()
+        while (following := live.following()) is not None:
+            self._watch(live := following)
+            root = live.read()
+        fits = root is not None and _may_be(root, self._adapted.schema, self._adapted.definitions)
+        live.settled = root is not None and fits and bool(root.children)
+        return fits
 
     def end(self, result: Extraction[Any]) -> Iterable[Any]:
         """Nothing: the result has it."""
         return ()
 
 
+def _may_be(root: Node, schema: Mapping[str, Any], definitions: Plans) -> bool:
+    """Whether what has begun is of the kind that a wire schema has; of a list, its first item too."""
+    kinds = _kinds(schema, definitions)
+    if kinds and root.kind not in kinds:
+        return False
+    if root.kind != "array" or not root.children:
+        return True
+    kinds = _kinds(schema.get("items"), definitions)
+    # Scalars may come to be one another.
+    return not kinds or root.children[0].kind in kinds or not kinds.issubset(CONTAINERS)
+
+
+def _kinds(schema: Any, definitions: Plans) -> frozenset[str]:
+    """The types that a wire schema names; none where it does not say."""
+    if isinstance(schema, dict) and "$ref" in schema:
+        schema = definitions.get(schema["$ref"].rpartition("/")[2], (None,))[0]
+    said = schema.get("type", ()) if isinstance(schema, dict) else ()
+    return frozenset((said,) if isinstance(said, str) else said)
+
+
 class Items:
     """Shows each item of a list once, as soon as it is complete and valid; those asked for again at the end."""
 
     def __init__(self, task: Task[Any], item: Target[Any]) -> None:
-        self._wanted = Wanted(target=item, context=task.context, coerce=task.coerce)
+        self._task = task
         self._given: Counter[bytes] = Counter()
         self._live: Live | None = None
-        self._read = 0
 
     def begin(self, ask: Ask) -> None:
         """Start afresh, where the whole is asked for."""
         self._live, self._read = None, 0
         if ask.scope is None:
+            task, adapted = self._task, ask.form.adapted
             self._live = Live(ask.form.tool)
-            self._view = View(self._live, None, ask.form.adapted.plan, ask.form.adapted.definitions)
+            self._wanted = Wanted(target=task.target, adapted=adapted, context=task.context, coerce=task.coerce)
+            self._key = "value" if isinstance(adapted.plan, Wrapped) else ""
             self._before = self._given.copy()  # a whole that comes again has them again
 
     def add(self, piece: Piece) -> Iterator[Any]:
         """The items that are complete now."""
-        if self._live is None or not self._live.add(piece):
+        live = self._live
+        if live is None or not live.add(piece):
             return
-        for data in complete_items(self._view, self._read):
+        yield from self._complete(live)
+        while (following := live.following()) is not None:
+            self._live = live = following
+            self._read = 0
+            yield from self._complete(live)
+
+    def _complete(self, live: Live) -> Iterator[Any]:
+        whole = _listed(live.read(), self._key)
+        if whole is None:
+            return
+        items = whole.children
+        if whole.end >= 0 and not items:
+            live.settled = True  # it is empty
+        while self._read < len(items) and items[self._read].end >= 0:
+            item = items[self._read]
             self._read += 1
-            if data is UNKNOWN:
+            found = self._reading(live.text(item.start, item.end))
+            if found is None:
                 continue  # it is asked for again, after the rest
-            reading = held(data, self._wanted, text=to_json(data).decode())
-            if reading.errors:
-                continue  # likewise
-            if self._before[written := to_json(reading.data)]:
+            live.settled = True
+            written, value = found
+            if self._before[written]:
                 self._before[written] -= 1
                 continue
             self._given[written] += 1
-            yield reading.value
+            yield value
+
+    def _reading(self, text: str) -> tuple[bytes, Any] | None:
+        """An item as the whole will have it, read as the only one of a list: as JSON, and its value. None where it
+        is not valid.
+        """
+        try:
+            reading = read(f'{{"{self._key}": [{text}]}}' if self._key else f"[{text}]", self._wanted)
+        except TargetFailed:  # the whole will fail so, too, and that error has the attempts
+            return None
+        if reading.errors or reading.value is None or len(reading.value) != 1:
+            return None
+        return to_json(reading.data[0]), reading.value[0]
 
     def end(self, result: Extraction[Any]) -> Iterator[Any]:
         """The items that have not been shown."""
@@ -121,6 +187,14 @@ class Items:
                 self._given[written] -= 1
             else:
                 yield value
+
+
+def _listed(root: Node | None, key: str) -> Node | None:
+    """The list that is asked for: what stands under the `key` that the wire has around it, or the whole."""
+    if root is not None and key:
+        first = root.children[0] if root.kind == "object" and root.children else None
+        root = first if first is not None and first.key == key else None
+    return root if root is not None and root.kind == "array" else None
 
 
 class _Result(Generic[T]):

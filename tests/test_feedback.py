@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.feedback import LISTED_ERRORS, QUOTED_CHARACTERS, ask_afresh, ask_again, ask_fields, ask_rest
+from extractor.feedback import (
+    LINE_CHARACTERS,
+    LISTED_ERRORS,
+    QUOTED_CHARACTERS,
+    QUOTED_WITHOUT_END,
+    REQUEST_CHARACTERS,
+    ask_afresh,
+    ask_again,
+    ask_fields,
+    ask_rest,
+)
 from extractor.reply.outcome import Outcome
 from extractor.schema.scope import Place, Scope
-from extractor.schema.target import FieldError
+from extractor.schema.target import FieldError, and_more
 
 NOT_CONFORMING = [outcome for outcome in Outcome if outcome not in (Outcome.CONFORMING, Outcome.INCOMPLETE)]
 
@@ -81,6 +92,50 @@ def test_errors_are_counted(number: int, listed: int, more: str | None) -> None:
     lines = ask_again(Outcome.INVALID, "{}", [wrong(n) for n in range(number)])[1]["content"].splitlines()
     assert lines[1 : listed + 1] == [f"- /f{n}: Field required (found nothing)" for n in range(listed)]
     assert lines[listed + 1 : -1] == ([more] if more else [])
+
+
+def test_errors_that_stand_for_others_are_counted() -> None:
+    """What was found wrong beyond the errors that are listed is counted too."""
+    errors = [*map(wrong, range(1_000)), and_more(9_000)]
+    assert "\n- and 9980 more\n" in ask_again(Outcome.INVALID, "{}", errors)[1]["content"]
+    assert "- the whole: does not conform" in ask_again(Outcome.INVALID, "{}", [and_more(None)])[1]["content"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.CUT_OFF, Outcome.BROKEN_OFF])
+def test_replies_without_an_end_are_quoted_shortly(outcome: Outcome) -> None:
+    """Of a reply without an end, in which the model may have run in circles, only a little is sent back."""
+    assert QUOTED_WITHOUT_END == 300
+    assert ask_again(outcome, "ab" * 500_000, ())[0]["content"] == "ab" * 150 + " …"
+
+
+LONG = FieldError(pointer="/" + "k" * 60_000, message="m" * 60_000, found="f" * 201, kind="k")
+
+
+def test_long_lines_are_cut() -> None:
+    """Of a place with a very long key and of a very long message the beginnings are listed."""
+    for asking in (
+        ask_again(Outcome.INVALID, "{}", [LONG] * 2_000)[1]["content"],
+        ask_afresh([{"role": "user", "content": "x"}], [LONG] * 2_000)[0]["content"],
+        ask_fields(asked("/lines", "/title"), DATA, [replace(LONG, pointer="/lines" + LONG.pointer)] * 30)[1][
+            "content"
+        ],
+        ask_rest(asked("/lines", append=True), {"lines": ["x" * 60_000]}, {"/lines": 1})[1]["content"],
+    ):
+        assert max(map(len, asking.splitlines())) <= LINE_CHARACTERS
+        assert len(asking) <= REQUEST_CHARACTERS
+    line = ask_again(Outcome.INVALID, "{}", [LONG])[1]["content"].splitlines()[1]
+    assert line.startswith("- /kkk")
+    assert "mmm" in line
+    assert line.endswith("fff)")
+
+
+def test_many_places_are_bounded() -> None:
+    """Of hundreds of places about which there is much to say, those for which there is room are told."""
+    pointers = [f"/p{number}" for number in range(200)]
+    request = ask_fields(asked(*pointers), {}, [replace(LONG, pointer=pointer) for pointer in pointers])[1]["content"]
+    assert REQUEST_CHARACTERS - 2 * LINE_CHARACTERS < len(request) <= REQUEST_CHARACTERS
+    told = request.count("\n- p")
+    assert f"\n- and {200 - told} more\n" in request
 
 
 @settings(max_examples=50, deadline=None)
@@ -166,7 +221,7 @@ def test_long_values_are_quoted_in_part() -> None:
 
 def test_errors_of_a_field_are_bounded() -> None:
     """Of thousands of errors inside of one field, the first 20 are told."""
-    errors = [error(f"/lines/{number}") for number in range(5_000)]
+    errors = [error(f"/lines/{number}", "Wrong", "1") for number in range(5_000)]
     assert ask_fields(asked("/lines"), DATA, errors)[1]["content"].count("Wrong") == LISTED_ERRORS
 
 

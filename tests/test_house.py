@@ -72,8 +72,9 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.complaints": ("extractor.errors", "extractor.schema.dialects"),
     "extractor.ladder": (*SENDING, SCHEMA, "extractor.complaints", "extractor.prompt"),
     "extractor.asking": (*ALL_ASKED, "extractor.ladder"),
-    "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt"),
-    "extractor.extraction": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.again"),
+    "extractor.parts": (*ALL_ASKED, "extractor.ladder", "extractor.asking"),
+    "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt", "extractor.parts"),
+    "extractor.extraction": (*ALL_ASKED, *(f"extractor.{each}" for each in ("ladder", "asking", "parts", "again"))),
     # HTTP
     "extractor.endpoint.refusals": ("extractor.errors",),
     "extractor.endpoint.presets": ("extractor.errors", "extractor.schema.dialects"),

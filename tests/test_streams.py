@@ -21,7 +21,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from extractor import AsyncExtractor, Extractor
 from extractor.chat.sse import Piece, ReplyCollector
@@ -33,6 +33,7 @@ from extractor.errors import (
     ExtractionFailed,
     RateLimited,
     ServerError,
+    TargetFailed,
 )
 from extractor.reply.live import Live
 from extractor.reply.outcome import Outcome
@@ -449,6 +450,41 @@ def test_a_tool_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
 
 
 @both
+def test_content_instead_of_a_tool_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """Where a content comes instead of the call, it is shown, unless the call comes before anything is known."""
+    said = contents("```json\n" + ARGUMENTS + "\n```", 9)
+    fake_endpoint.answer(
+        streamed(said, STOP, DONE), streamed(delta(content="{"), call(ARGUMENTS, id="t", function={}), STOP, DONE)
+    )
+    seen, stream = shown(kind, fake_endpoint.base_url, Person, mode="tool")
+    assert dumped(seen)[-1] == ANN
+    assert {"name": "Ann"} in dumped(seen)
+    assert stream.result.value == Person(name="Ann", age=34)
+    seen, stream = shown(kind, fake_endpoint.base_url, Person, mode="tool")
+    assert dumped(seen) == [{}, ANN]
+    assert stream.result.value == Person(name="Ann", age=34)
+
+
+@both
+@pytest.mark.parametrize(
+    "before", ["[1] Ann, [2] Bob {sic}: ", "Of [ ] and {}:\n", "{curly [1]} ", '[{"x": 1}] gives ', "[[1]]"]
+)
+@pytest.mark.parametrize("wanted", [Person, list[Person]])
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_brackets_before_it(kind: str, before: str, wanted: Any, size: int, fake_endpoint: FakeEndpoint) -> None:
+    """Brackets in prose show nothing but an empty object, whether the whole is an object or has one around it."""
+    text = json.dumps(ANN if wanted is Person else {"value": PEOPLE})
+    fake_endpoint.answer(streamed(contents(before + text, size)))
+    seen: list[Any] = []
+    with pytest.raises(CutOff):
+        shown(kind, fake_endpoint.base_url, wanted, see=seen.append, max_retries=0)
+    beginnings = [_fresh(text[:end]) for end in range(1, len(text) + 1)]
+    allowed = beginnings if wanted is Person else [{}, *(each["value"] for each in beginnings if "value" in each)]
+    assert all(each in allowed for each in dumped(seen))
+    assert seen[-1].model_dump() == allowed[-1]
+
+
+@both
 def test_thoughts_and_comments(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Thoughts beside the content, comments and empty events show nothing."""
     thoughts = [delta(reasoning_content=each) for each in ('{"name": ', '"Zoe"}')]
@@ -718,7 +754,7 @@ def test_breaking_off_closes_the_connection(kind: str) -> None:
 @pytest.mark.parametrize("mode", ["auto", "prompt"])
 def test_an_item_comes_before_the_rest(kind: str, mode: str) -> None:
     """An item is shown, validated, with the character that completes it."""
-    text = json.dumps({"value": PEOPLE} if mode == "auto" else PEOPLE)
+    text = json.dumps({"value": PEOPLE})
     end = text.index("}") + 1
     early: list[Any] = []
     with Held(delta(content=text[:end]), contents(text[end:]) + STOP + DONE) as held:
@@ -844,3 +880,84 @@ def test_several_streams_at_once(fake_endpoint: FakeEndpoint) -> None:
         streams: list[Iterator[Any]] = [iter(one.stream(Person, "a document")) for _ in range(2)]
         seen = [dumped(each) for each in zip(*streams, strict=True)]
     assert seen[-1] == [ANN, ANN]
+
+
+class Code(BaseModel):
+    """A model that wants numbers as texts, and a map, which strict dialects rewrite."""
+
+    code: str
+    rates: dict[str, str] = {}
+
+
+CODES = '[{"code": 1.50, "rates": {"a": 2.0}}, {"code": "7", "rates": {}}, {"code": 1e2, "rates": {}}]'
+
+
+@both
+@pytest.mark.parametrize("size", [1, 5, 200])
+def test_an_item_is_read_as_the_whole_is(kind: str, size: int, fake_endpoint: FakeEndpoint) -> None:
+    """What the whole mends by how it was written is mended so in an item: it is shown once, and as it will be."""
+    text = CODES.replace('{"a": 2.0}', '[{"key": "a", "value": 2.0}]').replace("{}", "[]")
+    fake_endpoint.answer(Reply(content=f'{{"value": {text}}}', chunk=size))
+    seen, stream = shown(kind, fake_endpoint.base_url, Code, items=True)
+    assert [(each.code, each.rates) for each in seen] == [("1.50", {"a": "2.0"}), ("7", {}), ("1e2", {})]
+    assert stream.result.value == seen
+    assert len(stream.result.attempts) == 1
+
+
+@both
+@pytest.mark.parametrize(
+    "before", ["[1] and [5] {x}: ", '[a] {1} [[5]] ([x, 5]) {"value": 5} ', '{"value": ["x"]} or ']
+)
+def test_prose_is_no_item(kind: str, before: str, fake_endpoint: FakeEndpoint) -> None:
+    """Brackets in prose are no items, also where they would be one but that an object should be around the list."""
+    fake_endpoint.answer(streamed(contents(before + '{"value": [7, 8]}'), STOP, DONE))
+    seen: list[Any] = []
+    with contextlib.suppress(ExtractionFailed):  # where there is more than one value
+        shown(kind, fake_endpoint.base_url, int, items=True, max_retries=0, see=seen.append)
+    assert seen == [7, 8]
+
+
+@both
+def test_a_list_without_what_should_be_around_it(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """Where the object around the list is left out, its items come at the end."""
+    fake_endpoint.answer(PEOPLE)
+    seen, stream = shown(kind, fake_endpoint.base_url, Person, items=True)
+    assert seen == stream.result.value == [Person(**each) for each in PEOPLE]
+
+
+class Breaking(BaseModel):
+    """A model with a validator that breaks."""
+
+    age: int
+
+    @field_validator("age")
+    @classmethod
+    def _breaks(cls, age: int) -> int:
+        return 1 // (age - 5) + age
+
+
+@both
+@pytest.mark.parametrize("items", [False, True])
+def test_a_validator_that_breaks(kind: str, items: bool, fake_endpoint: FakeEndpoint) -> None:
+    """A validator that breaks down is an error at the end, with what was asked; until then all else is shown."""
+    ages = [{"age": age} for age in (7, 5, 8)]
+    fake_endpoint.answer(Reply(content={"value": ages} if items else ages[1], chunk=4))
+    seen: list[Any] = []
+    with pytest.raises(TargetFailed) as caught:
+        shown(kind, fake_endpoint.base_url, Breaking, items=items, see=seen.append)
+    assert len(caught.value.attempts) == 1
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    if items:
+        assert [each.age for each in seen] == [7, 8]
+    else:
+        assert seen[-1].age is UNKNOWN
+
+
+@both
+def test_an_empty_list_is_all(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """After an empty list nothing else is taken for items."""
+    fake_endpoint.answer(Reply(content='{"value": []} as in {"value": [5]}', chunk=3))
+    seen: list[Any] = []
+    with pytest.raises(ExtractionFailed, match="different values"):
+        shown(kind, fake_endpoint.base_url, int, items=True, max_retries=0, see=seen.append)
+    assert seen == []

@@ -133,6 +133,7 @@ class _Body:
         self._chunks: list[bytes] = []
         self._size = 0
         self.events: Events | None = None
+        self._judged = False
 
     def add(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
@@ -149,10 +150,13 @@ class _Body:
             if len(self._chunks) > _SHOWN:  # they have been read; the first are kept for errors to show
                 self._chunks.pop()
             return self.events.feed(chunk)
-        if len(self._chunks) > 1 or not response.is_success or not _is_stream(response, chunk):
+        if not response.is_success or self._judged or not self.whole().strip():
+            return iter(())
+        self._judged = True  # by the first bytes that are not blank
+        if not _is_stream(response, self.whole()):
             return iter(())
         self.events = Events()
-        return self.events.feed(chunk)
+        return self.events.feed(self.whole())
 
     def is_stream(self) -> bool:
         """Whether what has come is a stream."""
@@ -167,11 +171,13 @@ class _Body:
 
 def _is_stream(response: httpx.Response, body: bytes) -> bool:
     # Some send events under another content type, or begin with a comment; some an object as events.
-    start = body[:100].lstrip()
+    start = body[:100].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] in (b"{", b"["):
         return False
     kind: str = response.headers.get("content-type", "")
-    return start.startswith((b"data:", b":", b"event:")) or kind.lower().startswith("text/event-stream")
+    return start.startswith((b"data:", b":", b"event:", b"id:", b"retry:")) or kind.lower().startswith(
+        "text/event-stream"
+    )
 
 
 def _drain(pieces: Iterator[Piece]) -> None:
@@ -280,6 +286,19 @@ def _achunks(response: httpx.Response) -> AsyncIterable[bytes]:
 
 def _left(expires: float | None) -> float | None:
     return None if expires is None else expires - time.monotonic()
+
+
+# A cancel scope for each chunk would take a third of a stream's CPU. A connection of ours bounds each wait by what
+# was left when the body began (a caller's own transport need not): until that is out by more than a second, or a
+# second is much, it will do.
+_OUT = 1.0
+_CLOSE = 2.0
+
+
+def _is_close(began: float, expires: float) -> bool:
+    """Whether a wait has to be bounded to the moment, in a body that began then."""
+    now = time.monotonic()
+    return now - began > _OUT or expires - now < _CLOSE
 
 
 class Sender:
@@ -418,11 +437,14 @@ class AsyncSender:
 
         with anyio.fail_after(_left(expires)):
             response = body.response = await self._client.send(http_request, stream=True, follow_redirects=False)
-        chunks = aiter(_achunks(response))
+        chunks, began = aiter(_achunks(response)), time.monotonic()
         try:
             while True:
                 # Not around the loop: nothing may be cancelled while this generator waits for its caller.
-                with anyio.fail_after(_left(expires)):
+                if expires is not None and (not self._exchange.owned or _is_close(began, expires)):
+                    with anyio.fail_after(_left(expires)):
+                        chunk = await anext(chunks, None)
+                else:
                     chunk = await anext(chunks, None)
                 if chunk is None:
                     break

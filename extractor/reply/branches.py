@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Protocol, TypeAlias
@@ -10,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from extractor.reply.dates import FORMATS
 from extractor.reply.meanings import Words
 from extractor.reply.node import MAX_DEPTH
-from extractor.reply.numerals import integer_of, number_of
+from extractor.reply.numerals import integer_of, is_ambiguous, number_of
 
 __all__ = [
     "JSON_TYPES",
@@ -24,7 +25,9 @@ __all__ = [
     "Scalar",
     "Text",
     "between",
+    "is_too_large",
     "kind_of",
+    "pattern_of",
     "written",
 ]
 
@@ -43,6 +46,7 @@ TYPES: Mapping[str, frozenset[type]] = {
 JSON_TYPES: frozenset[type] = frozenset().union(*TYPES.values())
 _NUMBERS = TYPES["number"]
 _LARGE = 1_000  # bits: a larger number is no text
+_LARGEST = int(sys.float_info.max)  # a larger integer would be infinity where a float is wanted
 
 Exact: TypeAlias = "dict[type, int]"
 """Types of which every value is right as it is; of texts, only those of at least so many characters."""
@@ -59,6 +63,11 @@ def written(value: Any) -> str:
     if type(value) is int:
         return str(value) if value.bit_length() <= _LARGE else ""
     return str(getattr(value, "literal", ""))
+
+
+def is_too_large(number: float) -> bool:
+    """Whether a number is none, or would be infinity, as a float."""
+    return not -_LARGEST <= number <= _LARGEST
 
 
 # -------------------------------------------------------------------------------------------- fitting
@@ -159,12 +168,14 @@ class Scalar(Branch):
 
     @property
     def exact(self) -> frozenset[type]:
-        """All but floats for an integer."""
-        return frozenset((int,)) if self.kind == "integer" else self.takes
+        """All but floats for an integer, and integers, which may be too large, for a number."""
+        return _EXACT.get(self.kind, self.takes)
 
     def fits(self, value: Any, fit: Fit, depth: int) -> bool:
-        """Whether it is whole, where that is asked."""
-        return self.kind != "integer" or isinstance(value, int) or value.is_integer()
+        """Whether it is whole, where that is asked, and no larger than a float can be where one is meant."""
+        if self.kind == "integer":
+            return isinstance(value, int) or value.is_integer()
+        return self.kind != "number" or not is_too_large(value)
 
     def allows(self, value: Any) -> bool:
         """Whether it is in the ranges."""
@@ -172,6 +183,7 @@ class Scalar(Branch):
         return all(_LIMITS[name](value, limit) for name, limit in limits if kind_of(limit) in (int, float))
 
 
+_EXACT: Mapping[str, frozenset[type]] = {"integer": frozenset((int,)), "number": frozenset((float,))}
 _LIMITS: Mapping[str, Callable[[Any, Any], bool]] = {
     "minimum": lambda value, limit: value >= limit,
     "maximum": lambda value, limit: value <= limit,
@@ -220,7 +232,7 @@ class Text(Branch):
 
     def matches(self, text: str) -> bool:
         """Whether a text has the pattern."""
-        return not self.pattern or _pattern(self.pattern)(text)
+        return not self.pattern or pattern_of(self.pattern)(text)
 
     def allows(self, value: Any) -> bool:
         """Whether it has the length."""
@@ -233,7 +245,8 @@ def between(least: Any, number: int, most: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _pattern(pattern: str) -> Callable[[str], bool]:
+def pattern_of(pattern: str) -> Callable[[str], bool]:
+    """What tells whether a text has a pattern; of one that is not understood every text has it."""
     import jsonschema_rs  # linear in the text; only where a value has to be mended
 
     engines = (jsonschema_rs.RegexOptions(), jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000))
@@ -292,5 +305,6 @@ class Constants(Branch):
         for number in (integer_of(text), number_of(text)):
             for each in self.values:
                 if number is not None and kind_of(each) in _NUMBERS and each == number:
-                    return each
+                    # "1.000" may be a thousand.
+                    return None if number == int(number) and is_ambiguous(text, whole=True) else each
         return None

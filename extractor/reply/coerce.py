@@ -15,19 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from extractor.reply.branches import JSON_TYPES, Anything, Branch, Constants, Fit, Scalar, Text, kind_of
-from extractor.reply.dates import FORMATS
+from extractor.reply.branches import JSON_TYPES, Anything, Branch, Fit, kind_of
 from extractor.reply.encoded import parsed
 from extractor.reply.meanings import folded
 from extractor.reply.node import MAX_DEPTH
-from extractor.reply.notes import NOTHING_SAID, Note, Notes, Result, Within, placed, shown, taken
-from extractor.reply.numerals import is_endless, is_numeric
+from extractor.reply.notes import NOTHING_SAID, Note, Notes, Result, Within, every, placed, shown, taken
 from extractor.reply.repairs import Repair
-from extractor.reply.respelled import Tries, decimals, may_be_several, respelled
+from extractor.reply.respelled import Tries, decimals, may_be_several, mistaken, respelled
 from extractor.reply.shape import Array, Object, Shape
 from extractor.reply.wrapper import unwrapped
 from extractor.schema.nodes import text_of
-from extractor.schema.target import FieldError
+from extractor.schema.target import MOST_CHARACTERS, MOST_ERRORS, FieldError, and_more
 
 __all__ = ["Coerced", "coerced"]
 
@@ -38,7 +36,10 @@ class Coerced:
 
     `data` is the very value that was given where nothing was mended. `repairs` have pointers into `data`. `faults`
     are values that a validator may take, but for something else ("boolean_for_number", "number_for_text",
-    "not_finite").
+    "not_finite", "boolean_for_text", "ambiguous_number"), or under a key that was read as another ("misfit").
+
+    There are at most 1,000 of each, with pointers of 1,000,000 characters in all. If there were more, the last is of
+    the kind "more", and says how many.
     """
 
     data: Any
@@ -55,13 +56,26 @@ def coerced(shape: Shape, data: Any, *, mend: bool = True, names: Sequence[str] 
     mender = _Mender(mend)
     value, said = unwrapped(shape, data, names, mender.fit) if mend else (data, NOTHING_SAID)
     value, notes = mender.value(shape, value, 0)
+    return _listed([*said, *notes], value) if said or notes else Coerced(data=value, repairs=(), faults=())
+
+
+def _listed(notes: Notes, value: Any) -> Coerced:
     repairs: list[Repair] = []
     faults: list[FieldError] = []
-    for pointer, note in placed([*said, *notes], ""):
-        if note.found is None:
-            repairs.append(Repair(kind=note.kind, message=note.message, pointer=pointer))
-        else:
+    characters = 0
+    for pointer, note in placed(notes, ""):
+        characters += len(pointer)
+        if characters > MOST_CHARACTERS:
+            break
+        if note.found is not None and len(faults) < MOST_ERRORS:
             faults.append(FieldError(pointer=pointer, message=note.message, found=note.found, kind=note.kind))
+        elif note.found is None and len(repairs) < MOST_ERRORS:
+            repairs.append(Repair(kind=note.kind, message=note.message, pointer=pointer))
+    wrong = Counter(note.found is not None for note in every(notes))
+    if more := wrong[False] - len(repairs):
+        repairs.append(Repair(kind="more", message=f"And {more} more.", pointer=""))
+    if more := wrong[True] - len(faults):
+        faults.append(and_more(more))
     return Coerced(data=value, repairs=tuple(repairs), faults=tuple(dict.fromkeys(faults)))
 
 
@@ -138,7 +152,7 @@ class _Mender:
                     continue
                 if key in checks and type(member) is str and checks[key](member):
                     continue
-            shape = fields.get(key, rest)
+            shape = branch.at(key) if branch.patterns else fields.get(key, rest)
             if shape is None:
                 strange.append(key)
                 continue
@@ -160,11 +174,20 @@ class _Mender:
         renamed: dict[str, tuple[str, Any, Notes]] = {}
         for key, name in meant.items():
             shape = branch.fields[name]
-            result, inner = self.value(shape, value[key], depth + 1)
-            # Where it does not fit, a key that the target passes over would become an error.
-            if once[name] == 1 and self.fit(shape, result, depth + 1):
-                said = Note(kind="key", message=f"Read the key {shown(key)} as {shown(name)}.")
-                renamed[key] = name, result, [said, *inner]
+            if once[name] == 1:
+                # Also where it does not fit: a type passes over the key, and would take a default for what was said.
+                # To a JSON Schema it may be a key of its own.
+                result, inner = self.value(shape, value[key], depth + 1)
+                if not branch.of_type and not self._is_right(shape.branches, result, depth + 1):
+                    continue
+                said: list[Note | Within] = [
+                    Note(kind="key", message=f"Read the key {shown(key)} as {shown(name)}."),
+                    *inner,
+                ]
+                told = any(note.found is not None for note in every(inner))
+                if branch.of_type and not told and not self._is_right(shape.branches, result, depth + 1):
+                    said.append(Note(kind="misfit", message=_MISFIT, found=shown(result)))
+                renamed[key] = name, result, said
         return renamed
 
     def _array(self, branch: Array, value: list[Any], depth: int) -> Result:
@@ -204,15 +227,21 @@ class _Mender:
             result, notes = self.value(shape, inner, depth + 1)
             if kind_of(inner) in shape.kinds or self.fit(shape, result, depth):
                 return result, [Note(kind="json", message="Read the JSON that a text held."), *notes]
-        for tries in (self._insides, decimals, respelled, self._listed):
+        for tries in (self._insides, decimals, respelled, self._in_lists):
             found = [
                 (result, notes)
                 for branch, result, notes in tries(shape, value, kind, depth)
-                if kind_of(result) in branch.takes and branch.fits(result, self.fit, depth) and branch.allows(result)
+                if self._is_right([branch], result, depth)
             ]
             if found:
                 return found[0] if _are_one([result for result, _ in found]) else None
         return None
+
+    def _is_right(self, branches: Sequence[Branch], value: Any, depth: int) -> bool:
+        """Whether a value is what one of some branches takes, ranges and lengths included."""
+        kind = kind_of(value)
+        takers = (each for each in branches if kind in each.takes)
+        return any(each.fits(value, self.fit, depth) and each.allows(value) for each in takers)
 
     def _insides(self, shape: Shape, value: Any, kind: type, depth: int) -> Tries:
         """The value mended inside, as each branch would have it."""
@@ -222,7 +251,7 @@ class _Mender:
                 tries.append((branch, *_INSIDE[type(branch)](self, branch, value, depth)))
         return tries
 
-    def _listed(self, shape: Shape, value: Any, kind: type, depth: int) -> Tries:
+    def _in_lists(self, shape: Shape, value: Any, kind: type, depth: int) -> Tries:
         """The value put into a list, or the only item of a list."""
         tries: Tries = []
         if kind is list:
@@ -239,20 +268,13 @@ class _Mender:
         return tries
 
     def _faults(self, shape: Shape, value: Any, kind: type, depth: int) -> Notes:
-        """What must not pass: a number in another type's place, here or inside, as any branch would have it."""
+        """What must not pass, here or inside, as any branch would have it."""
         if kind is dict or kind is list:
             return [note for _, _, notes in self._insides(shape, value, kind, depth) for note in notes]
-        numbers = any(isinstance(each, (Scalar, Constants)) and int in each.takes for each in shape.branches)
-        if kind is bool and numbers:
-            message = f"Expected a number, not {shown(value)}"
-            return [Note(kind="boolean_for_number", message=message, found=shown(value))]
-        formats = [each.format for each in shape.branches if isinstance(each, Text) and each.format in FORMATS]
-        if formats and (kind in (int, float) or (kind is str and not numbers and is_numeric(value))):
-            message = f"Expected a text in the format {formats[0]}, not a number"
-            return [Note(kind="number_for_text", message=message, found=shown(value))]
-        if kind is str and numbers and is_endless(value):
-            return [Note(kind="not_finite", message="A number must be finite", found=shown(value))]
-        return NOTHING_SAID
+        return mistaken(shape, value, kind)
+
+
+_MISFIT = "The value under this key, which was spelled in another way, is not what was asked for"
 
 
 def _are_one(values: list[Any]) -> bool:

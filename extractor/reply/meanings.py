@@ -13,8 +13,8 @@ __all__ = ["Words", "boolean_of", "folded", "is_nothing"]
 # ---------------------------------------------------------------------- booleans, and what is not there
 
 _BOOLEANS = {
-    **dict.fromkeys(("true", "yes", "y", "on"), True),
-    **dict.fromkeys(("false", "no", "n", "off"), False),
+    **dict.fromkeys(("true", "t", "yes", "y", "on"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off"), False),
 }
 _DIGITS = {"1": True, "0": False}
 

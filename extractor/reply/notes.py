@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from extractor.reply.branches import written
 from extractor.schema.nodes import escaped, text_of
 
-__all__ = ["NOTHING_SAID", "Note", "Notes", "Result", "Within", "placed", "shown", "taken"]
+__all__ = ["NOTHING_SAID", "Note", "Notes", "Result", "Within", "every", "placed", "shown", "taken"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +46,17 @@ def placed(notes: Notes, pointer: str) -> Iterator[tuple[str, Note]]:
         else:
             inner = f"{pointer}/{escaped(str(note.step))}"
             ahead += [(inner, each) for each in reversed(note.notes)]
+
+
+def every(notes: Notes) -> Iterator[Note]:
+    """Each note, without its place."""
+    ahead = list(notes)
+    while ahead:
+        note = ahead.pop()
+        if isinstance(note, Note):
+            yield note
+        else:
+            ahead += note.notes
 
 
 _QUOTED = 60  # characters of a value that a message quotes

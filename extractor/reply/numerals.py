@@ -6,9 +6,9 @@ import math
 import re
 from decimal import Decimal
 
-from extractor.reply.spellings import LENGTH, stripped
+from extractor.reply.spellings import stripped
 
-__all__ = ["integer_of", "is_endless", "is_numeric", "number_of", "numeral_of"]
+__all__ = ["integer_of", "is_ambiguous", "is_endless", "is_numeric", "number_of", "numeral_of"]
 
 DIGITS = 15  # significant digits that every binary float keeps
 
@@ -17,15 +17,17 @@ _GROUPED = re.compile(
     r"([+-]?)([1-9]\d{0,2}([,.'’_ \u00a0\u2007\u2009\u202f])\d{3}(?:\3\d{3})*+)(?:([.,])(\d++))?+", re.ASCII
 )
 _WITH_COMMA = re.compile(r"([+-]?)(\d++),(\d++)", re.ASCII)
+_THOUSAND = re.compile(r"[+-]?0*+[1-9]\d{0,2}+\.\d{3}", re.ASCII)
 
 
 def numeral_of(text: str, *, whole: bool = False) -> str | None:
     """A number as JSON would write it, digit by digit: "1 234,50" → "1234.50".
 
-    Where a `whole` number is wanted, one comma can only group, and a point before three zeros is not clear.
+    Where a `whole` number is wanted, one comma can only group (by four in the far east), and a point before three
+    zeros is not clear.
     """
     text = stripped(text)
-    return _as_written(text, whole=whole) or _as_grouped(text, whole=whole) or _with_comma(text)
+    return _as_written(text, whole=whole) or _as_grouped(text, whole=whole) or _with_comma(text, whole=whole)
 
 
 def _as_written(text: str, *, whole: bool) -> str | None:
@@ -49,9 +51,11 @@ def _as_grouped(text: str, *, whole: bool) -> str | None:
     return _joined(sign, digits.replace(mark, ""), fraction)
 
 
-def _with_comma(text: str) -> str | None:
+def _with_comma(text: str, *, whole: bool) -> str | None:
     match = _WITH_COMMA.fullmatch(text)
-    return None if match is None or len(match[3]) == 3 else _joined(*match.groups())
+    if match is None or len(match[3]) == 3 or (whole and len(match[3]) > 3):
+        return None
+    return _joined(*match.groups())
 
 
 def _joined(sign: str, digits: str, fraction: str | None = None, power: str | None = None) -> str:
@@ -85,6 +89,18 @@ def number_of(text: str) -> int | float | None:
     return number if number and math.isfinite(number) and Decimal(repr(number)) == Decimal(written) else None
 
 
+def is_ambiguous(text: str, *, whole: bool) -> bool:
+    """Whether a text may be several numbers, of which pydantic takes one: "1_0", and "1.000" for a `whole` one."""
+    if whole and _THOUSAND.fullmatch(stripped(text)):
+        return integer_of(text) is None
+    if "_" not in text or numeral_of(text, whole=whole) is not None:
+        return False
+    try:
+        return math.isfinite(float(text))  # in Python's own writing
+    except ValueError:
+        return False
+
+
 def is_numeric(text: str) -> bool:
     """Whether a text is digits and nothing else, which pydantic takes for seconds where it wants a time."""
     match = _WRITTEN.fullmatch(stripped(text))
@@ -94,6 +110,6 @@ def is_numeric(text: str) -> bool:
 def is_endless(text: str) -> bool:
     """Whether a text is infinity, no number, or too large a number, all of which pydantic takes for a float."""
     try:
-        return len(text) <= LENGTH and not math.isfinite(float(text))
+        return not math.isfinite(float(text))
     except ValueError:
         return False

@@ -33,6 +33,8 @@ from extractor.reply.tokens import (
 __all__ = ["Reader", "read"]
 
 FOUND_LENGTH = 200  # characters of a literal or key that a fault quotes
+MOST_FAULTS = 1_000
+MOST_CHARACTERS = 1_000_000  # of the pointers of all faults: a long key stands in those of all that is inside
 
 
 class Reader:
@@ -41,13 +43,14 @@ class Reader:
     `root` is the value as far as it has come (None: not begun), `offset` the characters taken so far; after a fault,
     those before it. Numbers that are not finite (NaN, 1e999) and keys given twice raise `Malformed`. With a list of
     `faults` they are appended to it instead: such a number is None, and of such a key the first value is in the
-    object's `value`, all are in its `children`.
+    object's `value`, all are in its `children`. Of more than 1,000 faults the first are there.
     """
 
     def __init__(self, *, faults: list[Fault] | None = None) -> None:
         self.root: Node | None = None
         self.offset = 0
         self._faults = faults
+        self._room = MOST_CHARACTERS
         self._malformed: Malformed | None = None
         self._chunks: list[str] = []
         self._half = ""  # an escape, number or literal that the last chunk cut
@@ -348,7 +351,10 @@ class Reader:
     def _doubt(self, kind: str, node: Node, found: str, offset: int) -> None:
         if self._faults is None:
             raise Malformed(kind, offset)
-        self._faults.append(Fault(kind=kind, pointer=node.pointer(), found=found[:FOUND_LENGTH]))
+        if len(self._faults) < MOST_FAULTS and self._room > 0:
+            pointer = node.pointer()
+            self._room -= len(pointer)
+            self._faults.append(Fault(kind=kind, pointer=pointer, found=found[:FOUND_LENGTH]))
 
     def _shut(self, match: re.Match[str]) -> int:
         """The innermost container is complete."""

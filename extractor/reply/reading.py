@@ -22,7 +22,7 @@ from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.plans import Wrapped
 from extractor.schema.restore import Unclean
-from extractor.schema.target import FieldError, Target, TypeTarget
+from extractor.schema.target import FieldError, PartTarget, Target, TypeTarget
 
 __all__ = ["Reading", "Wanted", "has_ended", "held", "outcome_of", "read", "texts_of", "was_cut"]
 
@@ -225,7 +225,7 @@ def _needs_a_look(wanted: Wanted[Any], text: str | None) -> bool:
     return _is_easily_taken_in(target) or (wanted.coerce and (text is None or _NOTHING.search(text) is not None))
 
 
-_TAKEN_IN = re.compile(r'"format": "(?:date|time|duration)|"(?:const|enum)": \[?-?\d')
+_TAKEN_IN = re.compile(r'"format": "(?:date|time|duration|ipvany)|"(?:const|enum)": \[?-?\d')
 
 
 @functools.lru_cache(maxsize=256)
@@ -240,13 +240,15 @@ def _coerced(data: Any, wire: Any, wanted: Wanted[T], text: str | None) -> Readi
 
     target, context = wanted.target, wanted.context
     names = (target.name, wanted.adapted.wire_name if wanted.adapted else "")
-    mended = coerced(_shape(target), _with_literals(data, wanted, text), mend=wanted.coerce, names=names)
+    mended = coerced(_shape_of(target), _with_literals(data, wanted, text), mend=wanted.coerce, names=names)
     if mended.repairs:
         taken = from_json(to_json(mended.data))
         checked = target.validate(taken, context=context)
-        if not checked.errors or not mended.faults:
-            plain = target.validate(data, context=context) if checked.errors else None
-            if plain is not None and (not plain.errors or len(plain.errors) < len(checked.errors)):
+        # A key in another spelling is one that the target would pass over, with what stands under it.
+        passed_over = any(repair.kind in ("key", "unwrapped") for repair in mended.repairs)
+        if checked.errors and not mended.faults and not passed_over:
+            plain = target.validate(data, context=context)
+            if len(plain.errors) < len(checked.errors):
                 checked, taken, mended = plain, data, replace(mended, repairs=())
     else:
         taken, checked = data, target.validate(data, context=context)
@@ -270,6 +272,11 @@ def _shape(target: Target[Any]) -> Any:
     from extractor.reply.shaping import shape_of
 
     return shape_of(target.schema, decimals=isinstance(target, TypeTarget))
+
+
+def _shape_of(target: Target[Any]) -> Any:
+    # Parts are asked for once: they must not take the place of what is asked for again and again.
+    return _shape.__wrapped__(target) if isinstance(target, PartTarget) else _shape(target)
 
 
 def _twice(error: Unclean, wire: Any) -> Reading[Any]:
@@ -301,8 +308,8 @@ def _unclean(text: str, wanted: Wanted[T]) -> Reading[T]:
         for fault, pointer in zip(faults, _own_places([fault.pointer for fault in faults], wire, wanted), strict=True)
     )
     pointers = {error.pointer for error in named}
-    others = tuple(error for error in reading.errors if error.pointer not in pointers)
-    return replace(reading, value=None, errors=named + others)
+    errors = named + tuple(error for error in reading.errors if error.pointer not in pointers)
+    return replace(reading, value=None if errors else reading.value, errors=errors)
 
 
 def _own_places(pointers: list[str], wire: Any, wanted: Wanted[Any]) -> list[str]:

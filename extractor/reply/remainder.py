@@ -8,20 +8,21 @@ for more of it would bring more of the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
 
-from extractor.reply.node import Malformed, Node
+from extractor.reply.node import KINDS, Fault, Malformed, Node
 from extractor.reply.reader import Reader
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.nodes import escaped, further
-from extractor.schema.places import places
+from extractor.schema.places import moved, places
 from extractor.schema.restore import Unclean
 from extractor.schema.scope import schema_at
+from extractor.schema.target import FieldError
 
 __all__ = ["Remainder", "remainder"]
 
@@ -29,6 +30,7 @@ LONGEST_CIRCLE = 8  # items that come again and again as a group
 LEAST_REPEATED = 5  # items that must be repetitions before it is taken for running in circles
 LEAST_ROUNDS = 3
 LEVELS = 20  # of references to references
+MOST_CHARACTERS = 20_000_000  # of the pointers to all that came: a long key stands in those of all that is inside
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +39,7 @@ class Remainder:
     is missing.
 
     `pointers` are the places to ask for; those in `appended` go on after the number of items given there.
-    `repeated` says that repetitions were dropped.
+    `repeated` says that repetitions were dropped; `errors` are what of it must not become data.
     """
 
     data: Any
@@ -46,14 +48,16 @@ class Remainder:
     appended: Mapping[str, int] = field(default_factory=dict)
     repairs: tuple[Repair, ...] = ()
     repeated: bool = False
+    errors: tuple[FieldError, ...] = ()
 
 
 def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> Remainder | None:
     """What is kept of a text that does not come to its end, and what is missing of `schema`, the target's.
 
-    None where nothing is kept, or it cannot be told what is missing.
+    None where nothing is kept, or it cannot be told what is missing. Nothing may be missing but the last brackets.
     """
-    reader = Reader(faults=[])
+    faults: list[Fault] = []
+    reader = Reader(faults=faults)
     try:
         reader.feed(unclosed.text)  # a number at its end may go on: the reader does not take it for complete
     except Malformed:
@@ -67,13 +71,15 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
         data = wire if adapted.restorer is None else adapted.restorer(wire)
     except Unclean:
         return None
-    own = dict(places(adapted.plan, wire, adapted.definitions))
-    missing = _Missing(own=own, data=data, schema=schema)
+    own = _own_places(adapted, wire)
+    if own is None:
+        return None
+    missing = _Missing(own=own, there=frozenset(own.values()), data=data, schema=schema)
     inside = [*path[1:], None]
     repeated = path[-1] if dropped else None
     if not all(missing.add(node, below, repeated=node is repeated) for node, below in zip(path, inside, strict=True)):
         return None
-    if not data or not (missing.pointers or dropped):
+    if not data:
         return None
     return Remainder(
         data=data,
@@ -82,18 +88,44 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
         appended=missing.appended,
         repairs=(*unclosed.repairs, *dropped),
         repeated=bool(dropped),
+        errors=tuple(_error(fault, own) for fault in faults if fault.pointer.rpartition("/")[0] in own),
     )
 
 
+def _error(fault: Fault, own: Mapping[str, str]) -> FieldError:
+    message = KINDS[fault.kind]
+    return FieldError(pointer=moved(fault.pointer, own), message=message, found=fault.found, kind=fault.kind)
+
+
+def _own_places(adapted: Adapted, wire: Any) -> dict[str, str] | None:
+    """Places on the wire → places in the target's own shape; None where they are too long to be kept."""
+    own: dict[str, str] = {}
+    characters = 0
+    for pointer, place in places(adapted.plan, wire, adapted.definitions):
+        characters += len(pointer)
+        if characters > MOST_CHARACTERS:
+            return None
+        own[pointer] = place
+    return own
+
+
 def _kept(path: list[Node]) -> list[Node]:
-    """The open containers that are kept, from the root on: of a list that has complete items, only these."""
+    """The open containers that are kept, from the root on: of a list its complete items.
+
+    The only item of a list is kept where it has a list itself of which something is complete: it may be most of all.
+    """
     for number, node in enumerate(path[:-1]):
-        open_one = path[number + 1]
-        if node.kind == "array" and (len(node.children) > 1 or _is_pair(open_one)):
+        below = path[number + 1 :]
+        large = not _is_pair(below[0]) and any(each.kind == "array" and _has_complete(each) for each in below)
+        if node.kind == "array" and (len(node.children) > 1 or not large):
             node.value.pop()
             node.children.pop()
             return path[: number + 1]
     return path
+
+
+def _has_complete(node: Node) -> bool:
+    return bool(node.children) and node.children[0].end >= 0
 
 
 def _is_pair(node: Node) -> bool:
@@ -102,9 +134,14 @@ def _is_pair(node: Node) -> bool:
 
 
 def _without_repetitions(items: list[Any]) -> tuple[Repair, ...]:
-    """Drop what is repeated at the end of a list, where it goes round in circles."""
+    """Drop what is repeated at the end of a list, where it goes round in circles.
+
+    Numbers, booleans and null are data also where they repeat: zeros for a year of days.
+    """
     written = [to_json(item) for item in items]
-    for length in range(1, LONGEST_CIRCLE + 1):
+    for length in range(1, min(LONGEST_CIRCLE, len(items)) + 1):
+        if not isinstance(items[-length], (dict, list, str)):
+            return ()
         first = len(written)
         while first > length and written[first - 1] == written[first - 1 - length]:
             first -= 1
@@ -118,9 +155,12 @@ def _without_repetitions(items: list[Any]) -> tuple[Repair, ...]:
 
 @dataclass(kw_only=True)
 class _Missing:
-    """Collects what the open containers lack: `own` are the places of the wire in the target's own shape."""
+    """Collects what the open containers lack: `own` are the places of the wire in the target's own shape, `there`
+    the latter alone.
+    """
 
     own: Mapping[str, str]
+    there: Set[str]
     data: Any
     schema: Mapping[str, Any]
     pointers: list[str] = field(default_factory=list)
@@ -140,12 +180,13 @@ class _Missing:
         # What is not complete is not kept, unless it is open and completed by itself.
         kept = [child for child in node.children if child.end >= 0 or child is below]
         if node.kind == "object" and "properties" in here and not further(here):
-            there = {child.key for child in kept} | set(self.own.values())
-            lacking = [key for key in here["properties"] if key not in there and f"{place}/{escaped(key)}" not in there]
-            self.pointers += [f"{place}/{escaped(key)}" for key in lacking]
+            keys = {child.key for child in kept}
+            lacking = (f"{place}/{escaped(key)}" for key in here["properties"] if key not in keys)
+            self.pointers += [pointer for pointer in lacking if pointer not in self.there]
         elif not repeated:
             self.pointers.append(place)
-            self.appended[place] = len(kept)
+            if kept:
+                self.appended[place] = len(kept)
         return True
 
 

@@ -1,4 +1,7 @@
-"""What a value is that was spelled in another way, as each branch of its shape would have it: a table of rules."""
+"""What a value is that was spelled in another way, as each branch of its shape would have it: a table of rules.
+
+And, where no rule has it, what a validator would mistake it for.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from extractor.reply.branches import Branch, Constants, Scalar, Text, written
+from extractor.reply.branches import Branch, Constants, Scalar, Text, is_too_large, written
 from extractor.reply.dates import FORMATS
 from extractor.reply.meanings import boolean_of, is_nothing
-from extractor.reply.notes import Notes, taken
-from extractor.reply.numerals import integer_of, number_of, numeral_of
+from extractor.reply.notes import NOTHING_SAID, Note, Notes, shown, taken
+from extractor.reply.numerals import integer_of, is_ambiguous, is_endless, is_numeric, number_of, numeral_of
 from extractor.reply.shape import Array, Shape
 
-__all__ = ["Tries", "decimals", "may_be_several", "respelled"]
+__all__ = ["Tries", "decimals", "may_be_several", "mistaken", "respelled"]
 
 Tries: TypeAlias = "list[tuple[Branch, Any, Notes]]"
 """Branches, what a value would be as each of them would have it, and what is said of that."""
@@ -96,3 +99,76 @@ _RULES: Mapping[Any, Callable[[Shape, Any, Any], Spelled]] = {
     Constants: _constant,
     Array: _list,
 }
+
+
+# ------------------------------------------------------------------------------- what it would be mistaken for
+
+
+def mistaken(shape: Shape, value: Any, kind: type) -> Notes:
+    """The fault of a value that fits no branch, but that a validator may take for one that does."""
+    for rule in _MISTAKES:
+        of_which, message = rule(shape, value, kind)
+        if of_which:
+            return [Note(kind=of_which, message=message, found=shown(value))]
+    return NOTHING_SAID
+
+
+Mistake: TypeAlias = "tuple[str, str]"
+"""The kind of a fault and its message: "" where there is none."""
+_NONE: Mistake = ("", "")
+
+
+def _has_numbers(shape: Shape) -> bool:
+    return any(isinstance(each, (Scalar, Constants)) and int in each.takes for each in shape.branches)
+
+
+def _has_floats(shape: Shape) -> bool:
+    return any(isinstance(each, Scalar) and each.kind == "number" for each in shape.branches)
+
+
+def _format(shape: Shape) -> str:
+    """The first format of its texts."""
+    return next((each.format for each in shape.branches if isinstance(each, Text) and each.format), "")
+
+
+def _boolean_taken(shape: Shape, value: Any, kind: type) -> Mistake:
+    if kind is not bool:
+        return _NONE
+    if _has_numbers(shape):
+        return "boolean_for_number", f"Expected a number, not {shown(value)}"
+    known = _format(shape)
+    return ("boolean_for_text", f"Expected a text in the format {known}, not {shown(value)}") if known else _NONE
+
+
+def _endless_taken(shape: Shape, value: Any, kind: type) -> Mistake:
+    if not _has_floats(shape):
+        return _NONE
+    # As a `Decimal`, which is a number or a text with a pattern, an integer is never too large.
+    exactly = any(isinstance(each, Text) and each.pattern for each in shape.branches)
+    number = kind in (int, float) and is_too_large(value) and not exactly
+    return ("not_finite", "A number must be finite") if number or (kind is str and is_endless(value)) else _NONE
+
+
+def _number_taken(shape: Shape, value: Any, kind: type) -> Mistake:
+    known = _format(shape)
+    digits = kind is str and known in FORMATS and not _has_numbers(shape) and is_numeric(value)
+    if not known or not (digits or kind in (int, float)):
+        return _NONE
+    return "number_for_text", f"Expected a text in the format {known}, not a number"
+
+
+def _ambiguous_taken(shape: Shape, value: Any, kind: type) -> Mistake:
+    if kind is not str or not _has_numbers(shape) or not is_ambiguous(value, whole=not _has_floats(shape)):
+        return _NONE
+    if "_" in value:
+        return "ambiguous_number", "Expected a number without underscores"
+    return "ambiguous_number", "Expected a whole number; with the point this may be a thousand times as much"
+
+
+# The first that applies counts.
+_MISTAKES: tuple[Callable[[Shape, Any, type], Mistake], ...] = (
+    _boolean_taken,
+    _endless_taken,
+    _number_taken,
+    _ambiguous_taken,
+)

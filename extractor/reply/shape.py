@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from extractor.reply.branches import TYPES, Anything, Branch, Constants, Exact, Fit, Text, between
+from extractor.reply.branches import TYPES, Anything, Branch, Constants, Exact, Fit, Text, between, pattern_of
 from extractor.reply.dates import FORMATS
 from extractor.reply.meanings import folded, is_nothing
 
@@ -17,16 +17,24 @@ __all__ = ["Array", "Object", "Shape"]
 
 
 class Object(Branch):
-    """An object: `fields` are its properties, `rest` what its other keys hold (None where nothing is said)."""
+    """An object: `fields` are its properties, `rest` what its other keys hold (None where nothing is said).
 
-    def __init__(self, schema: Mapping[str, Any], make: Callable[[Any], Shape]) -> None:
+    With `patterns`, `rest` is only that of the keys which have one of them. One `of_type` passes over keys that it
+    does not know.
+    """
+
+    def __init__(self, schema: Mapping[str, Any], make: Callable[[Any], Shape], *, of_type: bool = False) -> None:
         super().__init__(TYPES["object"])
+        self.of_type = of_type
         more = schema.get("additionalProperties")
         self.fields = {name: make(member) for name, member in schema.get("properties", {}).items()}
         self.required = frozenset(schema.get("required", ()))
         self.closed = more is False
         self.open = more is True or more == {}
-        self.rest = None if more is None or more is False or self.open else make(more)
+        self.patterns = tuple(map(pattern_of, schema.get("patternProperties", ())))
+        if self.patterns:
+            more = next(iter(schema["patternProperties"].values()))
+        self.rest = None if more in (None, True, False, {}) else make(more)
 
     @property
     def exact(self) -> frozenset[type]:
@@ -60,12 +68,18 @@ class Object(Branch):
             name: branches[0] for name, branches in found if len(branches) == 1 and isinstance(branches[0], Constants)
         }
 
+    def at(self, key: str) -> Shape | None:
+        """The shape of one member."""
+        if self.patterns and not any(has(key) for has in self.patterns):
+            return None
+        return self.fields.get(key, self.rest)
+
     def fits(self, value: Any, fit: Fit, depth: int) -> bool:
         """Whether all that is required is there, and all that is there fits."""
         if not self.required <= value.keys():
             return False
         for key, member in value.items():
-            shape = self.fields.get(key, self.rest)
+            shape = self.at(key)
             if shape is None:
                 if self.closed:
                     return False

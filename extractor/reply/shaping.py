@@ -11,7 +11,7 @@ from typing import Any
 
 from extractor.reply.branches import JSON_TYPES, TYPES, Anything, Branch, Constants, Scalar, Text
 from extractor.reply.shape import Array, Object, Shape
-from extractor.schema.nodes import ANNOTATIONS, constants_of, kinds_of
+from extractor.schema.nodes import ANNOTATIONS, constants_of, kinds_of, text_of
 
 __all__ = ["shape_of"]
 
@@ -19,8 +19,8 @@ __all__ = ["shape_of"]
 def shape_of(schema: Mapping[str, Any], *, decimals: bool = False) -> Shape:
     """The shape of a JSON Schema (2020-12), every reference in the form `#/$defs/NAME`.
 
-    With `decimals` a number or any text is a number or the text of one: so pydantic writes `Decimal`, and it is for
-    the caller to know that the schema is of a type.
+    With `decimals` the schema is that of a type, which is for the caller to know: then a number or any text is a
+    number or the text of one (so pydantic writes `Decimal`), and keys that an object does not name are passed over.
     """
     return _Shapes(schema.get("$defs", {}), decimals).shape(schema)
 
@@ -49,7 +49,6 @@ _OPAQUE = frozenset(
     "unevaluatedProperties $dynamicRef $recursiveRef additionalItems".split()
 )
 _BY_KIND: Mapping[str, Callable[[Mapping[str, Any], Callable[[Any], Shape]], Branch]] = {
-    "object": Object,
     "array": Array,
     "string": lambda schema, make: Text(schema),
     **{
@@ -113,7 +112,7 @@ class _Shapes:
         """The branches of a schema that is no union, and refers to nothing."""
         if schema is False:
             return
-        if not isinstance(schema, dict) or not _GOVERNED.isdisjoint(schema):
+        if not isinstance(schema, dict) or not _is_followed(schema):
             yield Anything(JSON_TYPES)
             return
         constants = constants_of(schema)
@@ -121,13 +120,16 @@ class _Shapes:
             yield Constants(constants)
             return
         kinds = kinds_of(schema)
-        if not kinds or any(kind not in _BY_KIND for kind in kinds):
+        if not kinds or any(kind not in TYPES for kind in kinds):
             yield Anything(JSON_TYPES)
             return
         for kind in kinds:
-            yield _BY_KIND[kind](schema, self.shape)
+            yield self._object(schema) if kind == "object" else _BY_KIND[kind](schema, self.shape)
         if "type" not in schema:  # then what is no object, say, is not spoken of
             yield Anything(JSON_TYPES - frozenset().union(*(TYPES[kind] for kind in kinds)))
+
+    def _object(self, schema: Mapping[str, Any]) -> Object:
+        return Object(schema, self.shape, of_type=self._decimals)
 
 
 _SIMPLE = ANNOTATIONS | {"type", "format"}
@@ -148,6 +150,19 @@ def _simple(schema: dict[str, Any]) -> str:
 
 _JOINED = frozenset(("anyOf", "oneOf", "allOf", "$ref"))
 _GOVERNED = _OPAQUE | _JOINED
+
+
+def _is_followed(schema: dict[str, Any]) -> bool:
+    """Whether no word governs its value in a way that is not followed."""
+    governing = _GOVERNED.intersection(schema)
+    return not governing or (governing == {"patternProperties"} and _is_map(schema))
+
+
+def _is_map(schema: dict[str, Any]) -> bool:
+    """Whether its keys are told by patterns alone, and all of them hold the same: `dict[Annotated[str, …], int]`."""
+    patterns, more = schema["patternProperties"], schema.get("additionalProperties", True)
+    alone = not schema.get("properties") and more in (True, False, {})
+    return alone and isinstance(patterns, dict) and len(set(map(text_of, patterns.values()))) == 1
 
 
 def _members(schema: Any) -> list[Any] | None:

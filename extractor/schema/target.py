@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -22,7 +22,19 @@ from pydantic_core import to_json
 from extractor.errors import SchemaError, TargetFailed
 from extractor.schema.ready import ready_schema
 
-__all__ = ["Checked", "FieldError", "PartTarget", "SchemaTarget", "Target", "TypeTarget", "list_of", "target_of"]
+__all__ = [
+    "MOST_CHARACTERS",
+    "MOST_ERRORS",
+    "Checked",
+    "FieldError",
+    "PartTarget",
+    "SchemaTarget",
+    "Target",
+    "TypeTarget",
+    "and_more",
+    "list_of",
+    "target_of",
+]
 
 T = TypeVar("T")
 
@@ -31,6 +43,8 @@ Document: TypeAlias = "Mapping[str, Any] | Path | str"
 
 SCHEMA_LENGTH = 4_000_000  # characters: more is no schema for one request
 FOUND_LENGTH = 200  # characters of a wrong value that an error quotes
+MOST_ERRORS = 1_000  # of one value
+MOST_CHARACTERS = 1_000_000  # of their pointers: a long key stands in those of all that is inside
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +93,43 @@ class Target(Protocol[T]):
         """Hold plain JSON data against the target; `text` is the same as JSON, where that is at hand.
 
         With `strict` nothing is taken for anything else (a text for a number, say), and nothing is left out.
-        Raises `TargetFailed`, and nothing for what the data is.
+        Of very many errors the first are there, and one of the kind "more". Raises `TargetFailed`, and nothing for
+        what the data is.
         """
         ...
+
+
+def and_more(number: int | None) -> FieldError:
+    """The error that stands for those which are not listed; None where none is."""
+    said = "does not conform in very many places" if number is None else f"and {number} more"
+    return FieldError(pointer="", message=said, found="…", kind="more")
+
+
+def _several(found: Iterator[Any], made: Callable[[Any], FieldError]) -> tuple[FieldError, ...]:
+    """As many errors as are listed."""
+    errors: list[FieldError] = []
+    characters = 0
+    for each in found:
+        error = made(each)
+        characters += len(error.pointer)
+        if len(errors) == MOST_ERRORS or characters > MOST_CHARACTERS:
+            return (*errors, and_more(1 + sum(1 for _ in found)))
+        errors.append(error)
+    return tuple(errors)
+
+
+def _extent(data: Any) -> tuple[int, int]:
+    """How many values there are, and how many characters the keys on the way to one of them have at most."""
+    count = longest = 0
+    ahead: list[tuple[int, Any]] = [(0, data)]
+    while ahead:
+        length, value = ahead.pop()
+        count, longest = count + 1, max(longest, length)
+        if isinstance(value, dict):
+            ahead += [(length + len(key), member) for key, member in value.items()]
+        elif isinstance(value, list):
+            ahead += [(length, member) for member in value]
+    return count, longest
 
 
 # ------------------------------------------------------------------------------ types, by pydantic
@@ -105,18 +153,29 @@ class TypeTarget(Generic[T]):
         try:
             return Checked(value=self.adapter.validate_json(raw, context=context, **(_STRICT if strict else {})))
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False)
+            return Checked(errors=_type_errors(error, data, len(raw)))
         except Exception as error:
             raise TargetFailed(
                 f"A validator of {self.name} raised {type(error).__name__}.",
                 hint="See __cause__. To say that a value is wrong, a validator raises ValueError.",
             ) from error
-        return Checked(errors=tuple(_type_error(detail, data) for detail in details))
 
 
 # pydantic can be told to refuse keys that a model would pass over, since 2.12.
 _FORBIDDING = "extra" in signature(TypeAdapter.validate_json).parameters
 _STRICT: Mapping[str, Any] = {"strict": True, "extra": "forbid"} if _FORBIDDING else {"strict": True}
+
+
+def _type_errors(error: ValidationError, data: Any, length: int) -> tuple[FieldError, ...]:
+    number = error.error_count()
+    # All of them are made at once, each with all of its way, which is no longer than the text.
+    if number * length > _MADE_AT_ONCE and number * _extent(data)[1] > _MADE_AT_ONCE:
+        return (and_more(None),)
+    details = error.errors(include_url=False, include_context=False)
+    return _several(iter(details), lambda detail: _type_error(detail, data))
+
+
+_MADE_AT_ONCE = 20_000_000  # characters
 
 
 def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
@@ -129,18 +188,35 @@ def _type_error(detail: Mapping[str, Any], data: Any) -> FieldError:
 Steps: TypeAlias = "Sequence[str | int]"
 
 
+_TRIED_STEPS = 24  # of a location: each is left out once, and the rest followed again
+
+
 def _places(loc: Steps, data: Any, found: Any, *, missing: bool) -> Steps:
     """The steps of a location that exist in the value: pydantic puts the names of union members in, too.
 
     Where such a name is also a key, the way that leads to what was `found` is meant.
     """
-    if missing:
-        return [*_followed(loc[:-1], data)[0], loc[-1]]
-    places, value = _followed(loc, data)
-    if value != found and not isinstance(found, (dict, list)):
-        others = (_followed([*loc[:number], *loc[number + 1 :]], data) for number in range(len(loc)))
-        places = next((other for other, value in others if value == found), places)
-    return places
+    way, last = (loc[:-1], loc[-1:]) if missing else (loc, loc[:0])
+    places, value = _followed(way, data)
+    if len(way) <= _TRIED_STEPS and not _is_like(value, found):
+        others = ((step, *_followed([*way[:n], *way[n + 1 :]], data)) for n, step in enumerate(way))
+        fits = (
+            other for step, other, value in others if _is_like(value, found) and (not missing or _tags(step, found))
+        )
+        places = next(fits, places)
+    return [*places, *last]
+
+
+def _tags(step: str | int, found: Any) -> bool:
+    """Whether a step is the tag of an object in a union."""
+    return isinstance(found, dict) and any(isinstance(member, str) and member == step for member in found.values())
+
+
+def _is_like(value: Any, found: Any) -> bool:
+    """Whether it is what was found, as far as can be seen at once."""
+    if isinstance(found, dict):
+        return isinstance(value, dict) and value.keys() == found.keys()
+    return isinstance(found, list) or bool(value == found)
 
 
 def _followed(loc: Steps, data: Any) -> tuple[list[str | int], Any]:
@@ -223,8 +299,12 @@ class SchemaTarget:
         self, data: Any, *, text: str | None = None, context: Any = None, strict: bool | None = None
     ) -> Checked[Any]:
         """Validate with the schema, formats included; the rest means nothing here."""
-        errors = tuple(_schema_error(error) for error in self.validator.iter_errors(data))
-        return Checked(value=None if errors else data, errors=errors)
+        if self.validator.is_valid(data):
+            return Checked(value=data)
+        count, longest = _extent(data)
+        if count * longest > _MADE_AT_ONCE:  # by `iter_errors` too
+            return Checked(errors=(and_more(None),))
+        return Checked(errors=_several(self.validator.iter_errors(data), _schema_error))
 
 
 def _schema_error(error: Any) -> FieldError:

@@ -1,4 +1,4 @@
-"""A streamed answer: where its JSON begins, whatever stands before it, and that it is read only when asked."""
+"""A streamed answer: where it comes from and begins, whatever stands before it, and that it is read when asked."""
 
 from __future__ import annotations
 
@@ -95,15 +95,88 @@ def test_nothing_is_read_until_asked() -> None:
         ('{"a": 1, "a": 2}', {"a": 1}),
         ('{"a": 1} and {"a": 2}', {"a": 1}),
         ('{"a": "x\ny", "b": 1}', {}),
-        ("{curly}: " + JSON, {}),
+        ('{"a": 1 "b"} ' + JSON, {"a": 1}),
     ],
 )
 def test_what_is_no_clean_json(text: str, known: Any) -> None:
     """Where the text is no clean JSON the reading ends, with what was known then."""
     live = Live()
     assert told(live, *map(Piece, text)) == known
+    live.settled = True
     assert not live.add(Piece("1"))
     assert told(live, Piece('"more"')) == known
+    assert live.following() is None
+
+
+def found(*pieces: Piece, tool: str = "") -> tuple[Any, str]:
+    """What is known in the end where nothing is taken for the answer before, and the text that it was read from."""
+    live = Live(tool)
+    for piece in pieces:
+        if live.add(piece):
+            live.read()
+        while (following := live.following()) is not None:
+            live = following
+            live.read()
+    root = live.read()
+    assert live.offset >= live.reader.offset
+    return (None, "") if root is None else (plain(root), live.text(root.start, root.end))
+
+
+PROSE = [
+    "{curly}: ",
+    "See [1], [2] and {x [y] z}:\n",
+    "- [ ] one {1}\n",
+    '[a](b) {"a": 1 "b": [1, {"c": 2}]} so ',
+    '{"a": 1, "a": [{}]}',
+    "[NaN, [1]] [1, 2, nil] ",
+    '["x\ty", {}] {} [] ',
+    "[" * 201 + "]" * 201,
+    '{\n"a": ' + "1" * 5_000 + "}",
+    "[1] " * 800,
+]
+
+
+@many
+@given(st.sampled_from(PROSE), cuts)
+def test_brackets_in_prose(before: str, places: list[int]) -> None:
+    """What turns out to be no JSON is passed over with all that is in it, as long as nothing was shown of it."""
+    assert found(*map(Piece, cut(before + JSON, places))) == (VALUE, JSON)
+    assert found(Piece(before + JSON)) == (VALUE, JSON)
+
+
+@pytest.mark.parametrize(
+    "text", ['{a: "x", "b": ' + JSON, '{"a": 1 2, "b": ' + JSON, "{ // so\n" + JSON, "see :[ so " + JSON]
+)
+def test_what_is_inside_of_no_json(text: str) -> None:
+    """What stands in a bracket that is no JSON, and does not close, is not taken for the answer."""
+    for pieces in (text, [text]):
+        assert found(*map(Piece, pieces))[0] in (None, {}, {"a": 1})
+
+
+@many
+@given(cuts, st.integers(0, 60), st.integers(0, 60))
+def test_its_text(places: list[int], start: int, end: int) -> None:
+    """A part of what was read can be had again, however it was cut."""
+    live = Live()
+    told(live, *map(Piece, cut(JSON, places)))
+    assert live.text(start, min(end, len(JSON))) == JSON[start:end]
+
+
+def test_no_end_of_brackets() -> None:
+    """After a thousand brackets that are no JSON no other is tried."""
+    assert found(Piece("[1] " * 900 + JSON)) == (VALUE, JSON)
+    assert found(Piece("[1] " * 1_100 + JSON)) == ([1], "[1]")
+
+
+def test_long_pieces() -> None:
+    """A piece of any length is read, before and after something was shown."""
+    long = json.dumps([VALUE] * 2_000, ensure_ascii=False)
+    assert found(Piece("[x] {y} " * 400 + "{x: y" * 900 + "}" * 900 + long)) == (json.loads(long), long)
+    live = Live()
+    live.add(Piece(long[:3_000]))
+    live.read()
+    live.settled = True
+    assert told(live, Piece(long[3_000:9_000]), Piece(long[9_000:])) == json.loads(long)
 
 
 @pytest.mark.parametrize("tool", ["", "Record"])
@@ -113,6 +186,25 @@ def test_the_arguments_of_a_call(tool: str) -> None:
     assert told(Live(tool), *pieces) == VALUE
     said = [Piece("Let me call {it}."), *pieces]
     assert told(Live("Record"), *said) == VALUE
+
+
+@pytest.mark.parametrize("before", ["", "\n", "```json\n"])
+def test_content_instead_of_a_call(before: str) -> None:
+    """Where a tool was asked for, a content that begins as JSON does is the answer; another one is not."""
+    assert found(*map(Piece, before + JSON), tool="Record") == (VALUE, JSON)
+    assert found(Piece("I think: "), *map(Piece, JSON), tool="Record") == (None, "")
+
+
+def test_a_call_after_content() -> None:
+    """The arguments of the tool that was asked for are the answer as soon as they come, but for what was shown."""
+    calls = [Piece("", each) for each in JSON]
+    assert found(Piece('{"x": '), *calls, Piece("", " "), tool="Record") == (VALUE, JSON)
+    assert found(Piece("```\n"), *calls, tool="Record") == (VALUE, JSON)
+    live = Live("Record")
+    live.add(Piece('{"x": 1'))
+    live.read()
+    live.settled = True
+    assert told(live, *calls, Piece("}")) == {"x": 1}
 
 
 def test_content_comes_before_arguments() -> None:

@@ -32,7 +32,9 @@ few = settings(max_examples=200, deadline=None)
         ("2", True, None),
         ("", True, None),
         ("yes, mostly", True, None),
-        ("t", True, None),
+        ("t", True, True),
+        (" F ", False, False),
+        ("tr", True, None),
     ],
 )
 def test_booleans(text: str, digits: bool, expected: bool | None) -> None:

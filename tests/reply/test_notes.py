@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from extractor.reply.notes import Note, Within, placed, shown, taken
+from extractor.reply.notes import Note, Within, every, placed, shown, taken
 
 
 def test_places() -> None:
@@ -28,6 +28,7 @@ def test_deep_places() -> None:
         notes = [Within(step=0, notes=notes)]
     ((pointer, _),) = placed(notes, "")
     assert pointer == "/0" * 3_000
+    assert list(every(notes)) == [Note(kind="a", message="")]
 
 
 @pytest.mark.parametrize(

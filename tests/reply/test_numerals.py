@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.reply.numerals import integer_of, is_endless, is_numeric, number_of, numeral_of
+from extractor.reply.numerals import integer_of, is_ambiguous, is_endless, is_numeric, number_of, numeral_of
 
 few = settings(max_examples=200, deadline=None)
 
@@ -45,6 +45,7 @@ INTEGERS: dict[str, int] = {
 
 NO_INTEGERS = [
     "", " ", "+", "-", ".", "30.5", "12,5", "1.234", "1.000", "1,23", "1,2345", "12,34,567", "1,234 567", "0,123",
+    "10,0000", "1,0000",
     "1 2", "1__0", "1_00", "0x1F", "1e5", "$30", "30%", "30 kg", "30 years", "(30)", "--30", "3 0", "thirty", "½",
     "10²", "NaN", "Infinity", "1/2", "1:30", "30-40", "~30", "1\n234", "9" * 401, "1,234,56", "0 123",
 ]  # fmt: skip
@@ -151,9 +152,38 @@ def test_floats_are_kept(number: float) -> None:
         (" NaN ", False, True),
         ("1e999", True, True),
         ("P1D", False, False),
-        ("9" * 500, False, False),
+        ("9" * 500, False, True),
     ],
 )
 def test_what_a_validator_takes(text: str, numeric: bool, endless: bool) -> None:
     """Texts that a validator takes for seconds, or for a number without an end, are told."""
     assert (is_numeric(text), is_endless(text)) == (numeric, endless)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "whole"),
+    [
+        ("1.000", False, True),
+        (" 12.000 ", False, True),
+        ("-1.234", False, True),
+        ("001.000", False, True),
+        ("１.０００", False, True),
+        ("0.125", False, False),
+        ("0001.000", False, False),
+        ("1.000.000", False, False),
+        ("1.0000", False, False),
+        ("30.0", False, False),
+        ("1_0", True, True),
+        ("1_0.5", True, True),
+        ("1_000", False, False),
+        ("1__0", False, False),
+        ("_1", False, False),
+        ("a_b", False, False),
+        ("1_0e999", False, False),
+        ("9" * 500, False, False),
+        ("", False, False),
+    ],
+)
+def test_what_may_be_several_numbers(text: str, number: bool, whole: bool) -> None:
+    """A point before three digits may group them where a whole number is wanted, as underscores may anywhere."""
+    assert (is_ambiguous(text, whole=False), is_ambiguous(text, whole=True)) == (number, whole)

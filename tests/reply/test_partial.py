@@ -16,12 +16,13 @@ from typing import Annotated, Any, Literal, NotRequired
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, RootModel, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
 from extractor.chat.sse import Piece
 from extractor.reply.live import Live
-from extractor.reply.partial import UNKNOWN, Partial, View, complete_items
+from extractor.reply.partial import UNKNOWN, Partial
+from extractor.reply.view import View
 from extractor.schema.adapt import adapt
 from extractor.schema.plans import Plan
 from extractor.schema.target import target_of
@@ -309,8 +310,54 @@ def test_aliases() -> None:
     now = known('{"1": 1, "2": 2, "3": 3,', Named)
     assert (now.one, now.two, now.three) == (1, 2, 3)
     assert (now["1"], now["2"], now["3"]) == (1, 2, 3)
+    assert (now["one"], now["two"], now["three"]) == (1, 2, 3)
     assert now.model_fields_set == {"one", "two", "three"}
-    assert now.model_dump() == {"1": 1, "2": 2, "3": 3}
+    assert now.model_dump() == {"1": 1, "2": 2, "3": 3} == dict(now)
+
+
+class Crossed(BaseModel):
+    """A field with the name that another one has as its alias, and one named as a method of mappings."""
+
+    one: int = Field(alias="two")
+    two: int = Field(alias="three")
+    keys: str
+
+
+def test_a_key_comes_before_a_name() -> None:
+    """What is a key of the schema is that, although a field has it as its name."""
+    now = known('{"two": 1, "three": 2, "keys": "x', Crossed)
+    assert (now["one"], now["two"], now["three"]) == (1, 1, 2)
+    assert (now.one, now.two, now.keys) == (1, 2, "x")
+
+
+class Open(BaseModel):
+    """A model that takes any key."""
+
+    model_config = ConfigDict(extra="allow")
+    one: int
+
+
+class Rates(RootModel[dict[str, int]]):
+    """A map with a name."""
+
+
+@pytest.mark.parametrize("wanted", [Open, dict[str, int], {"type": "object"}, Rates])
+def test_free_keys(wanted: Any) -> None:
+    """Where any key is allowed, one that is not there may still come."""
+    now = known('{"one": 1, "other": 2, "th', wanted)
+    assert (now["one"], now["other"], now["third"], now.other, now.third) == (1, 2, UNKNOWN, 2, UNKNOWN)
+    assert dict(now) == {"one": 1, "other": 2}
+    assert now.keys() == ["one", "other"]
+
+
+@pytest.mark.parametrize("wanted", [Order, Point, Size])
+def test_a_key_that_there_is_not(wanted: Any) -> None:
+    """A key that a model does not have is a `KeyError`, unless it has come all the same."""
+    now = known('{"more?": [1, 2], "width": "5", "x": 1, "name": "Ann",', wanted)
+    with pytest.raises(KeyError, match="nome"):
+        _ = now["nome"]
+    assert list(now["more?"]) == [1, 2]
+    assert list(dict(now)) == ["more?", "width", "x", "name"]
 
 
 def test_a_field_that_there_is_not() -> None:
@@ -340,10 +387,26 @@ def test_what_it_looks_like() -> None:
     now = known('{"name": "Ann", "lines": [{"art', Order)
     assert repr(now) == "Partial[Order]({'name': 'Ann', 'lines': [{}]})"
     assert (len(now), len(now.lines), bool(now), bool(now.lines[0])) == (2, 1, True, False)
-    assert copy.copy(now).name == "Ann"
+    assert copy.copy(now) is now
     assert not UNKNOWN
     assert repr(UNKNOWN) == "UNKNOWN"
     assert pickle.loads(pickle.dumps(UNKNOWN)) is copy.deepcopy(UNKNOWN) is UNKNOWN  # our own
+
+
+def test_copies() -> None:
+    """A deep copy shows the same and shares no value; it cannot be pickled, and says what can be."""
+    watched = Watched(Order)
+    now = watched.add('{"name": "Ann", "lines": [{"article": "A", "count": 1}, {"art')
+    now.lines[0].tags.append("mine")
+    copied = copy.deepcopy(now)
+    watched.add('icle": "B"')
+    assert (copied.model_dump(), copied.name) == (now.model_dump(), "Ann")
+    assert (now.lines[0].tags, copied.lines[0].tags, copied.lines[1].article) == (["mine"], [], UNKNOWN)
+    for each in (now, now.lines):
+        with pytest.raises(TypeError, match="model_dump"):
+            pickle.dumps(each)
+    with pytest.raises((TypeError, ValueError)):
+        dict(now.lines)
 
 
 # ---------------------------------------------------------------------------------- snapshots, by law
@@ -634,49 +697,3 @@ def test_a_big_value_is_looked_up_without_going_through_it() -> None:
     text = watched.written({str(number): number for number in range(300)})
     seen = [watched.add(piece) for piece in pieces_of(text, 8)]
     assert [each[str(number)] for number, each in enumerate(seen[-300:])] == list(range(300))
-
-
-# ------------------------------------------------------------------------------------------- items
-
-
-def items(text: str, wanted: Any, dialect: str | None = None) -> list[tuple[int, Any]]:
-    """The items of a list, each with the number of characters after which it was given."""
-    watched = Watched(wanted, dialect)
-    found: list[tuple[int, Any]] = []
-    for number, character in enumerate(text, 1):
-        watched.add(character)
-        found += [(number, each) for each in complete_items(watched.view, len(found))]
-    return found
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("[]", []),
-        ('[{"a": 1}, {"b": [', [(9, {"a": 1})]),
-        ('["x", "y', [(4, "x")]),
-        ("[1, 23]", [(3, 1), (7, 23)]),
-        ("[true, nul", [(5, True)]),
-        ("[[1], [2]]", [(4, [1]), (9, [2])]),
-        ('{"a": 1, "b": 2}', []),
-        ('[1, {"a" 5}]', [(3, 1)]),
-    ],
-)
-def test_complete_items(text: str, expected: list[tuple[int, Any]]) -> None:
-    """The items of a list come with the character that completes them: numbers with the one after."""
-    assert items(text, {"type": "array"}) == expected
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_items_in_their_own_shape(dialect: str) -> None:
-    """The items of a wrapped list, with maps in pairs, are plain data in the target's own shape."""
-    value = [{"name": "a", "kids": [], "by_name": {"b": {"name": "b", "kids": [], "by_name": {}}}}]
-    watched = Watched(list[Tree], dialect)
-    assert [each for _, each in items(watched.written(value), list[Tree], dialect)] == value
-
-
-def test_an_item_that_cannot_be_had() -> None:
-    """An item with a key given twice in a map is unknown."""
-    pair = '{"key": "a", "value": 1}'
-    text = f'{{"value": [[{pair}, {pair}], [{pair}]]}}'
-    assert [each for _, each in items(text, list[dict[str, int]], "openai")] == [UNKNOWN, {"a": 1}]

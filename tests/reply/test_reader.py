@@ -470,3 +470,12 @@ def test_long_texts(text: str) -> None:
     reader.close()
     assert reader.root is not None
     assert reader.root.value == json.loads(text)
+
+
+@pytest.mark.parametrize(("key", "told"), [("k", 1_000), ("k" * 60_000, 17)])
+def test_very_many_faults(key: str, told: int) -> None:
+    """Of thousands of faults the first are told, fewer where a key makes all of their pointers long."""
+    found: list[Fault] = []
+    root = read(f'{{"{key}": [{"NaN, " * 10_000}1]}}', faults=found)
+    assert len(root.value[key]) == 10_001
+    assert len(found) == told

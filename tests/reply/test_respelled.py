@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from extractor.reply.notes import placed
-from extractor.reply.respelled import Tries, decimals, may_be_several, respelled
+from extractor.reply.respelled import Tries, decimals, may_be_several, mistaken, respelled
 from extractor.reply.shaping import shape_of
 
 
@@ -59,3 +59,27 @@ def test_decimals() -> None:
 def test_may_be_several(value: Any, several: bool) -> None:
     """What has separators, or says that there is nothing, is not the one item of a list."""
     assert may_be_several(value) is several
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "kind"),
+    [
+        ({"type": "integer"}, True, "boolean_for_number"),
+        ({"type": "string", "format": "ipv6"}, True, "boolean_for_text"),
+        ({"type": "string", "format": "ipv6"}, 1, "number_for_text"),
+        ({"type": "string", "format": "ipv6"}, "1", None),
+        ({"type": "string", "format": "date"}, "1", "number_for_text"),
+        ({"type": "number"}, "-inf", "not_finite"),
+        ({"type": "number"}, -(10**309), "not_finite"),
+        ({"type": "integer"}, "inf", None),
+        ({"type": "integer"}, "1.000", "ambiguous_number"),
+        ({"type": "number"}, "1_0", "ambiguous_number"),
+        ({"type": "string"}, 5, None),
+        ({"type": "integer"}, None, None),
+    ],
+)
+def test_mistaken(schema: Any, value: Any, kind: str | None) -> None:
+    """What a validator may take for something else is told with what was found."""
+    notes = [note for _, note in placed(mistaken(shape_of(schema), value, type(value)), "")]
+    assert [note.kind for note in notes] == ([kind] if kind else [])
+    assert all(note.found for note in notes)

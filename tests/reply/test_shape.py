@@ -24,7 +24,7 @@ NOTHING = type(None)
         ({"anyOf": [{"type": "string", "format": "email"}, {"type": "null"}]}, {NOTHING: 0}),
         ({"anyOf": [{"type": "string", "pattern": "x"}, {"type": "null"}]}, {NOTHING: 0}),
         ({"type": "integer"}, {int: 0}),
-        ({"type": "number"}, {int: 0, float: 0}),
+        ({"type": "number"}, {float: 0}),
         ({"type": "object"}, {dict: 0}),
         ({"type": "object", "additionalProperties": {}}, {dict: 0}),
         ({"type": "object", "additionalProperties": False}, {}),
@@ -60,6 +60,15 @@ def test_exact(schema: Any, exact: dict[type, int]) -> None:
         ({"type": "array", "prefixItems": [{"type": "null"}], "items": {"type": "string"}}, [None, None], False),
         ({"type": "array", "items": False}, [1], False),
         ({}, {"a": [1]}, True),
+        ({"type": "number"}, 10**308, True),
+        ({"type": "number"}, 10**309, False),
+        ({"type": "object", "patternProperties": {"^a": {"type": "null"}}}, {"a": 1}, False),
+        ({"type": "object", "patternProperties": {"^a": {"type": "null"}}}, {"a": None, "b": 1}, True),
+        (
+            {"type": "object", "patternProperties": {"^a": {"type": "null"}}, "additionalProperties": False},
+            {"a": None, "b": 1},
+            False,
+        ),
     ],
 )
 def test_fit(schema: Any, value: Any, fits: bool) -> None:

@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     Json,
+    RootModel,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -27,6 +28,7 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from extractor.errors import ConfigurationError, SchemaError
+from extractor.schema.nodes import value_at
 from extractor.schema.target import FOUND_LENGTH, FieldError, SchemaTarget, TypeTarget, shown, target_of
 
 
@@ -549,3 +551,67 @@ def test_recursive_schemas() -> None:
     """A schema that refers to itself judges values at any depth."""
     schema = {"properties": {"v": {"type": "integer"}, "next": {"$ref": "#"}}, "required": ["v"]}
     assert pointers(schema, {"v": 1, "next": {"v": 2, "next": {"v": "x"}}}) == [("/next/next/v", "type", '"x"')]
+
+
+# ------------------------------------------------------------------------------------------- bounds
+
+NUMBERS = {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize("wanted", [dict[str, list[int]], NUMBERS])
+def test_very_many_errors(wanted: Any) -> None:
+    """Of thousands of errors the first thousand are listed, and how many more there are."""
+    *errors, last = target_of(wanted).validate({"k": ["x"] * 3_000}).errors
+    assert [each.pointer for each in errors] == [f"/k/{number}" for number in range(1_000)]
+    assert (last.kind, last.pointer, last.message, last.found) == ("more", "", "and 2000 more", "…")
+
+
+@pytest.mark.parametrize("wanted", [dict[str, list[int]], NUMBERS])
+def test_very_long_pointers(wanted: Any) -> None:
+    """The pointers of all errors come to a million characters at most, whatever keys a model makes up."""
+    *errors, last = target_of(wanted).validate({"k" * 60_000: ["x"] * 100}).errors
+    assert len(errors) == 16
+    assert last.message == "and 84 more"
+    (only,) = target_of(wanted).validate({"k" * 60_000: ["x"] * 10_000}).errors
+    assert (only.kind, only.pointer) == ("more", "")
+    assert target_of(wanted).validate({"k" * 60_000: [1] * 10_000}).errors == ()
+
+
+class Nested(RootModel["list[Nested] | dict[str, Nested] | int"]):
+    """A model within itself, of which every level may be several things."""
+
+
+def test_places_in_deep_unions() -> None:
+    """Deep inside of unions within unions the errors still have places, and there are as many as there may be."""
+    value: Any = ["x"] * 1_500
+    for _ in range(90):
+        value = {"a": [value]}
+    errors = target_of(Nested).validate(value).errors
+    assert (len(errors), errors[-1].kind) == (1_001, "more")
+    for each in errors[:-1]:
+        assert value_at(value, each.pointer) is not None
+
+
+class Card(BaseModel):
+    """A member of a union whose tag is one of its keys."""
+
+    kind: Literal["card"]
+    card: dict[str, str] = {}
+    name: str
+
+
+class Cash(BaseModel):
+    """Another."""
+
+    kind: Literal["cash"]
+
+
+class Paid(BaseModel):
+    """A tagged union."""
+
+    by: Annotated[Card | Cash, Field(discriminator="kind")]
+
+
+def test_what_is_missing_beside_a_tag_that_is_also_a_key() -> None:
+    """The place of what is missing in a member of a union is that member, though its tag be one of its keys."""
+    assert pointers(Paid, {"by": {"kind": "card", "card": {"a": "b"}}}) == [("/by/name", "missing", "nothing")]
