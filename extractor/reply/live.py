@@ -82,7 +82,7 @@ class Live:
             if self.settled and ahead:
                 text += "".join(ahead)
                 ahead.clear()
-            self._starts.append(self._starts[-1] + len(self._texts[-1]) if self._texts else 0)
+            self._starts.append(self.reader.offset)
             self._texts.append(text)
             try:
                 self.reader.feed(text)

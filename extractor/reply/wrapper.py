@@ -24,7 +24,8 @@ def unwrapped(shape: Shape, data: Any, names: Sequence[str], fit: Fit) -> Result
     known = {key for each in shape.branches if isinstance(each, Object) for key in each.names}
     called = {folded(name) for name in names if name}
     notes: list[Note] = []
-    free = any(isinstance(each, Object) and each.open for each in shape.branches)
+    # A type passes over keys that it does not have, so that nothing would be left of what is in the wrapper.
+    free = any(isinstance(each, Object) and (each.open or not each.of_type) for each in shape.branches)
     while known and isinstance(data, dict) and 1 <= len(data) <= 2 and not (free and fit(shape, data)):
         key, inner = _held(data, called)
         if not isinstance(inner, dict) or folded(key) in known or known.isdisjoint(map(folded, inner)):

@@ -44,7 +44,7 @@ A = {"first_name": "A", "age": 1}
 )
 def test_unwrapped(given: Any, expected: Any) -> None:
     """An object that is nothing but a wrapper, by a name that is known, is taken off."""
-    found, notes = unwrapped(shape_of(PERSON), given, NAMES, Fit())
+    found, notes = unwrapped(shape_of(PERSON, decimals=True), given, NAMES, Fit())
     assert found == expected
     assert [pointer for pointer, note in placed(notes, "") if note.kind == "unwrapped"] == [""]
 
