@@ -43,7 +43,8 @@ REPLY_ROOMS = (
     *("quoted", "comments", "unquoted", "scan", "repair"),  # JSON, mended
     *("spellings", "numerals", "meanings", "dates", "branches", "shape", "shaping"),  # what a schema asks of a value
     *("notes", "respelled", "encoded", "wrapper", "coerce"),  # values, mended
-    *("reading", "remainder", "live", "partial"),
+    *("reading", "remainder"),
+    *("partial", "live", "kinds", "view"),  # what is shown while it comes
 )
 
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
