@@ -134,6 +134,8 @@ def test_a_failure_in_full(fake_endpoint: FakeEndpoint) -> None:
     ("arguments", "said", "code"),
     [
         (["run", "nothing", "a.txt"], "There is no ready schema 'nothing'", 2),
+        (["run", "person.json", "a.txt", "--items", "--full"], "--items does not go with --full.", 2),
+        (["run", "person.json", "a.txt", "--items", "--allow-absent"], "--items does not go with --allow-absent.", 2),
         (["run", "nothing.json", "a.txt"], "nothing.json cannot be read", 2),
         (["run", "nothing:Model", "a.txt"], "There is no nothing:Model", 2),
         (

@@ -289,9 +289,9 @@ def _left(expires: float | None) -> float | None:
 
 
 # A cancel scope for each chunk would take a third of a stream's CPU. A connection of ours bounds each wait by what
-# was left when the body began (a caller's own transport need not): until that is out by more than a second, or a
-# second is much, it will do.
-_OUT = 1.0
+# was left when the body began (a caller's own transport need not): until that is out by more than a moment, or a
+# moment is much, it will do.
+_OUT = 0.25  # seconds
 _CLOSE = 2.0
 
 
