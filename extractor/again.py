@@ -42,11 +42,17 @@ def next_ask(task: Task[T], ask: Ask, verdict: Verdict[T], reply: ChatReply, pas
         return saying(part, again=ask_rest(scoped, rest.data, rest.appended))
     if verdict.outcome is Outcome.INVALID:
         return _corrected(task, ask, verdict, past)
+    if ask.scope is not None and verdict.outcome in _NO_ANSWER and not past.no_answer:
+        past.no_answer = True  # once more for the same part: what is kept would be lost with the whole
+        return saying(ask, again=(*ask.again, *ask_again(verdict.outcome, verdict.text, verdict.reading.errors)))
     if _only_thought(verdict.text) and (changed := _more_room(past, verdict.outcome, reply)):
         past.raised = True
         past.whole = saying(past.whole, changed={**past.whole.changed, **changed}, again=())
         return past.whole
     return saying(past.whole, again=ask_again(verdict.outcome, verdict.text, verdict.reading.errors))
+
+
+_NO_ANSWER = (Outcome.MALFORMED, Outcome.EMPTY, Outcome.REFUSED, Outcome.FILTERED)
 
 
 def _not_come(ask: Ask, verdict: Verdict[Any], past: Past) -> Remainder | None:

@@ -106,7 +106,8 @@ class Approach(IntEnum):
 @dataclass(kw_only=True, slots=True)
 class Past:
     """What the next request depends on: the last one for the `whole`, the approach taken last, what was `wrong`
-    then and what had `not_come`, what is `absent`, whether a limit has been `raised`, how many requests are `left`.
+    then and what had `not_come`, what is `absent`, whether a limit has been `raised`, how many requests are `left`,
+    and whether there was `no_answer` to a part.
     """
 
     whole: Ask
@@ -116,3 +117,4 @@ class Past:
     raised: bool = False
     left: int = 0
     not_come: list[str] = field(default_factory=list)
+    no_answer: bool = False

@@ -163,3 +163,11 @@ def test_absent_fields_of_what_was_kept() -> None:
     result = run(Order, cut('{"name": "n3"', whole), {**REST, "lines": []}, absent="allow")
     assert result.value is None
     assert result.fields["/number"].status == "absent"
+
+
+@pytest.mark.parametrize("nothing", ["I cannot go on.", "", Reply(message={"refusal": "No."})])
+def test_no_answer_to_a_part(nothing: Any) -> None:
+    """Where there is no answer to a part, the same part is asked for once more: what is kept stays."""
+    result = run(Order, cut('{"name": "n3"'), nothing, {**REST, "lines": [row(3), row(4), row(5)]})
+    assert result.value.model_dump() == WHOLE
+    assert result.attempts[1].asked == result.attempts[2].asked != ()
