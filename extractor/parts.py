@@ -21,7 +21,7 @@ from extractor.reply.remainder import Remainder
 from extractor.reply.repairs import Repair
 from extractor.reply.shaping import shape_of
 from extractor.schema.answers import merged
-from extractor.schema.nodes import is_within, steps_of, value_at
+from extractor.schema.nodes import escaped, is_within, steps_of, value_at
 from extractor.schema.scope import Place, Scope
 from extractor.schema.target import FieldError, PartTarget
 
@@ -109,7 +109,7 @@ def _answered(
     names = {place.name for place in scope.places}
     data, repairs = reading.data, reading.repairs
     if parts.coerce and isinstance(data, dict) and data.keys() - names:
-        mended = coerced(shape_of(parts.target.schema), data, names=_names(parts))
+        mended = coerced(shape_of(parts.target.schema), data, names=parts.names)
         data, repairs = mended.data, repairs + mended.repairs
     said = {name: data[name] for name in names if name in data} if isinstance(data, dict) else {}
     if not said and len(scope.places) == 1:
@@ -151,10 +151,6 @@ def _of_one(place: Place, data: Any) -> dict[str, Any]:
     return {place.name: data[key]} if data.keys() == {key} else {}
 
 
-def _names(parts: Wanted[Any]) -> tuple[str, ...]:
-    return (parts.target.name, parts.adapted.wire_name if parts.adapted else "")
-
-
 _NOTHING: Any = object()
 
 
@@ -183,7 +179,7 @@ def _within(place: Place, base: Any, again: Any) -> Any:
         before, after = value_at(base, pointer), value_at(again, pointer)
         if isinstance(before, list) and (not isinstance(after, list) or len(before) != len(after)):
             return _NOTHING
-        pointer += "/" + step.replace("~", "~0").replace("/", "~1")
+        pointer += "/" + escaped(step)
     holder, key = value_at(again, pointer), steps_of(place.pointer)[-1]
     if isinstance(holder, dict):
         return holder.get(key, _NOTHING)

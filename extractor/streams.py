@@ -251,7 +251,11 @@ class Stream(_Result[T], Generic[S, T]):
                 except EndpointError as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
-                ask = flow.send(reply) if failed is None and reply else flow.throw(failed or AssertionError())
+                if failed is not None:
+                    ask = flow.throw(failed)
+                else:
+                    assert reply is not None  # noqa: S101  # the last of the pieces
+                    ask = flow.send(reply)
         except StopIteration as done:
             self._result = done.value
         finally:
@@ -286,7 +290,11 @@ class AsyncStream(_Result[T], Generic[S, T]):
                                     yield each
                 except EndpointError as error:
                     failed = error
-                ask = flow.send(reply) if failed is None and reply else flow.throw(failed or AssertionError())
+                if failed is not None:
+                    ask = flow.throw(failed)
+                else:
+                    assert reply is not None  # noqa: S101  # the last of the pieces
+                    ask = flow.send(reply)
         except StopIteration as done:
             self._result = done.value
         finally:

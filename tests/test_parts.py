@@ -78,8 +78,11 @@ REST = {"total": 9, "zip": "12345", "tags": {"a": 1}}
     ids=["the rest", "all of the list", "all", "with an overlap"],
 )
 def test_a_list_goes_on(answer: Any) -> None:
-    """A list that goes on has every item once, however much of it comes again."""
-    assert run(Order, cut('{"name": "n3"'), answer).value.model_dump() == WHOLE
+    """A list that goes on has every item once, however much of it comes again, which is listed."""
+    result = run(Order, cut('{"name": "n3"'), answer)
+    assert result.value.model_dump() == WHOLE
+    again = [repair.pointer for repair in result.attempts[1].repairs if repair.kind == "given_before"]
+    assert again == ([] if answer.get("lines") == [row(3), row(4), row(5)] else ["/lines"])
 
 
 @pytest.mark.parametrize(

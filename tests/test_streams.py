@@ -961,3 +961,22 @@ def test_an_empty_list_is_all(kind: str, fake_endpoint: FakeEndpoint) -> None:
     with pytest.raises(ExtractionFailed, match="different values"):
         shown(kind, fake_endpoint.base_url, int, items=True, max_retries=0, see=seen.append)
     assert seen == []
+
+
+def test_json_text_that_is_not_clean_is_not_shown() -> None:
+    """Where JSON text within a reply must not become data, the partials do without it, and the result says so."""
+
+    class Loose(BaseModel):
+        name: str
+        more: Any
+
+    reply = {"name": "Ann", "more": '{"a": 1e999}'}
+    seen: list[str] = []
+    with (
+        FakeEndpoint(Reply(content=reply, chunk=4)) as fake,
+        Extractor("m", base_url=fake.base_url, dialect="anthropic", max_retries=0) as extractor,
+        pytest.raises(ExtractionFailed) as caught,
+    ):
+        seen.extend(f"{partial.name} {partial.more}" for partial in extractor.stream(Loose, "…"))
+    assert seen[-1] == "Ann UNKNOWN"
+    assert [error.kind for error in caught.value.errors] == ["not_finite"]

@@ -1,14 +1,15 @@
-"""The JSON that a text holds, where an object or a list was wanted."""
+"""JSON with its numbers as they were written; the JSON that a text holds, where an object or a list was wanted."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from pydantic_core import from_json
 
-__all__ = ["parsed"]
+from extractor.schema.restore import finite, once
+
+__all__ = ["as_written", "parsed"]
 
 
 class _Written(float):
@@ -18,21 +19,17 @@ class _Written(float):
 
 
 def _finite(digits: str) -> float:
-    number = _Written(digits)
-    if not math.isfinite(number):
-        raise ValueError("a number is too large")
+    number = _Written(finite(digits))
     number.literal = digits
     return number
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key is given twice")
-    return value
+_DECODER = json.JSONDecoder(object_pairs_hook=once, parse_float=_finite, parse_constant=finite)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite)
+def as_written(text: str) -> Any:
+    """The value of a JSON text, in which a number has its `literal`. Raises `ValueError` where it is not clean."""
+    return _DECODER.decode(text)
 
 
 def parsed(text: str) -> Any:
@@ -41,6 +38,6 @@ def parsed(text: str) -> Any:
         return None
     try:
         from_json(text, allow_inf_nan=False)  # bounded in depth; refuses half characters
-        return _DECODER.decode(text)
+        return as_written(text)
     except (ValueError, RecursionError):
         return None

@@ -21,7 +21,7 @@ from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
 from extractor.schema.plans import Wrapped
-from extractor.schema.restore import Unclean
+from extractor.schema.restore import Unclean, finite, once
 from extractor.schema.target import FieldError, PartTarget, Target, TypeTarget
 
 __all__ = ["Reading", "Wanted", "has_ended", "held", "outcome_of", "read", "texts_of", "was_cut"]
@@ -93,6 +93,11 @@ class Wanted(Generic[T]):
     context: Any = None
     coerce: bool = True
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the answer may be wrapped in: the target's name, as it is and as it was sent."""
+        return (self.target.name, self.adapted.wire_name if self.adapted else "")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading(Generic[T]):
@@ -119,7 +124,7 @@ def read(text: str, wanted: Wanted[T], *, cut: bool = False) -> Reading[T]:
     """
     try:
         data = _decoded(text)
-    except _Unclean:
+    except Unclean:
         return _unclean(text, wanted)
     except (ValueError, RecursionError) as error:
         return _mended(text, wanted, cut, str(error))
@@ -137,55 +142,20 @@ def read(text: str, wanted: Wanted[T], *, cut: bool = False) -> Reading[T]:
 # -------------------------------------------------------------------------- decoding, strictly
 
 
-class _Unclean(ValueError):
-    """It is JSON to some, but not to be used: NaN, Infinity, a number too large, a key given twice."""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _Unclean
-    return value
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number - number != 0:
-        raise _Unclean
-    return number
-
-
 def _whole(digits: str) -> int:
     if len(digits) > _LONGEST_FINITE:  # it would be infinite as a float
-        raise _Unclean
+        raise Unclean("It may be infinite.", kind="not_finite", found=digits[:100])
     return int(digits)
 
 
-def _no_number(name: str) -> Any:
-    raise _Unclean
-
-
-class _Literal(float):
-    """A number that remembers how it was written."""
-
-    literal: str
-
-
-def _literal(digits: str) -> _Literal:
-    number = _Literal(digits)
-    number.literal = digits
-    return number
-
-
 _LONGEST_FINITE = 308  # digits
-_STRICT = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_int=_whole, parse_constant=_no_number)
-_LITERAL = json.JSONDecoder(parse_float=_literal)
+_STRICT = json.JSONDecoder(object_pairs_hook=once, parse_float=finite, parse_int=_whole, parse_constant=finite)
 _MANY = 200  # brackets: more of them may be nested too deeply for what comes after
 _LONE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _decoded(text: str) -> Any:
-    """The value of a JSON text that is clean. Raises `_Unclean`, `ValueError`, `RecursionError`."""
+    """The value of a JSON text that is clean. Raises `Unclean`, `ValueError`, `RecursionError`."""
     data = _STRICT.decode(text)
     raw = text.encode()  # which has no word for half a character
     if text.count("{") + text.count("[") > _MANY or _LONE.search(text):
@@ -234,12 +204,8 @@ def _is_clean(data: Any, wanted: Wanted[Any]) -> bool:
     """Whether there is nothing to mend in it, and nothing that would be taken for something else."""
     from extractor.reply.coerce import coerced
 
-    looked = coerced(_shape_of(wanted.target), data, mend=wanted.coerce, names=_names(wanted))
+    looked = coerced(_shape_of(wanted.target), data, mend=wanted.coerce, names=wanted.names)
     return not looked.repairs and not looked.faults
-
-
-def _names(wanted: Wanted[Any]) -> tuple[str, ...]:
-    return (wanted.target.name, wanted.adapted.wire_name if wanted.adapted else "")
 
 
 _TAKEN_IN = re.compile(r'"format": "(?:date|time|duration|ipvany)|"(?:const|enum)": \[?-?\d')
@@ -257,7 +223,7 @@ def _coerced(data: Any, wire: Any, wanted: Wanted[T], text: str | None) -> Readi
 
     target, context = wanted.target, wanted.context
     literals = _with_literals(data, wanted, text)
-    mended = coerced(_shape_of(target), literals, mend=wanted.coerce, names=_names(wanted))
+    mended = coerced(_shape_of(target), literals, mend=wanted.coerce, names=wanted.names)
     if mended.repairs:
         taken = from_json(to_json(mended.data))
         checked = target.validate(taken, context=context)
@@ -279,7 +245,9 @@ def _with_literals(data: Any, wanted: Wanted[Any], text: str | None) -> Any:
     """The data with its numbers as they were written: `1.50` is the text "1.50" where a text is wanted."""
     if text is None or not wanted.coerce:
         return data
-    literal = _LITERAL.decode(text)
+    from extractor.reply.encoded import as_written
+
+    literal = as_written(text)
     restorer = wanted.adapted.restorer if wanted.adapted else None
     return literal if restorer is None else restorer(literal)
 
@@ -416,7 +384,7 @@ def _read_mended(each: Mended, wanted: Wanted[T]) -> Reading[T]:
     text = each.text + each.closers
     try:
         data = _decoded(text)
-    except _Unclean:
+    except Unclean:
         reading = _unclean(text, wanted)
     except (ValueError, RecursionError) as error:
         return _malformed(str(error))

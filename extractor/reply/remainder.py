@@ -18,7 +18,7 @@ from extractor.reply.node import KINDS, Fault, Malformed, Node
 from extractor.reply.reader import Reader
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
-from extractor.schema.nodes import escaped, further
+from extractor.schema.nodes import PREFIX, escaped, further
 from extractor.schema.places import moved, places
 from extractor.schema.restore import Unclean
 from extractor.schema.scope import schema_at
@@ -197,7 +197,7 @@ def _plain(schema: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, 
         if len(members) == 1:
             schema = members[0]
         elif "$ref" in schema:
-            schema = definitions[schema["$ref"].removeprefix("#/$defs/")]
+            schema = definitions[schema["$ref"].removeprefix(PREFIX)]
         else:
             break
     return schema

@@ -26,7 +26,7 @@ from extractor.schema.plans import (
     Values,
     Wrapped,
 )
-from extractor.schema.restore import Twice, restorer
+from extractor.schema.restore import Unclean, restorer
 
 __all__ = ["View"]
 
@@ -141,7 +141,7 @@ class View:
         restore = self._restorer(plan)
         try:
             return plain(node) if restore is None else restore(plain(node))
-        except Twice:
+        except Unclean:
             return UNKNOWN
 
     def _restorer(self, plan: Plan) -> Callable[[Any], Any] | None:

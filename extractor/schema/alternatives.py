@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from extractor.schema.nodes import ANNOTATIONS, described, kinds_of, levels, text_of
+from extractor.schema.nodes import ANNOTATIONS, PREFIX, described, kinds_of, levels, text_of
 from extractor.schema.plans import (
     AnyValue,
     Branches,
@@ -21,7 +21,7 @@ from extractor.schema.plans import (
 )
 from extractor.schema.refer import encoded
 from extractor.schema.unions import discriminator, distinct, is_demand, objects_of, tags
-from extractor.schema.walk import PREFIX, JsonSchema, Node, NothingFits, Walk
+from extractor.schema.walk import JsonSchema, Node, NothingFits, Walk
 
 __all__ = ["one_of", "union"]
 

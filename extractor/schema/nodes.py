@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 __all__ = [
     "ANNOTATIONS",
     "COMPOUND",
+    "PREFIX",
     "any_value",
     "constant_schema",
     "constants_of",
@@ -50,6 +51,8 @@ _ABOUT: Mapping[str, frozenset[str]] = {
     "number": frozenset("minimum maximum exclusiveMinimum exclusiveMaximum multipleOf".split()),
 }
 COMPOUND = ("object", "array")
+PREFIX = "#/$defs/"
+"""What every reference begins with."""
 ANNOTATIONS = frozenset({"description", "title", "default", "examples", "deprecated", "$comment"})
 _PRIMITIVES = ("string", "number", "boolean", "null")
 _KINDS: Mapping[type, str] = {

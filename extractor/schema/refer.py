@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from extractor.schema.merge import merged
-from extractor.schema.nodes import ANNOTATIONS, described, escaped, free, text_of
+from extractor.schema.nodes import ANNOTATIONS, PREFIX, described, escaped, free, text_of
 from extractor.schema.outline import outline
 from extractor.schema.plans import Encoded, Named
-from extractor.schema.walk import PREFIX, WALKED, JsonSchema, Node, NothingFits, Walk
+from extractor.schema.walk import WALKED, JsonSchema, Node, NothingFits, Walk
 from extractor.schema.words import WORDS
 
 __all__ = ["encoded", "put_together", "reference"]

@@ -32,7 +32,7 @@ from extractor.schema.plans import (
     inner_plans,
 )
 
-__all__ = ["Twice", "Unclean", "is_pairs", "restorer"]
+__all__ = ["Twice", "Unclean", "finite", "is_pairs", "once", "restorer"]
 
 
 def restorer(plan: Plan, definitions: Plans) -> Restorer | None:
@@ -168,6 +168,9 @@ def _values(each: Restorer, value: Any) -> Any:
     return {key: each(member) for key, member in value.items()} if isinstance(value, dict) else value
 
 
+# Python's own reader takes a key that is given twice, NaN, and 1e999 for infinity: as hooks of it, these raise.
+
+
 class Unclean(ValueError):
     """Something that must not become data, and that no target could see any more. `kind` is its name."""
 
@@ -184,6 +187,23 @@ class Twice(Unclean):
         super().__init__(f"The key {key[:100]!r} is given twice.", kind="duplicate_key", found="it twice")
 
 
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its members. Raises `Twice`."""
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        raise Twice(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+    return value
+
+
+def finite(digits: str) -> float:
+    """A number with a point or an exponent, or one of the names that are none. Raises `Unclean`."""
+    number = float(digits)
+    if number - number != 0:
+        raise Unclean("A number must be finite.", kind="not_finite", found=digits[:100])
+    return number
+
+
 def _decoded(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -196,22 +216,7 @@ def _decoded(value: Any) -> Any:
         return value  # a bare text, which the target judges
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise Twice(next(key for key in keys if keys.count(key) > 1))
-    return value
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number - number != 0:
-        raise Unclean("A number must be finite.", kind="not_finite", found=digits[:100])
-    return number
-
-
-_CLEAN = json.JSONDecoder(object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
+_CLEAN = json.JSONDecoder(object_pairs_hook=once, parse_float=finite, parse_constant=finite)
 
 
 def _with_entries(result: dict[str, Any], value: dict[str, Any], entries: str, each: Restorer | None) -> Any:

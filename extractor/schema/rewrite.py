@@ -16,6 +16,7 @@ from extractor.schema.merge import merged
 from extractor.schema.nodes import (
     ANNOTATIONS,
     COMPOUND,
+    PREFIX,
     any_value,
     constants_of,
     described,
@@ -31,7 +32,7 @@ from extractor.schema.nodes import (
 from extractor.schema.objects import map_node, object_node
 from extractor.schema.plans import AnyValue, Encoded, Named, Plan, Plans, Wrapped
 from extractor.schema.refer import encoded, put_together, reference
-from extractor.schema.walk import PREFIX, Cut, JsonSchema, Node, NothingFits, Rewrite, Structure, TooLarge, Walk
+from extractor.schema.walk import Cut, JsonSchema, Node, NothingFits, Rewrite, Structure, TooLarge, Walk
 
 __all__ = ["Rewritten", "rewritten"]
 

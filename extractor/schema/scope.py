@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from extractor.schema.merge import merged as joined
-from extractor.schema.nodes import JsonSchema, described, escaped, kind_of, step_in, steps_of, text_of
-from extractor.schema.standing import MISSING, PREFIX, Way, Ways, agreeing, member
+from extractor.schema.nodes import PREFIX, JsonSchema, described, escaped, kind_of, step_in, steps_of, text_of
+from extractor.schema.standing import MISSING, Way, Ways, agreeing, member
 
 __all__ = ["Place", "Scope", "schema_at", "scope"]
 

@@ -6,15 +6,14 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from extractor.schema.nodes import JsonSchema, constants_of, kinds_of, modern, text_of
+from extractor.schema.nodes import PREFIX, JsonSchema, constants_of, kinds_of, modern, text_of
 
-__all__ = ["MISSING", "PREFIX", "Way", "Ways", "agreeing", "member"]
+__all__ = ["MISSING", "Way", "Ways", "agreeing", "member"]
 
 _WAYS = 256  # what a union may mean
 _NODES = 5_000  # that are looked at for one place
 _LEVELS = 100  # of references, unions and `allOf` inside of each other
 
-PREFIX = "#/$defs/"
 _COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 MISSING: Any = object()
 """What stands for a value that is not there."""

@@ -14,11 +14,11 @@ from typing import Any, Protocol, TypeAlias
 from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect
 from extractor.schema.merge import merged
-from extractor.schema.nodes import constants_of, free, kinds_of
+from extractor.schema.nodes import PREFIX, constants_of, free, kinds_of
 from extractor.schema.plans import Named, Plan
 from extractor.schema.words import WORDS, in_words, inlined
 
-__all__ = ["PREFIX", "WALKED", "Cut", "JsonSchema", "Node", "NothingFits", "Rewrite", "Structure", "TooLarge", "Walk"]
+__all__ = ["WALKED", "Cut", "JsonSchema", "Node", "NothingFits", "Rewrite", "Structure", "TooLarge", "Walk"]
 
 JsonSchema: TypeAlias = "dict[str, Any]"
 Node: TypeAlias = "tuple[JsonSchema, Plan]"
@@ -26,7 +26,6 @@ Structure: TypeAlias = "tuple[JsonSchema, Plan, list[str], frozenset[str]]"
 """A node without its description, its plan, what must be said in words, and the keywords that need no words."""
 
 
-PREFIX = "#/$defs/"
 # Handled by the walk itself.
 WALKED = frozenset(
     "$ref $defs definitions allOf anyOf oneOf type properties required items prefixItems additionalItems "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from extractor.schema.plans import (
     Values,
     Wrapped,
 )
-from extractor.schema.restore import Twice, Unclean, restorer
+from extractor.schema.restore import Twice, Unclean, finite, once, restorer
 from extractor.schema.to_wire import to_wire
 
 
@@ -286,3 +287,27 @@ def test_encoded_text_that_is_not_clean(text: str, kind: str) -> None:
     with pytest.raises(Unclean) as caught:
         restore(Encoded(), text, {})
     assert caught.value.kind == kind
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=once, parse_float=finite, parse_constant=finite)
+
+
+def test_what_is_clean() -> None:
+    """What is clean is read as it is."""
+    assert DECODER.decode('{"a": {"b": [1, 2.5, 1e5, null]}}') == {"a": {"b": [1, 2.5, 1e5, None]}}
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_numbers_that_are_not_finite(number: str) -> None:
+    """A number that is none, or too large, is named."""
+    with pytest.raises(Unclean) as caught:
+        DECODER.decode(f"[{number}]")
+    assert (caught.value.kind, caught.value.found) == ("not_finite", number)
+
+
+def test_the_first_key_given_twice_is_named() -> None:
+    """The first key that comes again is named, among however many."""
+    pairs = [(str(number), number) for number in range(100_000)]
+    with pytest.raises(Twice, match="'99999'") as caught:
+        once([*pairs, ("99999", 0), ("0", 0)])
+    assert caught.value.kind == "duplicate_key"
