@@ -6,17 +6,23 @@ Two lines are all that it takes:
     invoice = extract(Invoice, text)
 """
 
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
 from extractor.chat.content import Audio, File, Image
 from extractor.client import AsyncExtractor, Extractor
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
     BadRequest,
+    BudgetExceeded,
     CallerError,
     ConfigurationError,
     ConnectionFailed,
     ContentFiltered,
     CutOff,
+    DeadlineExceeded,
     DocumentError,
     EmptyReply,
     EndpointError,
@@ -28,7 +34,9 @@ from extractor.errors import (
     OptionError,
     QuotaExceeded,
     RateLimited,
+    Redirected,
     Refused,
+    ReplyTooLarge,
     RequestTooLarge,
     SchemaError,
     ServerError,
@@ -47,7 +55,35 @@ from extractor.schema.target import FieldError
 from extractor.schema.walk import Rewrite
 from extractor.shared import aextract, extract
 
+if TYPE_CHECKING:  # for those who use them: see __getattr__
+    from extractor.budget import Budget
+    from extractor.endpoint.cache import Cache
+    from extractor.endpoint.resolve import Fallback
+    from extractor.endpoint.routes import RateLimits
+    from extractor.prices import Price
+    from extractor.watching import Watcher
+
 __version__ = "0.1.0"
+
+_WHERE = {
+    "Budget": "extractor.budget",
+    "Cache": "extractor.endpoint.cache",
+    "Fallback": "extractor.endpoint.resolve",
+    "Price": "extractor.prices",
+    "RateLimits": "extractor.endpoint.routes",
+    "Watcher": "extractor.watching",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What few need, loaded when it is first named: a start stays short."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_WHERE[name]), name)
+    return value
+
+
+logging.getLogger("extractor").addHandler(logging.NullHandler())  # quiet until the program says where its log goes
 
 __all__ = [
     "UNKNOWN",
@@ -58,11 +94,15 @@ __all__ = [
     "AuthenticationFailed",
     "BadReply",
     "BadRequest",
+    "Budget",
+    "BudgetExceeded",
+    "Cache",
     "CallerError",
     "ConfigurationError",
     "ConnectionFailed",
     "ContentFiltered",
     "CutOff",
+    "DeadlineExceeded",
     "Dialect",
     "DocumentError",
     "EmptyReply",
@@ -71,6 +111,7 @@ __all__ = [
     "ExtractionFailed",
     "Extractor",
     "ExtractorError",
+    "Fallback",
     "FieldError",
     "FieldsAbsent",
     "File",
@@ -81,10 +122,14 @@ __all__ = [
     "OptionError",
     "Outcome",
     "Partial",
+    "Price",
     "QuotaExceeded",
     "RateLimited",
+    "RateLimits",
+    "Redirected",
     "Refused",
     "Repair",
+    "ReplyTooLarge",
     "RequestTooLarge",
     "Rewrite",
     "SchemaError",
@@ -93,6 +138,7 @@ __all__ = [
     "Step",
     "TargetFailed",
     "TimedOut",
+    "Watcher",
     "adapt",
     "aextract",
     "extract",

@@ -11,6 +11,7 @@ from extractor.chat.content import Message
 from extractor.chat.wire import ChatRequest
 from extractor.errors import StatusError
 from extractor.ladder import Descent, Form
+from extractor.prices import Tariff
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
 from extractor.schema.target import FieldError, Target
@@ -46,7 +47,7 @@ class Task(Generic[T]):
     """What is to be done with one document: `messages` are its turns, after those of the form.
 
     `context` is pydantic's validation context. With `absent`, required fields may be absent; without `coerce`
-    values are left as they are. `document` is its text, where it has one of its own.
+    values are left as they are. `document` is its text, where it has one of its own. `tariff` says what replies cost.
     """
 
     target: Target[T]
@@ -59,6 +60,7 @@ class Task(Generic[T]):
     document: str | None = None
     descend: Descend | None = None
     narrow: Narrow | None = None
+    tariff: Tariff | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

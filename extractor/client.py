@@ -6,22 +6,28 @@ is in `_Client`; they differ in how they send.
 
 from __future__ import annotations
 
+import copy
 import functools
+import logging
 import math
 import os
+import threading
 import time
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 import httpx
 
 from extractor.asking import Narrowed, Task
 from extractor.chat.content import Document, user_turn
+from extractor.endpoint.errand import Errand
 from extractor.endpoint.http import AsyncSender, Sender
-from extractor.endpoint.resolve import Address, resolve
-from extractor.errors import CallerError, EndpointError, OptionError, StatusError
-from extractor.extraction import Extraction, extraction, whole
+from extractor.endpoint.resolve import Address, Fallback, resolve
+from extractor.endpoint.routes import RateLimits
+from extractor.errors import BudgetExceeded, CallerError, EndpointError, OptionError, StatusError
+from extractor.extraction import Attempt, Extraction, Flow, extraction, whole
+from extractor.fallback import Other, falling_back
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
 from extractor.prompt import conversation
@@ -36,12 +42,16 @@ if TYPE_CHECKING:  # only for those who stream
 __all__ = ["AsyncExtractor", "Extractor"]
 
 T = TypeVar("T")
+_log = logging.getLogger("extractor")
 
 CACHED = 256  # targets and settings kept: bounded, for callers with a new target in every call
 
 
 class _Client:
     """What the sync and the async extractor share: everything but sending."""
+
+    _sender: Any
+    _timeout: Any
 
     def __init__(
         self,
@@ -58,6 +68,8 @@ class _Client:
         self._defaults = {name: list(it) if isinstance(it, list) else it for name, it in defaults.items()}
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
         self._made: dict[tuple[Target[Any], str], Forms] = {}
+        self._others: dict[Hashable, _Client] = {}
+        self._lock = threading.Lock()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -81,18 +93,44 @@ class _Client:
                 option="extra_body",
                 hint="Top-level fields that only your endpoint knows go into extra_fields=.",
             )
+        for fallback in settings.fallbacks:  # a wrong one is an error here, not when it is needed
+            fallback.address(self._address, os.environ, local_installed=_local_installed())
         return settings
 
-    def _task(
-        self, target: Target[T], document: Document | None, call: Mapping[str, Any]
-    ) -> tuple[Task[T], float | None]:
-        """What is to be done, and until when by the monotonic clock. Raises `CallerError`."""
+    def _begin(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> Begun[T]:
+        """All that a driver needs. Raises `CallerError`."""
         if self._closed:
             raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
         settings = self._checked(call) if call else self._settings
+        task, attempts = self._task(target, document, settings), list[Attempt]()
+        errand, senders = _errand(settings, task), [self._sender]
+        if settings.fallbacks:
+            others = [self._other(each, task, document, call, senders) for each in settings.fallbacks]
+            flow = falling_back(task, others, errand, attempts)
+        else:
+            flow = extraction(task, attempts)
+        if errand.watch is not None:
+            from extractor.watched import watched  # only for those who watch
+
+            flow = watched(
+                flow,
+                errand.watch,
+                task,
+                extraction=errand.key,
+                model=str(task.form.prefix.fields["model"]),
+                base_url=self.base_url,
+                attempts=attempts,
+                requests=lambda: errand.requests,
+                places=functools.partial(setattr, errand, "asked"),
+                cost=lambda: errand.spent,
+            )
+        return Begun(flow=flow, task=task, errand=errand, senders=senders)
+
+    def _task(self, target: Target[T], document: Document | None, settings: Settings) -> Task[T]:
+        """What is to be done. Raises `CallerError`."""
         ready = self._ready(target, settings)
         form = ready.form
-        task = Task(
+        return Task(
             target=target,
             form=form,
             messages=_turns(form, settings, document),
@@ -103,8 +141,55 @@ class _Client:
             document=document if isinstance(document, str) else None,
             descend=functools.partial(_descended, ready, settings, document),
             narrow=functools.partial(self._narrowed, settings, document),
+            tariff=ready.tariff,
         )
-        return task, None if settings.deadline is None else time.monotonic() + settings.deadline
+
+    def _other(
+        self,
+        fallback: Fallback,
+        task: Task[T],
+        document: Document | None,
+        call: Mapping[str, Any],
+        senders: list[Any],
+    ) -> Other[T]:
+        """Another endpoint for the same task. It is made when it is its turn."""
+        own = {name: value for name, value in call.items() if name not in ("model", "fallbacks")}
+
+        def made() -> Task[T]:
+            other = self._fallen_back(fallback)
+            senders.append(other._sender)
+            return other._task(task.target, document, other._checked(own))
+
+        return Other(model=fallback.model or fallback.base_url or "", task=made)
+
+    def _fallen_back(self, fallback: Fallback) -> _Client:
+        """The extractor for an endpoint to fall back to: kept, and closed with this one."""
+        with self._lock:
+            other = self._others.get(fallback.key)
+            if other is None:
+                other = self._others[fallback.key] = self._at(fallback)
+            return other
+
+    def _at(self, fallback: Fallback) -> _Client:
+        address = fallback.address(self._address, os.environ, local_installed=_local_installed())
+        defaults = {name: value for name, value in self._defaults.items() if name not in ("model", "fallbacks")}
+        other: _Client
+        if (address.base_url, address.api_key) == (self._address.base_url, self._address.api_key):
+            other = copy.copy(self)  # another model there: the same connections
+            other._address, other._defaults, other._made, other._others = address, defaults, {}, {}
+            other._settings = other._checked({})
+            return other
+        made: Any = type(self)  # each of the two takes them
+        other = made(
+            fallback.model,
+            base_url=fallback.base_url,
+            api_key=fallback.key_for(self._address),
+            headers=fallback.headers,
+            dialect=fallback.dialect,
+            timeout=self._timeout,
+            **defaults,
+        )
+        return other
 
     def _narrowed(
         self, settings: Settings, document: Document | None, target: Target[Any], part: str | None
@@ -178,6 +263,35 @@ def _started(address: Address) -> Address:
     return replace(address, base_url=endpoint.base_url, model=endpoint.model, api_key=endpoint.api_key)
 
 
+@dataclass(kw_only=True, slots=True)
+class Begun(Generic[T]):
+    """An extraction that can be driven: what the `flow` asks is sent by `senders[errand.endpoint]`."""
+
+    flow: Flow[T]
+    task: Task[T]
+    errand: Errand
+    senders: list[Any]
+
+
+def _errand(settings: Settings, task: Task[Any]) -> Errand:
+    """What the requests of an extraction carry along."""
+    watch = None
+    if settings.watch or _log.isEnabledFor(logging.INFO):
+        from extractor.watching import watch_of  # only for those who watch
+
+        watch = watch_of(settings.watch) or None
+    return Errand(
+        expires=None if settings.deadline is None else time.monotonic() + settings.deadline,
+        policy=settings.policy,
+        key=settings.idempotency_key or os.urandom(12).hex(),
+        budget=settings.budget,
+        cache=settings.cache,
+        watch=watch,
+        tariff=task.tariff,
+        share=settings.share,
+    )
+
+
 def _streamed(call: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of a call whose reply is to come in chunks, with its usage at the end."""
     return {"stream_options": {"include_usage": True}, **call, "stream": True}
@@ -195,7 +309,7 @@ class Extractor(_Client):
     the environment decides: `EXTRACTOR_MODEL`, `EXTRACTOR_BASE_URL`, `EXTRACTOR_API_KEY`; then the first
     provider whose key variable is set; then the embedded model. `timeout` is httpx's, `http_client` a
     client of your own (left open), `headers` are sent with every request, `dialect` says what schemas the
-    endpoint takes. All else is the default for the calls. Thread-safe; close it, or use it in `with`.
+    endpoint takes, `limits` how much of it may be asked. All else is the default for the calls. Thread-safe; close it, or use it in `with`.
 
     Raises `ConfigurationError` and `OptionError`.
     """
@@ -210,10 +324,12 @@ class Extractor(_Client):
         timeout: float | httpx.Timeout | None = None,
         headers: Mapping[str, str] | None = None,
         dialect: str | Dialect | None = None,
+        limits: RateLimits | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
         super().__init__(model, base_url, api_key, dialect, defaults)
-        self._sender = Sender(self._address, client=http_client, timeout=timeout, headers=headers)
+        self._timeout = timeout
+        self._sender = Sender(self._address, client=http_client, timeout=timeout, headers=headers, limits=limits)
 
     @overload
     def extract(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> T: ...
@@ -233,15 +349,15 @@ class Extractor(_Client):
         Raises `CallerError` before anything is sent, `EndpointError` where no reply comes, and
         `ExtractionFailed` where none conforms within `max_retries`.
         """
-        task, expires = self._task(target_of(target), document, call)
-        flow = extraction(task)
+        begun = self._begin(target_of(target), document, call)
+        flow, errand, senders = begun.flow, begun.errand, begun.senders
         try:
             ask = next(flow)
             while True:
-                failed: EndpointError | None = None
+                failed: EndpointError | BudgetExceeded | None = None
                 try:
-                    reply = self._sender.send(ask.request, expires)
-                except EndpointError as error:
+                    reply = senders[errand.endpoint].send(ask.request, errand)
+                except (EndpointError, BudgetExceeded) as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
                 ask = flow.send(reply) if failed is None else flow.throw(failed)
@@ -264,8 +380,8 @@ class Extractor(_Client):
         """
         from extractor.streams import Partials, Stream
 
-        task, expires = self._task(target_of(target), document, _streamed(call))
-        return Stream(task, expires, Partials(task), self._sender)
+        begun = self._begin(target_of(target), document, _streamed(call))
+        return Stream(begun, Partials(begun.task))
 
     @overload
     def stream_items(
@@ -282,13 +398,15 @@ class Extractor(_Client):
         from extractor.streams import Items, Stream
 
         item = target_of(target)
-        task, expires = self._task(list_of(item), document, _streamed(call))
-        return Stream(task, expires, Items(task, item), self._sender)
+        begun = self._begin(list_of(item), document, _streamed(call))
+        return Stream(begun, Items(begun.task, item))
 
     def close(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""
         self._closed = True
         self._sender.close()
+        for other in self._others.values():
+            other._sender.close()
 
     def __enter__(self) -> Extractor:
         return self
@@ -310,10 +428,12 @@ class AsyncExtractor(_Client):
         timeout: float | httpx.Timeout | None = None,
         headers: Mapping[str, str] | None = None,
         dialect: str | Dialect | None = None,
+        limits: RateLimits | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
         super().__init__(model, base_url, api_key, dialect, defaults)
-        self._sender = AsyncSender(self._address, client=http_client, timeout=timeout, headers=headers)
+        self._timeout = timeout
+        self._sender = AsyncSender(self._address, client=http_client, timeout=timeout, headers=headers, limits=limits)
 
     @overload
     async def extract(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> T: ...
@@ -329,15 +449,15 @@ class AsyncExtractor(_Client):
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]: ...
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]:
         """See `Extractor.run`."""
-        task, expires = self._task(target_of(target), document, call)
-        flow = extraction(task)
+        begun = self._begin(target_of(target), document, call)
+        flow, errand, senders = begun.flow, begun.errand, begun.senders
         try:
             ask = next(flow)
             while True:
-                failed: EndpointError | None = None
+                failed: EndpointError | BudgetExceeded | None = None
                 try:
-                    reply = await self._sender.send(ask.request, expires)
-                except EndpointError as error:
+                    reply = await senders[errand.endpoint].send(ask.request, errand)
+                except (EndpointError, BudgetExceeded) as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
                 ask = flow.send(reply) if failed is None else flow.throw(failed)
@@ -356,8 +476,8 @@ class AsyncExtractor(_Client):
         """See `Extractor.stream`; to be gone through with `async for`."""
         from extractor.streams import AsyncStream, Partials
 
-        task, expires = self._task(target_of(target), document, _streamed(call))
-        return AsyncStream(task, expires, Partials(task), self._sender)
+        begun = self._begin(target_of(target), document, _streamed(call))
+        return AsyncStream(begun, Partials(begun.task))
 
     @overload
     def stream_items(
@@ -374,13 +494,15 @@ class AsyncExtractor(_Client):
         from extractor.streams import AsyncStream, Items
 
         item = target_of(target)
-        task, expires = self._task(list_of(item), document, _streamed(call))
-        return AsyncStream(task, expires, Items(task, item), self._sender)
+        begun = self._begin(list_of(item), document, _streamed(call))
+        return AsyncStream(begun, Items(begun.task, item))
 
     async def aclose(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""
         self._closed = True
         await self._sender.close()
+        for other in self._others.values():
+            await other._sender.close()
 
     async def __aenter__(self) -> AsyncExtractor:
         return self

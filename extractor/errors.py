@@ -11,8 +11,11 @@
     ├── EndpointError              the network's or the server's fault
     │   ├── ConnectionFailed       nobody answered there
     │   ├── TimedOut               somebody did not answer in time
+    │   │   └── DeadlineExceeded       the time for the whole call ran out
     │   ├── BadReply               an answer that is no chat completion
+    │   │   └── ReplyTooLarge          … or does not end
     │   └── StatusError            the endpoint refused, with a status
+    │       ├── Redirected             3xx: it wants to be asked elsewhere
     │       ├── BadRequest             400, 422
     │       ├── AuthenticationFailed   401, 403
     │       ├── QuotaExceeded          402
@@ -25,6 +28,7 @@
         ├── ContentFiltered            the endpoint's filter stopped it
         ├── CutOff                     it ran into the token limit
         ├── EmptyReply                 it said nothing
+        ├── BudgetExceeded             to ask on would cost more than the caller allows
         └── FieldsAbsent               the document lacks required fields, as was allowed
 
 An error carries its evidence as attributes, survives pickling with it, and ends with what to do
@@ -46,11 +50,13 @@ __all__ = [
     "AuthenticationFailed",
     "BadReply",
     "BadRequest",
+    "BudgetExceeded",
     "CallerError",
     "ConfigurationError",
     "ConnectionFailed",
     "ContentFiltered",
     "CutOff",
+    "DeadlineExceeded",
     "DocumentError",
     "EmptyReply",
     "EndpointError",
@@ -62,7 +68,9 @@ __all__ = [
     "OptionError",
     "QuotaExceeded",
     "RateLimited",
+    "Redirected",
     "Refused",
+    "ReplyTooLarge",
     "RequestTooLarge",
     "SchemaError",
     "ServerError",
@@ -149,18 +157,26 @@ class TargetFailed(CallerError):
 
 
 class EndpointError(ExtractorError):
-    """The request was sent, or tried, and no chat completion came back. `url` was asked.
+    """The request was sent, or tried, and no chat completion came back. `url` was asked, `body` is the
+    beginning of what had arrived.
 
-    `attempts` are the requests of the same extraction that had been answered before, so that
-    what they cost is not lost; `steps` those that were refused, and asked in another way.
+    It is `unsent` where nobody was there to take it, and `lasting` where it would fail in the same way again.
+    `retries` are the failures of the same request before this one. `attempts` are the requests of the
+    same extraction that had been answered before, so that what they cost is not lost; `steps` those that were
+    refused, and asked in another way; `failures` what came of other endpoints before (`fallbacks`).
     """
 
+    unsent: bool = False
+    lasting: bool = False
+    retries: tuple[EndpointError, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     steps: tuple[Step, ...] = ()
+    failures: tuple[ExtractorError, ...] = ()
 
-    def __init__(self, message: str, *, url: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, url: str = "", body: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.url = url
+        self.body = body
 
 
 class ConnectionFailed(EndpointError):
@@ -168,22 +184,27 @@ class ConnectionFailed(EndpointError):
 
 
 class TimedOut(EndpointError):
-    """The time allowed for connecting, for silence, or for the whole call (`deadline`) ran out."""
+    """The time allowed for connecting, for silence, or for the whole call ran out."""
+
+
+class DeadlineExceeded(TimedOut):
+    """The time for the whole call (`deadline`) ran out, waits and everything else included."""
 
 
 class BadReply(EndpointError):
-    """A successful status with a body that is no chat completion. `body` is its beginning."""
+    """A successful status with a body that is no chat completion."""
 
-    def __init__(self, message: str, *, url: str = "", body: str = "", hint: str = "") -> None:
-        super().__init__(message, url=url, hint=hint)
-        self.body = body
+
+class ReplyTooLarge(BadReply):
+    """A body larger than any completion, or a line of a stream that does not end."""
 
 
 class StatusError(EndpointError):
     """The endpoint refused.
 
     `status` is the HTTP status (also where the error came inside a 200), `code`, `type` and `param`
-    are what the body said ("" where it did not), `body` its beginning, `headers` the reply's.
+    are what the body said ("" where it did not), `headers` the reply's. `retry_after` are the seconds to wait
+    that it asked for (None where it did not).
     """
 
     def __init__(
@@ -197,15 +218,20 @@ class StatusError(EndpointError):
         param: str = "",
         body: str = "",
         headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
         hint: str = "",
     ) -> None:
-        super().__init__(message, url=url, hint=hint)
+        super().__init__(message, url=url, body=body, hint=hint)
         self.status = status
         self.code = code
         self.type = type
         self.param = param
-        self.body = body
         self.headers = dict(headers or {})
+        self.retry_after = retry_after
+
+
+class Redirected(StatusError):
+    """The endpoint wants to be asked elsewhere. Nobody is: key and document would go along."""
 
 
 class BadRequest(StatusError):
@@ -244,10 +270,12 @@ class ExtractionFailed(ExtractorError):
 
     `attempts` are all requests, replies and what was wrong with them; `value` is the last JSON
     value read (plain data, None where none was readable), `errors` what is wrong with it, `usage`
-    the tokens of all attempts together. `steps` are requests that the endpoint refused before.
+    the tokens of all attempts together. `steps` are requests that the endpoint refused before, `failures` what
+    came of other endpoints before (`fallbacks`).
     """
 
     steps: tuple[Step, ...] = ()
+    failures: tuple[ExtractorError, ...] = ()
 
     def __init__(
         self,
@@ -280,6 +308,10 @@ class CutOff(ExtractionFailed):
 
 class EmptyReply(ExtractionFailed):
     """The reply had no content."""
+
+
+class BudgetExceeded(ExtractionFailed):
+    """The next request may cost more than is left of the `Budget`: it was not sent. What came before is here."""
 
 
 class FieldsAbsent(ExtractionFailed):

@@ -12,22 +12,26 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from extractor.asking import Ask, Past, Task, Verdict
 from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage
 from extractor.errors import (
+    BudgetExceeded,
     ContentFiltered,
     CutOff,
     EmptyReply,
     EndpointError,
     ExtractionFailed,
+    ExtractorError,
     FieldsAbsent,
     Refused,
     StatusError,
     TargetFailed,
 )
 from extractor.ladder import MAX_STEPS, Lesson, Step, memory
+from extractor.prices import Tariff
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, has_ended, outcome_of, read, texts_of, was_cut
 from extractor.reply.repairs import Repair
@@ -45,7 +49,8 @@ class Attempt:
 
     `value` is the plain JSON value that it led to (None where there was none to read), `errors` are what is
     wrong with it, and `repairs` what was mended in it without asking. `asked` are the places (JSON pointers) that
-    it asked for, none where it asked for the whole; `changed` are request fields that were changed for it.
+    it asked for, none where it asked for the whole; `changed` are request fields that were changed for it. What went
+    wrong with HTTP before the reply came is in `reply.retries`; `tariff` says what it cost.
     """
 
     request: ChatRequest = field(repr=False)
@@ -57,6 +62,14 @@ class Attempt:
     repairs: tuple[Repair, ...] = ()
     asked: tuple[str, ...] = ()
     changed: Mapping[str, Any] = field(default_factory=dict)
+    tariff: Tariff | None = field(default=None, repr=False)
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What the reply cost, in US dollars: nothing where it came from the cache, None where that is not known."""
+        if self.reply.cached:
+            return Decimal(0)
+        return None if self.tariff is None else self.tariff.cost(self.reply.model, self.reply.usage)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,10 +88,11 @@ class Extraction(Generic[T]):
     Where the document lacks required fields, which is possible with `absent="allow"` only, there is no
     validated value: `value` is None then, `data` what there is as plain data, and `errors` say what is missing.
     With `absent="allow"`, `fields` has every absent field by its JSON pointer, optional ones included.
-    `usage` sums the tokens of all `attempts`; `model` is the one that answered last; `seconds` is the
+    `usage` sums the tokens of all `attempts` but cached ones; `model` is the one that answered last; `seconds` is the
     whole time, waiting included. `mode` is how the endpoint was asked in the end (None: with the caller's own
     `response_format`), `steps` are the requests that it refused before, `dropped` the request fields that
-    it does not take, as it has said now or earlier: they were not sent.
+    it does not take, as it has said now or earlier: they were not sent. `failures` are what came of the endpoints
+    that were asked before (`fallbacks`).
     """
 
     value: T
@@ -93,6 +107,14 @@ class Extraction(Generic[T]):
     mode: Mode | None
     steps: tuple[Step, ...] = ()
     dropped: frozenset[str] = frozenset()
+    failures: tuple[ExtractorError, ...] = ()
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What all attempts cost, in US dollars; None where that is not known of one of them."""
+        costs = [attempt.cost for attempt in self.attempts]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 Flow: TypeAlias = "Generator[Ask, ChatReply, Extraction[T]]"
@@ -109,23 +131,27 @@ class _Story:
     refusal: StatusError | None = None
 
 
-def extraction(task: Task[T]) -> Flow[T]:
+def extraction(task: Task[T], attempts: list[Attempt] | None = None) -> Flow[T]:
     """Ask until the reply conforms. Yields what to ask; expects to be sent the replies.
+
+    What becomes of each is added to `attempts`; those that are there already were made with another endpoint.
 
     Raises `ExtractionFailed` when `max_retries` re-asks have not helped. A `StatusError` thrown in where it
     waits leads to the next form of the request; any other `EndpointError`, and the first of those to which
-    there is nothing left, is raised with the attempts and steps before it. Raises `TargetFailed`.
+    there is nothing left, is raised with the attempts and steps before it. So is `BudgetExceeded`. Raises
+    `TargetFailed`.
     """
     started = time.perf_counter()
     request = ChatRequest(prefix=task.form.prefix, tail=task.messages)
     ask = Ask(request=request, form=task.form, messages=task.messages, descend=task.descend)
-    story = _Story(past=Past(whole=ask))
+    story = _Story(past=Past(whole=ask), attempts=[] if attempts is None else attempts)
+    before = len(story.attempts)
     while True:
-        failed: EndpointError | None = None
+        failed: EndpointError | BudgetExceeded | None = None
         asked = time.perf_counter()
         try:
             reply = yield ask
-        except EndpointError as error:
+        except (EndpointError, BudgetExceeded) as error:
             failed = error
         if failed is not None:
             ask = _descended(ask, failed, story)
@@ -134,22 +160,24 @@ def extraction(task: Task[T]) -> Flow[T]:
         if story.refusal is not None:
             memory.learn(story.lessons)
             story.lessons, story.refusal = (), None
-        story.past.left = task.max_retries - len(story.attempts)
+        story.past.left = task.max_retries - len(story.attempts) + before
         verdicts = _judged_all(task, ask, reply, story, now - asked)
         verdict = _best(verdicts)
-        story.attempts.append(_attempt(ask, reply, verdict, now - asked))
+        story.attempts.append(_attempt(task, ask, reply, verdict, now - asked))
         story.past.absent = verdict.absent
         if verdict.outcome in _DONE:
             return _result(verdicts, verdict, ask, story, now - started)
-        if len(story.attempts) > task.max_retries:
+        if story.past.left <= 0:
             raise _failure(task, story)
         from extractor import again  # not for a reply that conforms
 
         ask = again.next_ask(task, ask, verdict, reply, story.past)
 
 
-def _descended(ask: Ask, failed: EndpointError, story: _Story) -> Ask:
+def _descended(ask: Ask, failed: EndpointError | BudgetExceeded, story: _Story) -> Ask:
     """The same in the next form. Raises where there is none."""
+    if isinstance(failed, BudgetExceeded):
+        raise _with_what_came(failed, story)
     descent = ask.descend(ask.form, failed) if ask.descend is not None and isinstance(failed, StatusError) else None
     if descent is not None and isinstance(failed, StatusError):
         story.steps += (descent.step,)
@@ -171,7 +199,16 @@ def _descended(ask: Ask, failed: EndpointError, story: _Story) -> Ask:
     raise failed
 
 
-def _attempt(ask: Ask, reply: ChatReply, verdict: Verdict[Any], seconds: float) -> Attempt:
+def _with_what_came(error: BudgetExceeded, story: _Story) -> BudgetExceeded:
+    """The error, with all that was there when no more could be asked for."""
+    attempts = story.attempts
+    error.attempts, error.steps, error.usage = tuple(attempts), story.steps, _usage(attempts)
+    error.errors = attempts[-1].errors if attempts else ()
+    error.value = next((each.value for each in reversed(attempts) if each.value is not None), None)
+    return error
+
+
+def _attempt(task: Task[Any], ask: Ask, reply: ChatReply, verdict: Verdict[Any], seconds: float) -> Attempt:
     reading = verdict.reading
     return Attempt(
         request=ask.request,
@@ -183,6 +220,7 @@ def _attempt(ask: Ask, reply: ChatReply, verdict: Verdict[Any], seconds: float) 
         repairs=reading.repairs,
         asked=() if ask.scope is None else tuple(place.pointer for place in ask.scope.places),
         changed=ask.changed,
+        tariff=task.tariff,
     )
 
 
@@ -193,7 +231,7 @@ def _judged_all(task: Task[T], ask: Ask, reply: ChatReply, story: _Story, second
     try:
         return [_judged(task, ask, choice, story.past) for choice in reply.choices]
     except TargetFailed as error:
-        this = _attempt(ask, reply, Verdict(outcome=Outcome.INVALID, reading=Reading()), seconds)
+        this = _attempt(task, ask, reply, Verdict(outcome=Outcome.INVALID, reading=Reading()), seconds)
         error.attempts = (*story.attempts, this)
         raise
 
@@ -301,7 +339,8 @@ def _result(verdicts: list[Verdict[T]], verdict: Verdict[T], ask: Ask, story: _S
 
 
 def _usage(attempts: list[Attempt]) -> Usage:
-    usages = [attempt.reply.usage for attempt in attempts if attempt.reply.usage is not None]
+    replies = [attempt.reply for attempt in attempts if not attempt.reply.cached]
+    usages = [reply.usage for reply in replies if reply.usage is not None]
     return sum(usages[1:], usages[0]) if usages else Usage()
 
 

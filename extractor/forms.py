@@ -15,6 +15,7 @@ from extractor.chat.wire import Prefix
 from extractor.endpoint.resolve import Address
 from extractor.errors import OptionError, SchemaError, StatusError
 from extractor.ladder import OWN, RUNGS, Descent, Form, Ladder, Step, Way, applied, memory
+from extractor.prices import Tariff
 from extractor.prompt import prompt
 from extractor.schema.dialects import Dialect, Mode
 from extractor.schema.target import Target
@@ -41,6 +42,9 @@ class Forms:
         self._dialect = dialect
         self._demonstrate = address.demonstrate and settings.messages is None
         self._model = settings.model or address.model
+        self.tariff = Tariff(
+            model=self._model, base_url=address.base_url, provider=address.provider, own=settings.price
+        )
         self._forms: dict[Way, Form] = {}
         endpoint = (address.base_url, str(settings.extra_fields.get("model", self._model)))
         self._ladder = Ladder(

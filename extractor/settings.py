@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from extractor.chat.content import Message
 from extractor.chat.options import Options, checked
+from extractor.endpoint.resolve import Fallback
+from extractor.endpoint.retry import Policy
 from extractor.errors import OptionError
+from extractor.prices import Tariff
 from extractor.prompt import Example
 from extractor.schema.adapt import Absent
 from extractor.schema.dialects import MODES, Mode
 
+if TYPE_CHECKING:  # only for those who use them
+    from extractor.budget import Budget
+    from extractor.endpoint.cache import Cache
+    from extractor.prices import Price
+    from extractor.watching import Watcher
+
 __all__ = ["Call", "Defaults", "OneCall", "Settings"]
 
 DEFAULT_MAX_RETRIES = 2
+DEFAULT_POLICY = Policy()
 DEFAULT_DEADLINE = 600.0
 """Seconds. A server that sends a byte now and then outlives every timeout; only this ends it."""
 
@@ -36,6 +46,26 @@ class Defaults(Options, total=False):
     """Re-asks after the first request because the reply did not conform. Default 2."""
     deadline: float | None
     """Seconds for the whole of it, all requests and waits. Default 600; None for no limit."""
+    transport_retries: int
+    """How often a request is sent again because HTTP failed (no connection, no answer, 429, 5xx …). Default 2."""
+    max_wait: float
+    """Seconds: the longest wait before it is sent again that an endpoint may ask for. Default 60."""
+    backoff: float
+    """Seconds before it is sent again where the endpoint asks for no wait; it doubles each time. Default 0.5."""
+    fallbacks: Sequence[Fallback | str]
+    """Who is asked where this endpoint fails for good, or its model never conforms: one after the other. As a text
+    `PROVIDER/MODEL`, with the provider's own key; any other text is another model of this endpoint."""
+    budget: Budget | None
+    """What may be spent; the calls that are given the same `Budget` share it."""
+    cache: Cache | None
+    """Where replies are kept, and looked for before a request is sent."""
+    watch: Sequence[Watcher]
+    """Who is told what happens."""
+    price: Price | Mapping[str, Price] | None
+    """What tokens cost, for `result.cost` and `Budget(cost=…)`; by model, where there are several. By default the
+    list of the package `genai-prices`, where that is installed."""
+    share: Hashable
+    """Whom a call is for. Where calls have to wait for the endpoint, the shares take turns."""
     mode: Literal["auto"] | Mode
     """How the endpoint is asked. By default the best way that it takes is found, step by step, and remembered.
     Any other forces that one: then nothing is changed but the name of a token limit, and refusals are raised."""
@@ -53,6 +83,9 @@ class OneCall(Defaults, total=False):
     """Turns to send before the document, as on the wire; with them the document may be left out."""
     context: Any
     """pydantic's validation context."""
+    idempotency_key: str
+    """What the `Idempotency-Key` of each request begins with; the number of the request follows. By default another
+    one for each call: who resumes a job gives the same again, and endpoints that honour it charge once."""
 
 
 class Call(OneCall, total=False):
@@ -76,6 +109,14 @@ class Settings:
     mode: Literal["auto"] | Mode = "auto"
     coerce: bool = True
     absent: Absent = "forbid"
+    policy: Policy = DEFAULT_POLICY
+    fallbacks: tuple[Fallback, ...] = ()
+    budget: Budget | None = None
+    cache: Cache | None = None
+    watch: tuple[Watcher, ...] = ()
+    price: Price | Mapping[str, Price] | None = None
+    share: Hashable = None
+    idempotency_key: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 
@@ -86,9 +127,10 @@ class Settings:
         own = {name: _own(name, both.pop(name)) for name in _OWN if name in both}
         fields = checked(both)
         extra = fields.pop("extra_fields", {})
+        policy = {name: own.pop(name) for name in _POLICY if name in own}
         if "messages" in extra:
             raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
-        settings = cls(**own, fields=fields, extra_fields=extra)
+        settings = cls(**own, policy=Policy(**policy), fields=fields, extra_fields=extra)
         settings._check_mode()
         return settings
 
@@ -119,7 +161,8 @@ class Settings:
             return None
 
 
-_OWN = tuple(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields"))
+_POLICY = tuple(Policy.__dataclass_fields__)
+_OWN = (*_POLICY, *(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields", "policy")))
 _CHOICES: Mapping[str, tuple[str, ...]] = {"mode": ("auto", *MODES), "absent": get_args(Absent)}
 
 
@@ -127,21 +170,75 @@ def _own(name: str, value: Any) -> Any:
     """One setting that does not go on the wire, checked."""
     if name in _CHOICES and (not isinstance(value, str) or value not in _CHOICES[name]):
         raise OptionError(f"{name} is {value!r}, but must be one of {', '.join(_CHOICES[name])}.", option=name)
-    if name == "max_retries" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise OptionError("max_retries must be a whole number, 0 or more.", option=name)
-    if name == "coerce" and not isinstance(value, bool):
-        raise OptionError("coerce must be true or false.", option=name)
-    if name == "deadline" and value is not None and not _is_duration(value):
-        raise OptionError("deadline must be a number of seconds, more than 0, or None.", option=name)
-    if name in ("model", "instructions") and value is not None and not isinstance(value, str):
-        raise OptionError(f"{name} must be a string.", option=name)
-    if name == "examples":
-        return _examples(value)
-    return value
+    fits, wanted = _CHECKS.get(name, (_anything, ""))
+    if not fits(value):
+        raise OptionError(f"{name} must be {wanted}.", option=name)
+    made = _MADE.get(name)
+    return value if made is None else made(value)
 
 
-def _is_duration(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < math.inf
+def _anything(value: Any) -> bool:
+    return True
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_text(value: Any) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200 and value.isascii() and value.isprintable()
+
+
+def _is_budget(value: Any) -> bool:
+    if value is None:
+        return True
+    from extractor.budget import Budget
+
+    return isinstance(value, Budget)
+
+
+def _is_cache(value: Any) -> bool:
+    if value is None:
+        return True
+    from extractor.endpoint.cache import Cache
+
+    return isinstance(value, Cache)
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+_CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "max_retries": (_is_count, "a whole number, 0 or more"),
+    "transport_retries": (_is_count, "a whole number, 0 or more"),
+    "coerce": (lambda value: isinstance(value, bool), "true or false"),
+    "deadline": (
+        lambda value: value is None or (_is_number(value) and value > 0),
+        "a number of seconds, more than 0, or None",
+    ),
+    "max_wait": (_is_number, "a number of seconds, 0 or more"),
+    "backoff": (_is_number, "a number of seconds, 0 or more"),
+    "model": (_is_text, "a string"),
+    "instructions": (_is_text, "a string"),
+    "budget": (_is_budget, "a Budget: Budget(tokens=…)"),
+    "cache": (_is_cache, "a Cache: Cache(PATH)"),
+    "share": (_is_hashable, "something that can be hashed"),
+    "idempotency_key": (_is_key, "a text of at most 200 printable ASCII characters"),
+}
+"""Setting → whether a value will do, and what it must be."""
 
 
 def _examples(value: Any) -> tuple[Example, ...]:
@@ -149,3 +246,29 @@ def _examples(value: Any) -> tuple[Example, ...]:
     if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in examples):
         raise OptionError("examples must be pairs of a document and its right value.", option="examples")
     return examples
+
+
+def _fallbacks(value: Any) -> tuple[Fallback, ...]:
+    named = tuple(value or ()) if isinstance(value, (list, tuple)) or value is None else (None,)
+    if not all(isinstance(each, (str, Fallback)) for each in named):
+        raise OptionError("fallbacks must be a list of models, or of Fallback(…).", option="fallbacks")
+    return tuple(each if isinstance(each, Fallback) else Fallback(model=each) for each in named)
+
+
+def _watchers(value: Any) -> tuple[Watcher, ...]:
+    from extractor.watching import checked_watchers
+
+    return checked_watchers(value)
+
+
+def _price(value: Any) -> Any:
+    return Tariff(model="", base_url="", own=value).own
+
+
+_MADE: Mapping[str, Callable[[Any], Any]] = {
+    "examples": _examples,
+    "fallbacks": _fallbacks,
+    "watch": _watchers,
+    "price": _price,
+}
+"""Setting → what is made of a value. Raises `OptionError`."""

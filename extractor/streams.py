@@ -15,9 +15,9 @@ from pydantic_core import to_json
 from extractor.asking import Ask, Task
 from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply
-from extractor.endpoint.http import AsyncSender, Sender
-from extractor.errors import CallerError, EndpointError, TargetFailed
-from extractor.extraction import Extraction, extraction
+from extractor.endpoint.errand import Errand
+from extractor.errors import BudgetExceeded, CallerError, EndpointError, TargetFailed
+from extractor.extraction import Extraction, Flow
 from extractor.reply.live import Live
 from extractor.reply.node import CONTAINERS, Node
 from extractor.reply.partial import UNKNOWN
@@ -197,12 +197,24 @@ def _listed(root: Node | None, key: str) -> Node | None:
     return root if root is not None and root.kind == "array" else None
 
 
+class Begun(Protocol):
+    """An extraction that can be driven: what the `flow` asks is streamed by `senders[errand.endpoint]`."""
+
+    @property
+    def flow(self) -> Flow[Any]: ...
+    @property
+    def errand(self) -> Errand: ...
+    @property
+    def senders(self) -> list[Any]: ...
+
+
 class _Result(Generic[T]):
     """What both streams share: the result, and that they can be gone through once."""
 
-    def __init__(self, task: Task[Any], expires: float | None, shown: Shown[Any]) -> None:
-        self._task = task
-        self._expires = expires
+    def __init__(self, begun: Begun, shown: Shown[Any]) -> None:
+        self._flow = begun.flow
+        self._errand = begun.errand
+        self._senders = begun.senders
         self._shown = shown
         self._begun = False
         self._result: Extraction[T] | None = None
@@ -227,28 +239,24 @@ class Stream(_Result[T], Generic[S, T]):
     begins; breaking out of it closes the connection.
     """
 
-    def __init__(self, task: Task[Any], expires: float | None, shown: Shown[S], sender: Sender) -> None:
-        super().__init__(task, expires, shown)
-        self._sender = sender
-
     def __iter__(self) -> Iterator[S]:
         """Go through it. Raises what `Extractor.run` does."""
         self._begin()
-        flow, shown = extraction(self._task), self._shown
+        flow, errand, shown = self._flow, self._errand, self._shown
         reply: ChatReply | None = None
         try:
             ask = next(flow)
             while True:
-                failed: EndpointError | None = None
+                failed: EndpointError | BudgetExceeded | None = None
                 shown.begin(ask)
                 try:
-                    with contextlib.closing(self._sender.stream(ask.request, self._expires)) as pieces:
+                    with contextlib.closing(self._senders[errand.endpoint].stream(ask.request, errand)) as pieces:
                         for piece in pieces:
                             if isinstance(piece, ChatReply):
                                 reply = piece
                             else:
                                 yield from shown.add(piece)
-                except EndpointError as error:
+                except (EndpointError, BudgetExceeded) as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
                 if failed is not None:
@@ -266,29 +274,27 @@ class Stream(_Result[T], Generic[S, T]):
 class AsyncStream(_Result[T], Generic[S, T]):
     """`Stream` with `async for`."""
 
-    def __init__(self, task: Task[Any], expires: float | None, shown: Shown[S], sender: AsyncSender) -> None:
-        super().__init__(task, expires, shown)
-        self._sender = sender
-
     async def __aiter__(self) -> AsyncIterator[S]:
         """Go through it. Raises what `AsyncExtractor.run` does."""
         self._begin()
-        flow, shown = extraction(self._task), self._shown
+        flow, errand, shown = self._flow, self._errand, self._shown
         reply: ChatReply | None = None
         try:
             ask = next(flow)
             while True:
-                failed: EndpointError | None = None
+                failed: EndpointError | BudgetExceeded | None = None
                 shown.begin(ask)
                 try:
-                    async with contextlib.aclosing(self._sender.stream(ask.request, self._expires)) as pieces:
+                    async with contextlib.aclosing(
+                        self._senders[errand.endpoint].stream(ask.request, errand)
+                    ) as pieces:
                         async for piece in pieces:
                             if isinstance(piece, ChatReply):
                                 reply = piece
                             else:
                                 for each in shown.add(piece):
                                     yield each
-                except EndpointError as error:
+                except (EndpointError, BudgetExceeded) as error:
                     failed = error
                 if failed is not None:
                     ask = flow.throw(failed)

@@ -550,7 +550,7 @@ def test_after_a_failure_the_extractor_is_usable(kind: str, fake_endpoint: FakeE
     fake_endpoint.answer(*script)
     raised: list[type[Exception]] = []
     if kind == "sync":
-        with Extractor("m", base_url=fake_endpoint.base_url, max_retries=0) as one:
+        with Extractor("m", base_url=fake_endpoint.base_url, max_retries=0, transport_retries=0) as one:
             for _ in script:
                 try:
                     assert one.extract(Person, "text") == Person(name="Ann", age=34)
@@ -559,7 +559,7 @@ def test_after_a_failure_the_extractor_is_usable(kind: str, fake_endpoint: FakeE
     else:
 
         async def run() -> None:
-            async with AsyncExtractor("m", base_url=fake_endpoint.base_url, max_retries=0) as one:
+            async with AsyncExtractor("m", base_url=fake_endpoint.base_url, max_retries=0, transport_retries=0) as one:
                 for _ in script:
                     try:
                         assert await one.extract(Person, "text") == Person(name="Ann", age=34)
@@ -592,7 +592,7 @@ def test_timeout(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A silent endpoint is given up after timeout seconds."""
     fake_endpoint.answer(Reply(content=ANN, delay=0.4))
     with pytest.raises(TimedOut):
-        _run(kind, fake_endpoint, Person, settings={"timeout": 0.05}, deadline=None)
+        _run(kind, fake_endpoint, Person, settings={"timeout": 0.05}, deadline=None, transport_retries=0)
 
 
 # ------------------------------------------------------------------------------------ the caller's errors
@@ -1036,7 +1036,7 @@ def test_errors_of_an_endpoint_are_the_same_everywhere(fake_endpoint: FakeEndpoi
     errors = []
     for kind in ("sync", "async"):
         with pytest.raises(EndpointError) as caught:
-            _run(kind, fake_endpoint, Person)
+            _run(kind, fake_endpoint, Person, transport_retries=0)
         errors.append((type(caught.value), str(caught.value), caught.value.attempts))
     assert errors[0] == errors[1]
 

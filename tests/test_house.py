@@ -25,7 +25,8 @@ PACKAGE = ROOT / "extractor"
 
 SCHEMA = "extractor.schema"
 SENDING = ("extractor.errors", "extractor.chat")
-ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prompt", "extractor.feedback")
+MONEY = ("extractor.prices", "extractor.budget")
+ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prices", "extractor.prompt", "extractor.feedback")
 
 # The schema stage, from the questions about one node up to the whole: each may import those before it.
 ROOMS = (
@@ -47,6 +48,17 @@ REPLY_ROOMS = (
     *("partial", "live", "kinds", "view"),  # what is shown while it comes
 )
 
+# HTTP, from who is asked up to asking: each may import those before it.
+ENDPOINT_ROOMS = (
+    *("presets", "resolve"),  # who is asked
+    *("inflate", "refusals", "faults", "events"),  # what an answer means
+    *("turns", "hints", "limits", "governor"),  # how many at a time
+    *("retry", "routes", "cache"),  # again, elsewhere, or from memory
+    *("errand", "steps", "admission", "recovery", "recall"),
+    *("connections", "delivery", "http"),
+)
+BESIDE = (*SENDING, *MONEY, "extractor.schema.dialects", "extractor.complaints", "extractor.watching")
+
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
 # fits a module counts. Whatever stands lower may import what stands higher, never the other way round.
 LADDER: Mapping[str, tuple[str, ...]] = {
@@ -66,6 +78,10 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         f"extractor.reply.{name}": (*SENDING, SCHEMA, *(f"extractor.reply.{each}" for each in REPLY_ROOMS[:number]))
         for number, name in enumerate(REPLY_ROOMS)
     },
+    # money, and who watches
+    "extractor.prices": SENDING,
+    "extractor.budget": (*SENDING, "extractor.prices"),
+    "extractor.watching": SENDING,
     # the loop
     "extractor.prompt": (*SENDING, SCHEMA),
     "extractor.feedback": (*SENDING, SCHEMA, "extractor.reply"),
@@ -76,12 +92,18 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.parts": (*ALL_ASKED, "extractor.ladder", "extractor.asking"),
     "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt", "extractor.parts"),
     "extractor.extraction": (*ALL_ASKED, *(f"extractor.{each}" for each in ("ladder", "asking", "parts", "again"))),
+    "extractor.fallback": (*ALL_ASKED, "extractor.asking", "extractor.extraction", "extractor.watching"),
+    "extractor.watched": (
+        *ALL_ASKED,
+        *(f"extractor.{each}" for each in ("ladder", "complaints", "asking", "extraction", "watching")),
+    ),
     # HTTP
-    "extractor.endpoint.refusals": ("extractor.errors",),
-    "extractor.endpoint.presets": ("extractor.errors", "extractor.schema.dialects"),
-    "extractor.endpoint": (*SENDING, "extractor.schema.dialects", "extractor.endpoint"),
+    **{
+        f"extractor.endpoint.{name}": (*BESIDE, *(f"extractor.endpoint.{each}" for each in ENDPOINT_ROOMS[:number]))
+        for number, name in enumerate(ENDPOINT_ROOMS)
+    },
     # the front door
-    "extractor.settings": (*SENDING, SCHEMA, "extractor.prompt"),
+    "extractor.settings": (*SENDING, SCHEMA, *MONEY, "extractor.watching", "extractor.prompt", "extractor.endpoint"),
     "extractor.forms": (*ALL_ASKED, "extractor.ladder", "extractor.endpoint.resolve", "extractor.settings"),
     "extractor.streams": (*ALL_ASKED, "extractor.asking", "extractor.extraction", "extractor.endpoint"),
     "extractor.client": (
@@ -91,14 +113,26 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         "extractor.asking",
         "extractor.extraction",
         "extractor.streams",
+        "extractor.fallback",
+        "extractor.watching",
+        "extractor.watched",
         "extractor.endpoint",
         "extractor.settings",
         "extractor.local",
     ),
     "extractor.shared": (*SENDING, "extractor.endpoint", "extractor.settings", "extractor.client"),
-    "extractor": (*ALL_ASKED, "extractor.ladder", "extractor.extraction", "extractor.client", "extractor.shared"),
+    "extractor": (
+        *ALL_ASKED,
+        *MONEY,
+        "extractor.ladder",
+        "extractor.extraction",
+        "extractor.endpoint",
+        "extractor.client",
+        "extractor.shared",
+    ),
     # beside the ladder
     "extractor.local": ("extractor.errors",),
+    "extractor.telemetry": (*SENDING, "extractor.watching"),
     "extractor.testing": ("extractor.chat",),
     "extractor.pytest_plugin": ("extractor.testing",),
     "extractor.demo": (),

@@ -10,9 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from extractor.chat.content import Message
+
+if TYPE_CHECKING:
+    from extractor.errors import EndpointError
 
 __all__ = [
     "ChatReply",
@@ -191,7 +194,11 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatReply:
-    """A chat completion. `model` is the one that really answered, `created` in Unix seconds."""
+    """A chat completion. `model` is the one that really answered, `created` in Unix seconds.
+
+    `retries` are the failures of the same request before it was answered. A `cached` one came from the caller's
+    cache: nothing was sent, and its `usage` is what it had cost then.
+    """
 
     choices: tuple[Choice, ...]
     id: str = ""
@@ -200,6 +207,8 @@ class ChatReply:
     created: int = 0
     usage: Usage | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    retries: tuple[EndpointError, ...] = ()
+    cached: bool = False
 
 
 # ----------------------------------------------------------------------------------------- decoding

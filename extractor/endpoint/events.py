@@ -48,6 +48,11 @@ class Events:
         return reply if reply.choices and said else None
 
     @property
+    def body(self) -> Any:
+        """What has been collected, in the shape of a reply that was not streamed."""
+        return self._collector.body
+
+    @property
     def error(self) -> Any:
         """The chunk that carried an error, if one did."""
         return self._collector.error if self._readable else None

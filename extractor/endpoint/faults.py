@@ -11,10 +11,12 @@ from collections.abc import Mapping
 
 import httpx
 
+from extractor.endpoint.inflate import InflateError
 from extractor.errors import (
     BadReply,
     ConfigurationError,
     ConnectionFailed,
+    DeadlineExceeded,
     EndpointError,
     ExtractorError,
     TimedOut,
@@ -51,6 +53,11 @@ _TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
         "its compression cannot be undone",
         "The reply may have been damaged on the way.",
     ),
+    InflateError: (
+        BadReply,
+        "its compression cannot be undone",
+        "The reply may have been damaged on the way.",
+    ),
     httpx.TransportError: (
         ConnectionFailed,
         "the connection broke",
@@ -70,19 +77,28 @@ _TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
     ),
 }
 """Error of httpx → ours, what happened, what to do. The most special first."""
-CAUGHT = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+CAUGHT = (InflateError, httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_CERTIFICATE = "Its certificate is not trusted: set SSL_CERT_FILE, or check the address."
 
 
 def _translated(error: Exception, url: str) -> ExtractorError:
     kind, what, hint = next(row for known, row in _TRANSLATED.items() if isinstance(error, known))
     if issubclass(kind, EndpointError):
-        return kind(f"{url}: {what}.", url=url, hint=hint)
+        failure = kind(f"{url}: {what}.", url=url, hint=hint)
+        failure.unsent = isinstance(error, _UNSENT)
+        failure.lasting = isinstance(error, httpx.StreamError) or "CERTIFICATE" in str(error)
+        if "CERTIFICATE" in str(error):
+            failure.hint = _CERTIFICATE
+        return failure
     return kind(f"{url}: {what}.", hint=hint)
 
 
-def too_late(url: str) -> TimedOut:
+def too_late(url: str, when: str = "") -> DeadlineExceeded:
     """The error for a deadline that has passed."""
-    return TimedOut(f"{url}: the deadline has passed.", url=url, hint="Raise deadline=, or ask for less at once.")
+    passed = f"{url}: the deadline has passed{when and ' '}{when}."
+    return DeadlineExceeded(passed, url=url, hint="Raise deadline=, or ask for less at once.")
 
 
 def fault(error: Exception, url: str, expires: float | None) -> ExtractorError:

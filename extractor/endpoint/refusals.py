@@ -21,12 +21,14 @@ from extractor.errors import (
     NotFound,
     QuotaExceeded,
     RateLimited,
+    Redirected,
+    ReplyTooLarge,
     RequestTooLarge,
     ServerError,
     StatusError,
 )
 
-__all__ = ["Refused", "bad_reply", "error_inside", "refusal", "too_large"]
+__all__ = ["Refused", "bad_reply", "beginning", "error_inside", "refusal", "too_large"]
 
 SHOWN_BODY = 2_000  # characters of a body that an error carries
 SECRET_LENGTH = 8
@@ -52,7 +54,7 @@ class Refused:
 
     def shown_body(self) -> str:
         """The beginning of the body."""
-        return _beginning(self.body, self.secret)
+        return beginning(self.body, self.secret)
 
     def shown_headers(self) -> dict[str, str]:
         """The headers without the key."""
@@ -79,7 +81,7 @@ _KINDS: Mapping[int, _Kind] = {
 }
 _OTHER = _Kind(error=StatusError, hint="See .body.")
 _REDIRECT = _Kind(
-    error=StatusError,
+    error=Redirected,
     hint="Redirects are not followed, since key and document would go along; give the final address as base_url=.",
 )
 _TEXT_ONLY = _Kind(error=BadRequest, hint="This model reads text only; give the text, or name another model.")
@@ -138,6 +140,7 @@ def _refusal(refused: Refused, status: int, said: Mapping[str, Any]) -> StatusEr
         param=_word(refused, said.get("param")),
         body=refused.shown_body(),
         headers=refused.shown_headers(),
+        retry_after=_asked_wait(said),
         hint=kind.hint,
     )
 
@@ -153,17 +156,18 @@ def bad_reply(refused: Refused, why: str) -> BadReply:
     )
 
 
-def too_large(url: str, beginning: bytes, limit: int, secret: str) -> BadReply:
+def too_large(url: str, came: bytes, limit: int, secret: str) -> ReplyTooLarge:
     """The error for a body that does not end."""
-    return BadReply(
+    return ReplyTooLarge(
         f"{url}: the reply is larger than {limit:,} bytes.",
         url=url,
-        body=_beginning(beginning, secret),
+        body=beginning(came, secret),
         hint="No completion is that long; is this the right address?",
     )
 
 
-def _beginning(body: bytes, secret: str) -> str:
+def beginning(body: bytes, secret: str) -> str:
+    """The beginning of a body, for an error to carry, without the key."""
     return _short(_cleaned(body[: 4 * SHOWN_BODY].decode("utf-8", "replace"), secret), SHOWN_BODY)
 
 
@@ -216,6 +220,16 @@ def _said(said: Mapping[str, Any]) -> str:
     violations = [each.get("fieldViolations") for each in _objects(said.get("details"))]
     described = [each.get("description") for listed in violations for each in _objects(listed)]
     return ": ".join(dict.fromkeys(filter(None, [message, *map(_words, [raw, *described])])))
+
+
+_DELAY = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s")
+
+
+def _asked_wait(said: Mapping[str, Any]) -> float | None:
+    """The seconds to wait that Google's details ask for (`RetryInfo`: `"retryDelay": "34.5s"`)."""
+    delays = (each.get("retryDelay") for each in _objects(said.get("details")))
+    found = next((match for delay in delays if (match := _DELAY.fullmatch(str(delay)[:40]))), None)
+    return None if found is None else float(found[1])
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -16,7 +16,7 @@ import httpx
 from extractor.endpoint.presets import DEFAULT_MODEL, EMBEDDED, PRESETS, Preset
 from extractor.errors import ConfigurationError
 
-__all__ = ["VARIABLES", "Address", "resolve"]
+__all__ = ["VARIABLES", "Address", "Fallback", "resolve"]
 
 VARIABLES = (
     "EXTRACTOR_MODEL",
@@ -30,19 +30,63 @@ VARIABLES = (
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Address:
     """Where requests go, as whom, for which model. `base_url` ends before `/chat/completions`;
-    it is empty for the embedded endpoint until that is started. `media_url` is for documents that are
-    not text.
+    it is empty for the embedded endpoint until that is started. `fallback_url` is the second address of the
+    same provider, asked first where a document that is not text goes `media_first`.
     """
 
     base_url: str
     model: str
     dialect: str
-    media_url: str = ""
+    fallback_url: str = ""
+    media_first: bool = False
     api_key: str | None = field(default=None, repr=False)
     key_header: str = ""
     local: bool = False
+    provider: str = ""
     extra_body: bool = True
     demonstrate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fallback:
+    """An endpoint that is asked where another fails: `model`, `base_url` and `api_key` as for an extractor.
+
+    `headers` are sent to it, and `dialect` says what schemas it takes; those of the extractor are for its own host.
+    """
+
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    dialect: Any = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells it from others."""
+        return self.model, self.base_url, self.api_key, tuple(sorted(self.headers.items())), str(self.dialect)
+
+    def address(self, first: Address, environ: Mapping[str, str], *, local_installed: bool) -> Address:
+        """Where it is. A model without a provider's name is another one of the `first` endpoint, with its key; the key
+        goes to no other host. Raises `ConfigurationError`.
+        """
+        if self.base_url is None and self.model is not None and _provider(self.model) is None:
+            return replace(first, model=self.model, api_key=self.api_key or first.api_key)
+        return resolve(
+            self.model,
+            self.base_url,
+            self.key_for(first),
+            environ,
+            local_installed=local_installed,
+        )
+
+    def key_for(self, first: Address) -> str | None:
+        """Its own key, or that of the first endpoint, where this is the same host."""
+        if self.api_key is not None:
+            return self.api_key
+        preset = None if self.model is None else _provider(self.model)
+        url = _checked_url(self.base_url) or (preset.base_url if preset is not None else "")
+        same = bool(url and first.base_url) and _host(url) == _host(first.base_url)
+        return first.api_key if same else None
 
 
 def resolve(
@@ -162,10 +206,12 @@ def _preset(model: str, api_key: str | None, spare: str | None, environ: Mapping
         base_url=base_url or "",
         model=rest or preset.model,
         dialect=preset.dialect,
-        media_url=preset.fallback_url if preset.media_first else "",
+        fallback_url=preset.fallback_url,
+        media_first=preset.media_first,
         api_key=api_key,
         key_header=preset.key_header,
         local=preset.name == "local",
+        provider=preset.name,
         extra_body=preset.extra_body,
         demonstrate=preset.demonstrate and (rest or preset.model) == preset.model,
     )
@@ -180,6 +226,7 @@ def _bare(url: str, model: str | None, api_key: str | None, spare: str | None, e
         dialect=known.dialect,
         api_key=api_key or _checked_key(environ.get(known.key_variable)) or spare,
         key_header=known.key_header,
+        provider=known.name,
         extra_body=known.extra_body,
     )
 

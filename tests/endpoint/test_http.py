@@ -23,8 +23,11 @@ import httpx
 import pytest
 
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix
-from extractor.endpoint.http import MAX_REPLY_BYTES, AsyncSender, Sender
+from extractor.endpoint.delivery import MAX_REPLY_BYTES
+from extractor.endpoint.errand import Errand
+from extractor.endpoint.http import AsyncSender, Sender
 from extractor.endpoint.resolve import Address
+from extractor.endpoint.retry import Policy
 from extractor.errors import (
     BadReply,
     BadRequest,
@@ -62,6 +65,11 @@ def _address(base_url: str, **more: Any) -> Address:
     return Address(base_url=base_url, model="m", dialect="unknown", **more)
 
 
+def _errand(expires: float | None = None) -> Errand:
+    """One exchange only: retries have tests of their own."""
+    return Errand(expires=expires, policy=Policy(transport_retries=0))
+
+
 def _send(
     kind: str,
     address: Address,
@@ -78,14 +86,14 @@ def _send(
             own = None if transport is None else stack.enter_context(httpx.Client(transport=transport))
             sender = Sender(address, client=own, timeout=timeout, headers=headers)
             stack.callback(sender.close)
-            return sender.send(request, expires)
+            return sender.send(request, _errand(expires))
 
     async def send() -> ChatReply:
         async with contextlib.AsyncExitStack() as stack:
             own = None if transport is None else await stack.enter_async_context(httpx.AsyncClient(transport=transport))
             sender = AsyncSender(address, client=own, timeout=timeout, headers=headers)
             stack.push_async_callback(sender.close)
-            return await sender.send(request, expires)
+            return await sender.send(request, _errand(expires))
 
     return asyncio.run(send())
 
@@ -211,7 +219,7 @@ def test_media_go_to_their_own_address(kind: str, content: Any, media: bool) -> 
     """Documents that are not text go to the address for media, all others to the usual one."""
     request = ChatRequest(prefix=TEXT.prefix, tail=({"role": "user", "content": content},))
     with FakeEndpoint("usual") as usual, FakeEndpoint("media") as other:
-        reply = _send(kind, _address(usual.base_url, media_url=other.base_url, api_key=KEY), request)
+        reply = _send(kind, _address(usual.base_url, fallback_url=other.base_url, media_first=True, api_key=KEY), request)
     assert reply.choices[0].message.content == ("media" if media else "usual")
     assert (len(usual.requests), len(other.requests)) == ((0, 1) if media else (1, 0))
 
@@ -896,8 +904,8 @@ def test_a_sender_outlives_its_failures(kind: str, fake_endpoint: FakeEndpoint) 
         sender = Sender(address, timeout=0.5)
         for _ in wrong:
             with pytest.raises(EndpointError):
-                sender.send(TEXT)
-            assert sender.send(TEXT).choices[0].message.content == "hello"
+                sender.send(TEXT, _errand())
+            assert sender.send(TEXT, _errand()).choices[0].message.content == "hello"
         sender.close()
         return
 
@@ -905,8 +913,8 @@ def test_a_sender_outlives_its_failures(kind: str, fake_endpoint: FakeEndpoint) 
         sender = AsyncSender(address, timeout=0.5)
         for _ in wrong:
             with pytest.raises(EndpointError):
-                await sender.send(TEXT)
-            assert (await sender.send(TEXT)).choices[0].message.content == "hello"
+                await sender.send(TEXT, _errand())
+            assert (await sender.send(TEXT, _errand())).choices[0].message.content == "hello"
         await sender.close()
 
     asyncio.run(send())

@@ -538,7 +538,8 @@ def test_the_reference_endpoint() -> None:
     """EvoLink comes first, asks its second address first where there are media, and has extra_body."""
     assert next(iter(PRESETS)) == "evolink"
     address = _resolve(environ={"EVOLINK_API_KEY": "evo"})
-    assert address.media_url == "https://api.evolink.ai/v1"
+    assert address.fallback_url == "https://api.evolink.ai/v1"
+    assert address.media_first
     assert address.extra_body
     assert address.key_header == ""
 

@@ -18,6 +18,7 @@ from extractor.errors import (
     RateLimited,
     RequestTooLarge,
     ServerError,
+    Redirected,
     StatusError,
 )
 
@@ -59,10 +60,10 @@ def _refusal(status: int, body: Any, **headers: str) -> StatusError:
         (524, ServerError),
         (529, ServerError),
         (599, ServerError),
-        (301, StatusError),
-        (302, StatusError),
-        (307, StatusError),
-        (308, StatusError),
+        (301, Redirected),
+        (302, Redirected),
+        (307, Redirected),
+        (308, Redirected),
     ],
 )
 def test_every_status_has_its_error(status: int, kind: type[StatusError]) -> None:

@@ -1,0 +1,390 @@
+"""One request, delivered: what is to be done until its reply is there, as a generator without I/O.
+
+It yields steps (post this, wait so long, wait for this turn, run this) and is sent what came of them; the sync and
+the async sender carry them out. Before a step stand the budget, the cache and the governor; after one that failed,
+the policy for retries and the other addresses. It ends with the reply, or with the error, which is given, not raised:
+a traceback would show what was sent, and so the key.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+from pydantic_core import from_json
+
+from extractor.chat.sse import Piece
+from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
+from extractor.endpoint.admission import admission, taught
+from extractor.endpoint.connections import Timeouts
+from extractor.endpoint.errand import Errand
+from extractor.endpoint.events import Events
+from extractor.endpoint.faults import fault, too_late
+from extractor.endpoint.governor import Governor
+from extractor.endpoint.inflate import Inflater, inflater
+from extractor.endpoint.recovery import Past, following
+from extractor.endpoint.refusals import Refused, bad_reply, beginning, error_inside, refusal, too_large
+from extractor.endpoint.retry import asked_wait
+from extractor.endpoint.routes import Route, Standing, well_first
+from extractor.endpoint.steps import Outcome, Pause, Post, Steps
+from extractor.errors import BudgetExceeded, EndpointError, ExtractorError, OptionError, StatusError
+
+__all__ = ["IDEMPOTENCY_KEY", "MAX_REPLY_BYTES", "Body", "Exchange", "Trip", "delivery"]
+
+MAX_REPLY_BYTES = 32 * 1024 * 1024
+"""Of a body as it arrives, and of what it inflates to. No completion is that long."""
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""The same for every try of one request: who honours it charges once."""
+_SHOWN = 20  # chunks of a stream that are kept, for errors to show
+
+
+# --------------------------------------------------------------------------------------- the exchange
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """Where requests go, what is sent with each, and what an answer means.
+
+    `build` makes a request of them: our own, or that of the caller's client, which adds its own. `keyed` says that
+    the caller has an `Idempotency-Key` of his own.
+    """
+
+    base_url: str
+    routes: tuple[Route, ...]
+    media_first: bool  # documents that are not text go to the addresses in the reverse order
+    standing: Standing
+    build: Callable[..., httpx.Request] = field(repr=False)
+    headers: httpx.Headers = field(repr=False)
+    timeouts: Mapping[str, float | None]
+    api_key: str = field(repr=False)
+    keyed: bool = False
+
+    def is_secret(self, content: bytes) -> bool:
+        """Whether the key is in it."""
+        return bool(self.api_key) and self.api_key.encode() in content
+
+    def post(self, content: bytes, route: Route, errand: Errand) -> Post:
+        """The step that sends an encoded request."""
+        expires = errand.expires
+        headers = httpx.Headers(self.headers)
+        if not self.keyed:
+            headers[IDEMPOTENCY_KEY] = f"{errand.key}-{errand.requests}"
+        request = self.build("POST", route.url, headers=headers, content=content)
+        timeouts = self.timeouts or request.extensions["timeout"]
+        request.extensions["timeout"] = timeouts if expires is None else Timeouts(timeouts, expires)
+        return Post(request=request, body=Body(str(route.url), expires, self.api_key), expires=expires)
+
+    def outcome(self, error: Exception | None, body: Body, expires: float | None) -> Outcome:
+        """What came of it: the completion, or what is the matter."""
+        if error is None:
+            outcome = self._read(body)
+            if isinstance(outcome, StatusError):
+                asked = asked_wait(outcome.headers, time.time())
+                outcome.retry_after = outcome.retry_after if asked is None else asked
+            return outcome
+        if isinstance(error, ExtractorError):
+            return error
+        if isinstance(error, _BROKEN) and body.is_stream():  # what had come by then
+            reply = self._read(body)
+            if isinstance(reply, ChatReply):
+                return reply
+        failure = fault(error, body.url, expires)
+        if isinstance(failure, EndpointError):
+            failure.body = body.shown()
+        return failure
+
+    def _read(self, body: Body) -> ChatReply | EndpointError:
+        response = body.response
+        assert response is not None  # noqa: S101  # it has been received
+        whole, events = body.whole(), body.events
+        if events is None and response.is_success and _is_stream(response, whole):
+            events = Events()
+            _drain(events.feed(whole))
+        if events is not None:
+            _drain(events.close())
+            reply, body.data = events.reply, events.body
+            return reply or self._refused(response, events.error, whole, "a stream that is no completion")
+        body.data = data = _json(whole)
+        if response.is_success and isinstance(data, dict) and data.get("choices") and not data.get("error"):
+            reply = decode_reply(data)
+            if reply.choices:
+                return reply
+        return self._refused(response, data, whole, "a body that is no JSON" if data is None else "no choices in it")
+
+    def _refused(self, response: httpx.Response, data: Any, body: bytes, why: str) -> EndpointError:
+        refused = Refused(
+            status=response.status_code,
+            headers=dict(response.headers),
+            data=data,
+            body=body,
+            url=str(response.url),
+            secret=self.api_key,
+        )
+        if not response.is_success:
+            return refusal(refused)
+        return error_inside(refused) or bad_reply(refused, why)
+
+
+# The connection broke while somebody was speaking.
+_BROKEN = (httpx.ReadError, httpx.RemoteProtocolError)
+
+
+def _encoded(request: ChatRequest) -> bytes:
+    """The body of a request. Raises `OptionError` where it is no JSON."""
+    try:
+        return request.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OptionError(
+            f"The messages cannot be written as JSON: {error}.", option="messages", hint="Use plain data."
+        ) from None
+
+
+class Body:
+    """A body as it arrives, bounded in size and time. `events` is what a stream has said, `data` what was read at its
+    end. It has `begun` once some of it was handed on.
+    """
+
+    def __init__(self, url: str, expires: float | None, secret: str) -> None:
+        self.url = url
+        self.response: httpx.Response | None = None
+        self.events: Events | None = None
+        self.data: Any = None
+        self.begun = False
+        self._expires = expires
+        self._secret = secret
+        self._inflater: Inflater | None = None
+        self._chunks: list[bytes] = []
+        self._came = 0
+        self._size = 0
+        self._judged = False
+
+    def begin(self, response: httpx.Response) -> bool:
+        """Take the head of an answer. False where a hook of the caller's client has read the rest already."""
+        self.response = response
+        if response.is_stream_consumed:
+            self._add(response.content)
+            return False
+        encoding = response.headers.get("content-encoding")
+        if encoding is not None:
+            self._inflater = inflater(encoding)
+        return True
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        for piece in self._inflated(chunk):
+            self._add(piece)
+
+    def _inflated(self, chunk: bytes) -> Iterator[bytes]:
+        self._came += len(chunk)
+        if self._came > MAX_REPLY_BYTES:
+            raise self._too_large()
+        if self._expires is not None and time.monotonic() > self._expires:
+            raise too_late(self.url)
+        return iter((chunk,)) if self._inflater is None else self._inflater.feed(chunk)
+
+    def _add(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > MAX_REPLY_BYTES:
+            raise self._too_large()
+
+    def _too_large(self) -> ExtractorError:
+        return too_large(self.url, self._chunks[0] if self._chunks else b"", MAX_REPLY_BYTES, self._secret)
+
+    def pieces(self, chunk: bytes) -> Iterator[Piece]:
+        """Take the next bytes: what each event in them adds. Nothing where the answer is no stream."""
+        for inflated in self._inflated(chunk):
+            yield from self._pieces(inflated)
+
+    def _pieces(self, chunk: bytes) -> Iterator[Piece]:
+        response = self.response
+        assert response is not None  # noqa: S101  # it has begun
+        self._add(chunk)
+        if self.events is not None:
+            if len(self._chunks) > _SHOWN:  # they have been read; the first are kept for errors to show
+                self._chunks.pop()
+            return self.events.feed(chunk)
+        if not response.is_success or self._judged or not self.whole().strip():
+            return iter(())
+        self._judged = True  # by the first bytes that are not blank
+        if not _is_stream(response, self.whole()):
+            return iter(())
+        self.events = Events()
+        return self.events.feed(self.whole())
+
+    def end(self) -> None:
+        """No more comes. Raises where what was compressed is not whole."""
+        if self._inflater is not None:
+            self._inflater.close()
+
+    def is_stream(self) -> bool:
+        """Whether what has come is a stream."""
+        response = self.response
+        if self.events is None and (response is None or not response.is_success or not self._chunks):
+            return False
+        return self.events is not None or (response is not None and _is_stream(response, self.whole()[:100]))
+
+    def whole(self) -> bytes:
+        """All that has come."""
+        return b"".join(self._chunks)
+
+    def shown(self) -> str:
+        """The beginning of what has come, for an error to carry."""
+        return beginning(self.whole(), self._secret)
+
+
+def _is_stream(response: httpx.Response, body: bytes) -> bool:
+    # Some send events under another content type, or begin with a comment; some an object as events.
+    start = body[:100].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] in (b"{", b"["):
+        return False
+    kind: str = response.headers.get("content-type", "")
+    return start.startswith((b"data:", b":", b"event:", b"id:", b"retry:")) or kind.lower().startswith(
+        "text/event-stream"
+    )
+
+
+def _drain(pieces: Iterator[Piece]) -> None:
+    for _ in pieces:
+        pass
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        return _with_half_characters(body)
+
+
+def _with_half_characters(body: bytes) -> Any:
+    """The value of a JSON text with lone surrogates, which a model can produce; None where it is no JSON."""
+    import json
+
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+# --------------------------------------------------------------------------------------- the delivery
+
+
+def delivery(exchange: Exchange, request: ChatRequest, errand: Errand) -> Steps:
+    """Deliver a request. Raises `OptionError` where it cannot be written."""
+    errand.requests += 1
+    errand.key = errand.key or os.urandom(12).hex()
+    trip = Trip(exchange=exchange, request=request, errand=errand, content=_encoded(request))
+    if errand.cache is None:
+        return trip.sent()
+    from extractor.endpoint.recall import recalled  # only for those who have a cache
+
+    return recalled(trip, errand.cache)
+
+
+@dataclass(kw_only=True, slots=True)
+class Trip:
+    """A request on its way: what it is, the failures so far (`retries`), and what was received last."""
+
+    exchange: Exchange
+    request: ChatRequest = field(repr=False)
+    errand: Errand
+    content: bytes = field(repr=False)
+    retries: tuple[EndpointError, ...] = ()
+    body: Body | None = field(default=None, repr=False)
+
+    def sent(self) -> Steps:
+        """Send it, again and elsewhere where that may help."""
+        known, errand, past = self.exchange.standing, self.errand, Past()
+        routes = self._routes()
+        route = routes[0]
+        while True:
+            outcome = yield from self._posted(route)
+            if isinstance(outcome, ChatReply):
+                if route.breaker.failures:
+                    route.breaker.succeeded()
+                return replace(outcome, retries=self.retries) if self.retries else outcome
+            if not isinstance(outcome, EndpointError):
+                return outcome
+            outcome.retries = self.retries
+            begun = self.body is not None and self.body.begun
+            then = None if begun else following(outcome, route, routes, known, errand, past, time.monotonic())
+            if then is None:
+                return outcome
+            self.retries = (*self.retries, outcome)
+            errand.retrying(outcome, len(self.retries), then.wait, str(then.route.url))
+            if then.wait:
+                yield Pause(seconds=then.wait)
+            route = then.route
+
+    def _routes(self) -> tuple[Route, ...]:
+        """The addresses, the one to ask first."""
+        exchange = self.exchange
+        exchange.standing.requests += 1
+        if len(exchange.routes) == 1:
+            return exchange.routes
+        reverse = exchange.media_first and self.request.has_media
+        return well_first(exchange.routes[::-1] if reverse else exchange.routes, time.monotonic())
+
+    def _posted(self, route: Route) -> Steps:
+        """Send it once, when there is room for it."""
+        governor, errand = self.exchange.standing.governor, self.errand
+        self.body = None
+        with governor.lock:  # the governor's own rule for when it need not be asked
+            entered = governor.calm and governor.in_flight < governor.window
+            if entered:
+                governor.in_flight += 1
+            under_way = governor.in_flight
+        if not entered:
+            started = errand.requests > 1 or bool(self.retries)
+            admitted = yield from admission(governor, errand, str(route.url), len(self.content), started=started)
+            if isinstance(admitted, ExtractorError):
+                return admitted
+            under_way = admitted
+        began, outcome = time.monotonic(), None
+        try:
+            outcome = yield from self._exchanged(route, began)
+            return outcome
+        finally:  # also where nobody waits for it any longer
+            self._left(governor, outcome, time.monotonic() - began, under_way)
+
+    def _left(self, governor: Governor, outcome: Outcome | None, seconds: float, under_way: int) -> None:
+        """The request is over, whatever came of it."""
+        response = None if self.body is None else self.body.response
+        if isinstance(outcome, ChatReply) and response is not None and not _has_hints(response):
+            with governor.lock:  # likewise
+                left = governor.calm and governor.in_flight * 2 <= governor.window
+                if left:
+                    governor.in_flight -= 1
+            if left:
+                return
+        taught(governor, outcome, response, seconds, len(self.content), under_way)
+
+    def _exchanged(self, route: Route, began: float) -> Steps:
+        exchange, errand, spending = self.exchange, self.errand, None
+        if errand.expires is not None and began >= errand.expires:
+            return too_late(str(route.url))
+        attended = errand.budget is not None or errand.watch is not None
+        if attended:
+            try:
+                spending = errand.sending(self.request, str(route.url), len(self.content), len(self.retries) + 1)
+            except BudgetExceeded as error:
+                return error
+        post = exchange.post(self.content, route, errand)
+        self.body = post.body
+        try:
+            outcome = exchange.outcome((yield post), post.body, errand.expires)
+            if attended and isinstance(outcome, ChatReply):
+                errand.received(outcome, time.monotonic() - began, spending)
+            return outcome
+        finally:
+            if spending is not None:
+                spending.settle(None, None)  # unless that has been done
+
+
+def _has_hints(response: httpx.Response) -> bool:
+    """Whether an answer says how much more the endpoint would take."""
+    return any(b"ratelimit" in name.lower() for name, _ in response.headers.raw)

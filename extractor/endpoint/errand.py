@@ -1,0 +1,141 @@
+"""What one extraction carries along to every request that it sends: its limits, and those who are told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+
+from extractor.chat.wire import ChatReply, ChatRequest
+from extractor.endpoint.retry import Policy
+from extractor.errors import EndpointError, StatusError
+
+if TYPE_CHECKING:  # only for those who use them
+    from extractor.budget import Budget, Spending
+    from extractor.endpoint.cache import Cache
+    from extractor.prices import Tariff
+    from extractor.watching import Watch
+
+__all__ = ["Errand"]
+
+_BYTES_A_TOKEN = 3.5  # of JSON and of most texts in Latin letters, rather too few than too many
+
+
+@dataclass(kw_only=True, slots=True)
+class Errand:
+    """The limits and companions of one extraction, and what has been sent in it.
+
+    It `expires` by the monotonic clock. `key` names it in events and in the `Idempotency-Key` of its requests. Those
+    of one `share` wait behind each other for the endpoint, the shares take turns. `requests` counts those so far,
+    `asked` are the places that the next one asks for, `seen` how often each was looked for in the cache, `endpoint`
+    the number of the endpoint that is asked (0 is the first, the others are its `fallbacks`). `spent` is what its
+    replies have cost (US dollars; None once that is not known), where somebody minds.
+    """
+
+    expires: float | None = None
+    policy: Policy = Policy()
+    key: str = ""
+    budget: Budget | None = None
+    cache: Cache | None = None
+    watch: Watch | None = None
+    tariff: Tariff | None = None
+    share: Hashable = None
+    requests: int = 0
+    asked: tuple[str, ...] = ()
+    seen: Counter[bytes] = field(default_factory=Counter)
+    endpoint: int = 0
+    spent: Decimal | None = Decimal(0)
+
+    def cost(self, reply: ChatReply) -> Decimal | None:
+        """What a reply cost, in US dollars; None where that is not known."""
+        return None if self.tariff is None else self.tariff.cost(reply.model, reply.usage)
+
+    def sending(self, request: ChatRequest, url: str, size: int, attempt: int) -> Spending | None:
+        """A request of `size` bytes is about to be sent. Raises `BudgetExceeded` where it may not."""
+        spending = None if self.budget is None else self.budget.begin(expected_tokens(request, size))
+        if self.watch is not None:
+            from extractor.watching import Sending
+
+            self.watch.emit(
+                "on_request",
+                lambda content: Sending(
+                    extraction=self.key,
+                    number=self.requests,
+                    attempt=attempt,
+                    model=str(request.prefix.fields.get("model", "")),
+                    url=url,
+                    request_bytes=size,
+                    asked=self.asked,
+                    messages=request.messages if content else None,
+                ),
+            )
+        return spending
+
+    def received(self, reply: ChatReply, seconds: float, spending: Spending | None) -> None:
+        """A reply has come."""
+        cost = Decimal(0) if reply.cached else self.cost(reply)
+        self.spent = None if self.spent is None or cost is None else self.spent + cost
+        if spending is not None:
+            spending.settle(reply.usage, cost)
+        if self.watch is not None:
+            from extractor.watching import Received
+
+            self.watch.emit(
+                "on_reply",
+                lambda content: Received(
+                    extraction=self.key,
+                    number=self.requests,
+                    model=reply.model,
+                    seconds=seconds,
+                    usage=reply.usage,
+                    cost=cost,
+                    finish_reasons=tuple(choice.finish_reason or "" for choice in reply.choices),
+                    response_id=reply.id,
+                    cached=reply.cached,
+                    reply=reply if content else None,
+                ),
+            )
+
+    def retrying(self, error: EndpointError, attempt: int, wait: float, next_url: str) -> None:
+        """A request has failed, and is sent again."""
+        if self.watch is None:
+            return
+        from extractor.watching import Retrying
+
+        self.watch.emit(
+            "on_retry",
+            lambda content: Retrying(
+                extraction=self.key,
+                number=self.requests,
+                attempt=attempt,
+                error=type(error).__name__,
+                status=error.status if isinstance(error, StatusError) else None,
+                wait=wait,
+                url=error.url,
+                next_url=next_url,
+                message=error.message if content else None,
+            ),
+        )
+
+    def waited(self, seconds: float) -> None:
+        """A request has waited for its turn."""
+        if self.watch is None:
+            return
+        from extractor.watching import Waited
+
+        self.watch.emit("on_wait", lambda _: Waited(extraction=self.key, number=self.requests, seconds=seconds))
+
+
+def expected_tokens(request: ChatRequest, size: int) -> int | None:
+    """The tokens that a request of `size` bytes may take at most; None where it has no limit of its own."""
+    fields = request.prefix.fields
+    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
+    return None if not isinstance(limit, int) else prompt_tokens(size) + limit
+
+
+def prompt_tokens(size: int) -> int:
+    """The tokens of a prompt of `size` bytes, roughly."""
+    return int(size / _BYTES_A_TOKEN) + 1

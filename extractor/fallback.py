@@ -1,0 +1,75 @@
+"""The loop over several endpoints: where one fails for good, or its model never conforms, the next one is asked.
+
+A generator without I/O around `extraction`, of which it is a drop-in. Nothing of what came before is lost: the
+attempts go on, and what the earlier endpoints came to is in `failures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from extractor.asking import Task
+from extractor.errors import BudgetExceeded, DeadlineExceeded, EndpointError, ExtractionFailed, ExtractorError
+from extractor.extraction import Attempt, Flow, extraction
+
+if TYPE_CHECKING:
+    from extractor.watching import Watch
+
+__all__ = ["Other", "falling_back"]
+
+T = TypeVar("T")
+
+
+class Errand(Protocol):
+    """What the requests carry along, as far as it matters here: whose turn it is, and what that costs."""
+
+    key: str
+    endpoint: int
+    tariff: Any
+    watch: Watch | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Other(Generic[T]):
+    """Another endpoint: its `model`, and the same task for it, which is made when it is its turn."""
+
+    model: str
+    task: Callable[[], Task[T]]
+
+
+def falling_back(task: Task[T], others: Sequence[Other[T]], errand: Errand, attempts: list[Attempt]) -> Flow[T]:
+    """The extraction of `task`; where that fails, of the same with each of the `others`. `errand.endpoint` says whose
+    turn it is: 0 for the first.
+
+    Raises what the last one does, and at once what no other endpoint would change: the budget, the deadline, and the
+    caller's own faults.
+    """
+    failures: tuple[ExtractorError, ...] = ()
+    steps: tuple[Any, ...] = ()
+    for number in range(len(others) + 1):
+        this = others[number - 1].task() if number else task
+        errand.endpoint, errand.tariff = number, this.tariff
+        failed: EndpointError | ExtractionFailed | None = None
+        try:
+            result = yield from extraction(this, attempts)
+        except (EndpointError, ExtractionFailed) as error:
+            failed = error
+        if failed is None:
+            return replace(result, failures=failures, steps=steps + result.steps) if failures else result
+        steps += failed.steps
+        if isinstance(failed, (BudgetExceeded, DeadlineExceeded)) or number == len(others):
+            failed.failures, failed.steps = failures, steps
+            raise failed
+        failures = (*failures, failed)
+        if errand.watch is not None:
+            _tell(errand.watch, errand.key, str(this.form.prefix.fields["model"]), others[number].model, failed)
+    raise AssertionError("the last one returns or raises")
+
+
+def _tell(watch: Watch, key: str, model: str, then: str, failed: ExtractorError) -> None:
+    from extractor.watching import FallingBack  # only for those who watch
+
+    event = FallingBack(extraction=key, from_model=model, to_model=then, error=type(failed).__name__)
+    watch.emit("on_fallback", lambda _: event)
