@@ -135,6 +135,11 @@ class Budget:
             )
 
     @property
+    def limits_cost(self) -> bool:
+        """Whether there is a limit of cost: it can only be kept where prices are known."""
+        return self._cost is not None
+
+    @property
     def under_way(self) -> int:
         """How many requests have begun and not ended."""
         return self._under_way

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,9 +16,12 @@ import typer
 from pydantic_core import to_jsonable_python
 from rich.console import Console
 
+from extractor.budget import Budget
 from extractor.client import Extractor
 from extractor.demo import DEMOS
+from extractor.endpoint.cache import Cache
 from extractor.endpoint.presets import EMBEDDED, PRESETS
+from extractor.endpoint.retry import DEFAULT_POLICY
 from extractor.errors import (
     CallerError,
     DocumentError,
@@ -106,7 +110,19 @@ def run(
     max_retries: Annotated[int, typer.Option(min=0, help="Re-asks where none conforms.")] = DEFAULT_MAX_RETRIES,
     temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None,
     max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None,
+    transport_retries: Annotated[
+        int, typer.Option(min=0, help="How often a request is sent again where HTTP failed.")
+    ] = DEFAULT_POLICY.transport_retries,
     deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = DEFAULT_DEADLINE,
+    fallback: Annotated[
+        list[str] | None, typer.Option(help="PROVIDER/MODEL to ask where the model fails; may be repeated.")
+    ] = None,
+    budget_cost: Annotated[float | None, typer.Option(help="US dollars that all files may cost.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(help="Tokens that all files may take.")] = None,
+    budget_requests: Annotated[int | None, typer.Option(help="Requests that all files may take.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="A file that keeps replies: the same request is not paid twice.")
+    ] = None,
     mode: Annotated[str, typer.Option(help="How the endpoint is asked: auto, " + ", ".join(MODES) + ".")] = "auto",
     dialect: Annotated[
         str | None, typer.Option(help="What schemas the endpoint takes; see the command schema.")
@@ -125,6 +141,9 @@ def run(
         bool, typer.Option("--full", help="With file, model, mode, usage, attempts, steps, absent fields, errors.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="What is retried, asked again and found, on stderr.")
+    ] = False,
 ) -> None:
     """Extract TARGET from each FILE; one JSON line each, in order (null where it failed).
 
@@ -137,20 +156,31 @@ def run(
         wanted = _target(target)
         options = {"mode": mode, "temperature": temperature, "max_completion_tokens": max_completion_tokens}
         worst = Exit.OK
-        with Extractor(
-            model,
-            base_url=base_url,
-            max_retries=max_retries,
-            deadline=deadline,
-            instructions=instructions,
-            dialect=dialect,
-            absent="allow" if allow_absent else "forbid",
-            coerce=not no_coerce,
-            **options,  # type: ignore[arg-type]
-        ) as extractor:
+        if verbose:
+            logging.basicConfig(format="%(message)s", stream=sys.stderr)
+            logging.getLogger("extractor").setLevel(logging.INFO)
+        limits = {"cost": budget_cost, "tokens": budget_tokens, "requests": budget_requests}
+        with (
+            nullcontext() if cache is None else Cache(cache) as kept,
+            Extractor(
+                model,
+                base_url=base_url,
+                max_retries=max_retries,
+                transport_retries=transport_retries,
+                deadline=deadline,
+                fallbacks=fallback or (),
+                budget=Budget(**limits) if any(limit is not None for limit in limits.values()) else None,  # type: ignore[arg-type]
+                cache=kept,
+                instructions=instructions,
+                dialect=dialect,
+                absent="allow" if allow_absent else "forbid",
+                coerce=not no_coerce,
+                **options,  # type: ignore[arg-type]
+            ) as extractor,
+        ):
             for number, file in enumerate(files):
                 # Items are their own progress; and a spinner would take them for its own output.
-                with _progress(f"{file} ({number + 1}/{len(files)})", quiet or items):
+                with _progress(f"{file} ({number + 1}/{len(files)})", quiet or items or verbose):
                     if items:
                         code = _streamed(extractor, wanted, file, pretty)
                     else:
@@ -195,7 +225,11 @@ def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
         "steps": to_jsonable_python(result.steps),
         "dropped": sorted(result.dropped),
         "usage": to_jsonable_python(result.usage),
+        "cost": None if result.cost is None else float(result.cost),
         "attempts": len(result.attempts),
+        "cached": sum(attempt.reply.cached for attempt in result.attempts),
+        "retries": sum(len(attempt.reply.retries) for attempt in result.attempts),
+        "failures": [error.message for error in result.failures],
         "repairs": [to_jsonable_python(each) for attempt in result.attempts for each in attempt.repairs],
         "seconds": round(result.seconds, 3),
     }

@@ -22,10 +22,10 @@ import httpx
 from extractor.asking import Narrowed, Task
 from extractor.chat.content import Document, user_turn
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.http import AsyncSender, Sender
+from extractor.endpoint.http import Sender
 from extractor.endpoint.resolve import Address, Fallback, resolve
 from extractor.endpoint.routes import RateLimits
-from extractor.errors import BudgetExceeded, CallerError, EndpointError, OptionError, StatusError
+from extractor.errors import BudgetExceeded, CallerError, ConfigurationError, EndpointError, OptionError, StatusError
 from extractor.extraction import Attempt, Extraction, Flow, extraction, whole
 from extractor.fallback import Other, falling_back
 from extractor.forms import Forms
@@ -275,6 +275,13 @@ class Begun(Generic[T]):
 
 def _errand(settings: Settings, task: Task[Any]) -> Errand:
     """What the requests of an extraction carry along."""
+    budget, tariff = settings.budget, task.tariff
+    if budget is not None and budget.limits_cost and tariff is not None and not tariff.known:
+        raise ConfigurationError(
+            f"What {tariff.model} costs is not known, so that the budget's limit of cost cannot be kept.",
+            hint="Give price=Price(input=…, output=…), in US dollars for a million tokens; or install "
+            '"extractor[prices]"; or limit tokens or requests instead.',
+        )
     watch = None
     if settings.watch or _log.isEnabledFor(logging.INFO):
         from extractor.watching import watch_of  # only for those who watch
@@ -284,10 +291,10 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
         expires=None if settings.deadline is None else time.monotonic() + settings.deadline,
         policy=settings.policy,
         key=settings.idempotency_key or os.urandom(12).hex(),
-        budget=settings.budget,
+        budget=budget,
         cache=settings.cache,
         watch=watch,
-        tariff=task.tariff,
+        tariff=tariff,
         share=settings.share,
     )
 
@@ -432,6 +439,8 @@ class AsyncExtractor(_Client):
         **defaults: Unpack[Defaults],
     ) -> None:
         super().__init__(model, base_url, api_key, dialect, defaults)
+        from extractor.endpoint.ahttp import AsyncSender  # the others need no asyncio
+
         self._timeout = timeout
         self._sender = AsyncSender(self._address, client=http_client, timeout=timeout, headers=headers, limits=limits)
 

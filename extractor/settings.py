@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from extractor.chat.content import Message
 from extractor.chat.options import Options, checked
 from extractor.endpoint.resolve import Fallback
-from extractor.endpoint.retry import Policy
+from extractor.endpoint.retry import DEFAULT_POLICY, Policy
 from extractor.errors import OptionError
 from extractor.prices import Tariff
 from extractor.prompt import Example
@@ -30,7 +30,6 @@ if TYPE_CHECKING:  # only for those who use them
 __all__ = ["Call", "Defaults", "OneCall", "Settings"]
 
 DEFAULT_MAX_RETRIES = 2
-DEFAULT_POLICY = Policy()
 DEFAULT_DEADLINE = 600.0
 """Seconds. A server that sends a byte now and then outlives every timeout; only this ends it."""
 

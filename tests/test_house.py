@@ -52,10 +52,10 @@ REPLY_ROOMS = (
 ENDPOINT_ROOMS = (
     *("presets", "resolve"),  # who is asked
     *("inflate", "refusals", "faults", "events"),  # what an answer means
-    *("turns", "hints", "limits", "governor"),  # how many at a time
+    *("turns", "hints", "limits", "pace", "governor"),  # how many at a time
     *("retry", "routes", "cache"),  # again, elsewhere, or from memory
     *("errand", "steps", "admission", "recovery", "recall"),
-    *("connections", "delivery", "http"),
+    *("delivery", "heads", "places", "http", "pipes", "ahttp"),
 )
 BESIDE = (*SENDING, *MONEY, "extractor.schema.dialects", "extractor.complaints", "extractor.watching")
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from extractor.chat.wire import ChatReply
+from extractor.chat.wire import ChatReply, ChatRequest, Usage
 from extractor.endpoint.errand import Errand, prompt_tokens
 from extractor.endpoint.faults import too_late
 from extractor.endpoint.governor import Governor, Result
 from extractor.endpoint.hints import Hints
-from extractor.endpoint.steps import Outcome, Wait
-from extractor.errors import DeadlineExceeded, EndpointError, RateLimited, StatusError, TimedOut
+from extractor.endpoint.steps import Outcome, Pause, Wait
+from extractor.errors import BudgetExceeded, DeadlineExceeded, EndpointError, RateLimited, StatusError, TimedOut
 
-__all__ = ["admission", "taught"]
+if TYPE_CHECKING:  # only for those who have one
+    from extractor.budget import Budget, Spending
+
+__all__ = ["admission", "reservation", "taught"]
+
+LOOKS = 0.05
+"""Seconds between two looks at a budget of which others may leave something."""
 
 # 529: how some say that they are overloaded.
 _OVERLOADED = frozenset({503, 529})
@@ -50,6 +56,37 @@ def admission(
             governor.leave_queue(turn, time.monotonic())
     errand.waited(time.monotonic() - asked)
     return turn.under_way
+
+
+def reservation(
+    budget: Budget, errand: Errand, request: ChatRequest, url: str, size: int
+) -> Generator[Pause, Any, Spending | BudgetExceeded | DeadlineExceeded]:
+    """Take what a request of `size` bytes may need from the budget, and wait where those under way may leave that.
+
+    What was taken; or the error that there is too little, or that the deadline has passed.
+    """
+    most = _most_used(request, size)
+    tokens = None if most is None else most.total_tokens
+    cost = None if most is None or errand.tariff is None else errand.tariff.cost("", most)
+    while True:
+        try:
+            return budget.begin(tokens, cost)
+        except BudgetExceeded as error:
+            refused = error
+        if not budget.may_fit_later(tokens, cost):
+            return refused
+        if errand.expires is not None and time.monotonic() + LOOKS >= errand.expires:
+            return too_late(url, "while others held what is left of the budget")
+        yield Pause(seconds=LOOKS)
+
+
+def _most_used(request: ChatRequest, size: int) -> Usage | None:
+    """What a request of `size` bytes may take at most; None where it has no limit of its own."""
+    fields, prompt = request.prefix.fields, prompt_tokens(size)
+    limit, count = fields.get("max_completion_tokens") or fields.get("max_tokens"), fields.get("n") or 1
+    if not isinstance(limit, int) or not isinstance(count, int):
+        return None
+    return Usage(prompt_tokens=prompt, completion_tokens=limit * count, total_tokens=prompt + limit * count)
 
 
 def _finite(seconds: float) -> float | None:

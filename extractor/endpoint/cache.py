@@ -164,15 +164,13 @@ class Cache:
 
     def clear(self) -> None:
         """Forget all values, and give their room back. Raises `ConfigurationError` where that cannot be done."""
-        import sqlite3
-
         session = self._mine()
         try:
             if session is None:
                 raise ConfigurationError(f"The response cache {self._path} is not open.", hint=_HINT)
             with session.lock:
                 _emptied(session.connection)
-        except sqlite3.Error as error:
+        except _failures() as error:
             said = f"The response cache {self._path} was not cleared: it {_trouble(error).said}."
             raise ConfigurationError(said, hint=_HINT) from error
 
@@ -205,11 +203,9 @@ class Cache:
     # -------------------------------------------------------------------------------- the connection
 
     def _opened(self) -> _Session | None:
-        import sqlite3
-
         try:
             session = _Session(self._path)
-        except sqlite3.Error as error:
+        except _failures() as error:
             self._failed(error)
             self._opens_from = self._writes_from
             return None
@@ -230,8 +226,6 @@ class Cache:
 
     def _done(self, work: Callable[[sqlite3.Connection], T], *, writes: bool) -> T | None:
         """What the work gives; None where the cache cannot be used."""
-        import sqlite3
-
         if self._writes_from and (self._writes_from == inf or (writes and monotonic() < self._writes_from)):
             return None
         session = self._mine()
@@ -240,7 +234,7 @@ class Cache:
         try:
             with session.lock:
                 return work(session.connection)
-        except (sqlite3.Error, TypeError, OverflowError) as error:  # the latter two: damage that looks like data
+        except _failures() as error:
             if not self._closed:
                 self._failed(error)
             return None
@@ -341,6 +335,13 @@ class _Transaction:
             self._connection.execute("COMMIT")
         if self._connection.in_transaction:  # after an error, also one of COMMIT itself
             self._connection.execute("ROLLBACK")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What a file can make SQLite raise: beside its own errors, those of damage that is read as a number or a text."""
+    import sqlite3
+
+    return sqlite3.Error, TypeError, ValueError, OverflowError
 
 
 def _trouble(error: Exception) -> _Trouble:

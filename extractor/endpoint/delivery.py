@@ -12,18 +12,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic_core import from_json
 
 from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
-from extractor.endpoint.admission import admission, taught
-from extractor.endpoint.connections import Timeouts
+from extractor.endpoint.admission import admission, reservation, taught
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.events import Events
-from extractor.endpoint.faults import fault, too_late
+from extractor.endpoint.faults import BROKEN, fault, too_late
 from extractor.endpoint.governor import Governor
 from extractor.endpoint.inflate import Inflater, inflater
 from extractor.endpoint.recovery import Past, following
@@ -32,6 +31,9 @@ from extractor.endpoint.retry import asked_wait
 from extractor.endpoint.routes import Route, Standing, well_first
 from extractor.endpoint.steps import Outcome, Pause, Post, Steps
 from extractor.errors import BudgetExceeded, EndpointError, ExtractorError, OptionError, StatusError
+
+if TYPE_CHECKING:
+    from extractor.budget import Budget
 
 __all__ = ["IDEMPOTENCY_KEY", "MAX_REPLY_BYTES", "Body", "Exchange", "Trip", "delivery"]
 
@@ -74,8 +76,7 @@ class Exchange:
         if not self.keyed:
             headers[IDEMPOTENCY_KEY] = f"{errand.key}-{errand.requests}"
         request = self.build("POST", route.url, headers=headers, content=content)
-        timeouts = self.timeouts or request.extensions["timeout"]
-        request.extensions["timeout"] = timeouts if expires is None else Timeouts(timeouts, expires)
+        request.extensions["timeout"] = self.timeouts or request.extensions["timeout"]
         return Post(request=request, body=Body(str(route.url), expires, self.api_key), expires=expires)
 
     def outcome(self, error: Exception | None, body: Body, expires: float | None) -> Outcome:
@@ -88,7 +89,7 @@ class Exchange:
             return outcome
         if isinstance(error, ExtractorError):
             return error
-        if isinstance(error, _BROKEN) and body.is_stream():  # what had come by then
+        if isinstance(error, BROKEN) and body.is_stream():  # what had come by then
             reply = self._read(body)
             if isinstance(reply, ChatReply):
                 return reply
@@ -127,10 +128,6 @@ class Exchange:
         if not response.is_success:
             return refusal(refused)
         return error_inside(refused) or bad_reply(refused, why)
-
-
-# The connection broke while somebody was speaking.
-_BROKEN = (httpx.ReadError, httpx.RemoteProtocolError)
 
 
 def _encoded(request: ChatRequest) -> bytes:
@@ -302,12 +299,14 @@ class Trip:
         routes = self._routes()
         route = routes[0]
         while True:
-            outcome = yield from self._posted(route)
+            outcome = yield from (self._posted(route) if errand.budget is None else self._paid(route, errand.budget))
             if isinstance(outcome, ChatReply):
                 if route.breaker.failures:
                     route.breaker.succeeded()
                 return replace(outcome, retries=self.retries) if self.retries else outcome
             if not isinstance(outcome, EndpointError):
+                if isinstance(outcome, BudgetExceeded):
+                    outcome.failures = self.retries  # why it would have been sent again
                 return outcome
             outcome.retries = self.retries
             begun = self.body is not None and self.body.begun
@@ -328,6 +327,20 @@ class Trip:
             return exchange.routes
         reverse = exchange.media_first and self.request.has_media
         return well_first(exchange.routes[::-1] if reverse else exchange.routes, time.monotonic())
+
+    def _paid(self, route: Route, budget: Budget) -> Steps:
+        """Send it once, where the budget has room for it."""
+        self.body = None
+        spending = yield from reservation(budget, self.errand, self.request, str(route.url), len(self.content))
+        if isinstance(spending, ExtractorError):
+            return spending
+        try:
+            outcome = yield from self._posted(route)
+            if isinstance(outcome, ChatReply):
+                spending.settle(outcome.usage, self.errand.cost(outcome))
+            return outcome
+        finally:
+            spending.cancel(sent=self.body is not None)  # unless it has been settled
 
     def _posted(self, route: Route) -> Steps:
         """Send it once, when there is room for it."""
@@ -364,25 +377,17 @@ class Trip:
         taught(governor, outcome, response, seconds, len(self.content), under_way)
 
     def _exchanged(self, route: Route, began: float) -> Steps:
-        exchange, errand, spending = self.exchange, self.errand, None
+        exchange, errand = self.exchange, self.errand
         if errand.expires is not None and began >= errand.expires:
             return too_late(str(route.url))
-        attended = errand.budget is not None or errand.watch is not None
-        if attended:
-            try:
-                spending = errand.sending(self.request, str(route.url), len(self.content), len(self.retries) + 1)
-            except BudgetExceeded as error:
-                return error
+        if errand.watch is not None:
+            errand.sending(self.request, str(route.url), len(self.content), len(self.retries) + 1)
         post = exchange.post(self.content, route, errand)
         self.body = post.body
-        try:
-            outcome = exchange.outcome((yield post), post.body, errand.expires)
-            if attended and isinstance(outcome, ChatReply):
-                errand.received(outcome, time.monotonic() - began, spending)
-            return outcome
-        finally:
-            if spending is not None:
-                spending.settle(None, None)  # unless that has been done
+        outcome = exchange.outcome((yield post), post.body, errand.expires)
+        if errand.watch is not None and isinstance(outcome, ChatReply):
+            errand.received(outcome, time.monotonic() - began)
+        return outcome
 
 
 def _has_hints(response: httpx.Response) -> bool:

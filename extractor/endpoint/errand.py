@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-
 from extractor.chat.wire import ChatReply, ChatRequest
-from extractor.endpoint.retry import Policy
+from extractor.endpoint.retry import DEFAULT_POLICY, Policy
 from extractor.errors import EndpointError, StatusError
 
 if TYPE_CHECKING:  # only for those who use them
-    from extractor.budget import Budget, Spending
+    from extractor.budget import Budget
     from extractor.endpoint.cache import Cache
     from extractor.prices import Tariff
     from extractor.watching import Watch
@@ -36,7 +35,7 @@ class Errand:
     """
 
     expires: float | None = None
-    policy: Policy = Policy()
+    policy: Policy = DEFAULT_POLICY
     key: str = ""
     budget: Budget | None = None
     cache: Cache | None = None
@@ -53,9 +52,8 @@ class Errand:
         """What a reply cost, in US dollars; None where that is not known."""
         return None if self.tariff is None else self.tariff.cost(reply.model, reply.usage)
 
-    def sending(self, request: ChatRequest, url: str, size: int, attempt: int) -> Spending | None:
-        """A request of `size` bytes is about to be sent. Raises `BudgetExceeded` where it may not."""
-        spending = None if self.budget is None else self.budget.begin(expected_tokens(request, size))
+    def sending(self, request: ChatRequest, url: str, size: int, attempt: int) -> None:
+        """A request of `size` bytes is about to be sent."""
         if self.watch is not None:
             from extractor.watching import Sending
 
@@ -72,14 +70,11 @@ class Errand:
                     messages=request.messages if content else None,
                 ),
             )
-        return spending
 
-    def received(self, reply: ChatReply, seconds: float, spending: Spending | None) -> None:
+    def received(self, reply: ChatReply, seconds: float) -> None:
         """A reply has come."""
         cost = Decimal(0) if reply.cached else self.cost(reply)
         self.spent = None if self.spent is None or cost is None else self.spent + cost
-        if spending is not None:
-            spending.settle(reply.usage, cost)
         if self.watch is not None:
             from extractor.watching import Received
 
@@ -127,13 +122,6 @@ class Errand:
         from extractor.watching import Waited
 
         self.watch.emit("on_wait", lambda _: Waited(extraction=self.key, number=self.requests, seconds=seconds))
-
-
-def expected_tokens(request: ChatRequest, size: int) -> int | None:
-    """The tokens that a request of `size` bytes may take at most; None where it has no limit of its own."""
-    fields = request.prefix.fields
-    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
-    return None if not isinstance(limit, int) else prompt_tokens(size) + limit
 
 
 def prompt_tokens(size: int) -> int:

@@ -24,8 +24,10 @@ class Events:
         return self._collected(self._reader.feed(chunk))
 
     def close(self) -> Iterator[Piece]:
-        """What an event adds that the stream ended without closing."""
-        return self._collected(self._reader.close())
+        """What an event adds that the stream ended without closing. Half of one adds nothing: the stream broke off."""
+        readable = self._readable
+        yield from self._collected(self._reader.close())
+        self._readable = readable
 
     def _collected(self, events: Iterator[str]) -> Iterator[Piece]:
         try:

@@ -1,14 +1,14 @@
-"""Errors of httpx → ours, at the edge: what happened, and what to do about it.
+"""Errors of httpx and httpcore → ours, at the edge: what happened, and what to do about it.
 
-The errors are made here and raised elsewhere, outside of the handlers that caught httpx's: tracebacks of
-those hold the headers, and so the key.
+The errors are made here and raised elsewhere, outside of the handlers that caught those: their tracebacks
+hold the headers, and so the key.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
+import httpcore
 import httpx
 
 from extractor.endpoint.inflate import InflateError
@@ -22,75 +22,103 @@ from extractor.errors import (
     TimedOut,
 )
 
-__all__ = ["CAUGHT", "fault", "too_late"]
+__all__ = ["BROKEN", "CAUGHT", "fault", "too_late"]
 
-_TRANSLATED: Mapping[type[Exception], tuple[type[ExtractorError], str, str]] = {
-    httpx.ConnectTimeout: (
+_TRANSLATED: tuple[tuple[tuple[type[Exception], ...], type[ExtractorError], str, str], ...] = (
+    (
+        (httpx.ConnectTimeout, httpcore.ConnectTimeout),
         TimedOut,
         "no connection in time",
         "Is the address right? timeout= sets how long to try.",
     ),
-    httpx.PoolTimeout: (
+    (
+        (httpx.PoolTimeout, httpcore.PoolTimeout),
         TimedOut,
         "no free connection in time",
         "Raise timeout=, or send fewer requests at a time.",
     ),
-    httpx.TimeoutException: (TimedOut, "no answer in time", "Raise timeout=, or ask for less at once."),
-    httpx.ConnectError: (
+    (
+        (httpx.TimeoutException, httpcore.TimeoutException),
+        TimedOut,
+        "no answer in time",
+        "Raise timeout=, or ask for less at once.",
+    ),
+    (
+        (httpx.ConnectError, httpcore.ConnectError),
         ConnectionFailed,
         "nobody answers there",
         "Is the server running, and the address right?",
     ),
-    httpx.UnsupportedProtocol: (
+    (
+        (httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol),
         ConfigurationError,
         "httpx does not know the protocol",
         "Use http:// or https://.",
     ),
-    httpx.LocalProtocolError: (ConfigurationError, "a header cannot be sent", "Check headers= and api_key=."),
-    httpx.ProxyError: (ConnectionFailed, "the proxy refused", "Check the proxy's settings."),
-    httpx.DecodingError: (
+    (
+        (httpx.LocalProtocolError, httpcore.LocalProtocolError),
+        ConfigurationError,
+        "a header cannot be sent",
+        "Check headers= and api_key=.",
+    ),
+    (
+        (httpx.ProxyError, httpcore.ProxyError),
+        ConnectionFailed,
+        "the proxy refused",
+        "Check the proxy's settings.",
+    ),
+    (
+        (httpx.DecodingError, InflateError),
         BadReply,
         "its compression cannot be undone",
         "The reply may have been damaged on the way.",
     ),
-    InflateError: (
-        BadReply,
-        "its compression cannot be undone",
-        "The reply may have been damaged on the way.",
-    ),
-    httpx.TransportError: (
+    (
+        (httpx.TransportError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ConnectionNotAvailable),
         ConnectionFailed,
         "the connection broke",
         "Try again; the endpoint or the network failed.",
     ),
-    httpx.HTTPError: (ConnectionFailed, "the request failed", "Try again."),
-    httpx.InvalidURL: (ConfigurationError, "the address is invalid", "Check base_url=."),
-    httpx.CookieConflict: (
+    ((httpx.HTTPError,), ConnectionFailed, "the request failed", "Try again."),
+    ((httpx.InvalidURL,), ConfigurationError, "the address is invalid", "Check base_url=."),
+    (
+        (httpx.CookieConflict,),
         ConfigurationError,
         "two cookies have one name",
         "Check the cookies of http_client=.",
     ),
-    httpx.StreamError: (
+    (
+        (httpx.StreamError,),
         ConnectionFailed,
         "the reply was read already",
         "Check the event hooks of http_client=.",
     ),
-}
-"""Error of httpx → ours, what happened, what to do. The most special first."""
-CAUGHT = (InflateError, httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+)
+"""Errors of httpx, and of httpcore below it → ours, what happened, what to do. The most special first."""
+CAUGHT = (
+    InflateError,
+    *(httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError),
+    *(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError),
+    *(httpcore.UnsupportedProtocol, httpcore.ConnectionNotAvailable),
+)
+# The connection broke while somebody was speaking.
+BROKEN = (httpx.ReadError, httpx.RemoteProtocolError, httpcore.ReadError, httpcore.RemoteProtocolError)
 
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-_CERTIFICATE = "Its certificate is not trusted: set SSL_CERT_FILE, or check the address."
+_UNSENT = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
+    *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
+)
+_UNTRUSTED = "Its certificate is not trusted: set SSL_CERT_FILE, or check the address."
 
 
 def _translated(error: Exception, url: str) -> ExtractorError:
-    kind, what, hint = next(row for known, row in _TRANSLATED.items() if isinstance(error, known))
+    kind, what, hint = next(row[1:] for row in _TRANSLATED if isinstance(error, row[0]))
     if issubclass(kind, EndpointError):
         failure = kind(f"{url}: {what}.", url=url, hint=hint)
+        untrusted = "CERTIFICATE" in str(error)
         failure.unsent = isinstance(error, _UNSENT)
-        failure.lasting = isinstance(error, httpx.StreamError) or "CERTIFICATE" in str(error)
-        if "CERTIFICATE" in str(error):
-            failure.hint = _CERTIFICATE
+        failure.lasting = untrusted or isinstance(error, httpx.StreamError)
+        failure.hint = _UNTRUSTED if untrusted else hint
         return failure
     return kind(f"{url}: {what}.", hint=hint)
 

@@ -22,7 +22,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 from extractor.endpoint.hints import Hints
-from extractor.endpoint.limits import Advice, Pace, Quota, Sends, Spread, Window
+from extractor.endpoint.limits import Spread, Window
+from extractor.endpoint.pace import Advice, Pace, Quota, Sends
 from extractor.endpoint.turns import Turn, Turns
 
 __all__ = ["MOST", "Governor", "Hints", "Result", "Turn"]
@@ -86,12 +87,8 @@ class Governor:
         self._cost = 0.0  # its tokens, on average
         self._overloads = 0.0  # the part of the last requests that ended so
         self._moments: dict[str, float] = {}  # when each quota was said to be full again, when that was said first
+        self.window = self._window.size
         self.calm = rpm is None and tpm is None
-
-    @property
-    def window(self) -> int:
-        """How many may be under way at a time."""
-        return self._window.size
 
     def enter(self, now: float, *, tokens: int = 0, share: Hashable = None, started: bool = False) -> Turn | None:
         """None: go ahead, it is counted in `in_flight`. Else the turn to wait for.
@@ -100,7 +97,7 @@ class Governor:
         document is being worked on already.
         """
         with self.lock:
-            if not len(self._turns) and self._due(now, tokens) <= now and self.in_flight < self.window:
+            if not len(self._turns) and self.in_flight < self._window.size and self._due(now, tokens) <= now:
                 self._send(now, tokens)
                 return None
             turn = Turn(tokens=tokens, share=share, started=started)
@@ -136,6 +133,7 @@ class Governor:
         with self.lock:
             self.in_flight -= 1
             self._learn(now, result)
+            self.window = self._window.size
             woken = self._grant(now)
         _wake(woken)
 
@@ -163,8 +161,7 @@ class Governor:
         self.in_flight += 1
         self._sends.add(now)
         self._window.sent += 1
-        if self._window.cut_at > -math.inf:
-            self._gap = now + (self._seconds / (4 * self._window.size) if self._seconds else 0.05)
+        self._gap = now + self._window.gap(self._seconds)
         if self.calm:
             return
         if self._pace is not None:
@@ -196,11 +193,8 @@ class Governor:
             turn.granted, turn.under_way = True, self.in_flight
             woken.append(turn)
         self._watch_for(due, woken)
-        self.calm = (
-            not len(self._turns)
-            and self._pause <= now
-            and self._pace is self._advice is self._requests is self._tokens is None
-        )
+        told = self._pace or self._advice or self._requests or self._tokens
+        self.calm = told is None and not len(self._turns) and self._pause <= now
         return woken
 
     def _watch_for(self, due: float, woken: list[Turn]) -> None:
@@ -241,6 +235,7 @@ class Governor:
         pause = min(LONGEST_PAUSE, max(0.0, result.retry_after or 0.0))
         explained = window.explains(under_way)
         if not explained and result.overloaded and self._overloads < _FLAKY:
+            window.doubt(now, under_way)
             self._rest(now, pause)
             return  # so many are borne otherwise: it failed, whatever it says
         self._sends.add(now, -1)
@@ -251,7 +246,7 @@ class Governor:
             strained = window.strained(started)
             window.refused(now, started, under_way, pause)
             if strained:
-                self._pace = Pace(now, self._sends.rate(now), learned=True)
+                self._pace = Pace(now, max(1.0, self._sends.rate(now)), learned=True)
                 self._blame = 0.0
                 window.release()
         else:
@@ -269,7 +264,7 @@ class Governor:
         if seconds <= 0:
             return
         if self._pace is None:
-            self._pace = Pace(now, self._sends.rate(now) / 2, learned=False)
+            self._pace = Pace(now, max(1.0, self._sends.rate(now) / 2), learned=False)
         self._pause = max(self._pause, now + seconds)
         self._pace.wait(self._pause)
 
@@ -292,7 +287,7 @@ class Governor:
                 self._rest(now, min(wait, 1 / rate) if refilled and rate > 0 else wait)
 
     def _is_refilled(self, now: float, name: str, reset: float) -> bool:
-        """Whether a quota is filled all along, not at once: then the moment when it is full moves before it has come."""
+        """Whether a quota is filled all along: then the moment when it is full moves away before it has come."""
         moment, said = now + reset, self._moments.get(name, -math.inf)
         if now >= said:
             self._moments[name] = moment
@@ -301,8 +296,8 @@ class Governor:
         return self._moments[name] == math.inf
 
 
-_SLACK = 8.0
-_FLAKY = 0.3
+_SLACK = 8.0  # as fast as nothing is sent
+_FLAKY = 0.3  # of the last requests: a part of them that fails whatever one does; more of them are overload
 
 
 def _wake(turns: Iterable[Turn]) -> None:

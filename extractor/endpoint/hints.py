@@ -11,7 +11,7 @@ import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 __all__ = ["Hints", "Left"]
 
@@ -158,6 +158,6 @@ def _duration(text: str) -> float | None:
 def _until(text: str, now_wall: float) -> float | None:
     with contextlib.suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return moment.timestamp() - now_wall
     return None

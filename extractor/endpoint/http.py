@@ -1,136 +1,365 @@
-"""Sending a request and receiving its reply with httpx, sync and async.
+"""Sending a request and receiving its reply: what a delivery says, carried out. With `await`: `ahttp`.
 
-What is to be done is said by a `delivery`, which has no I/O; the two senders carry it out, and differ only in
-`await`. Errors of httpx become ours at this edge, and are raised outside of the handler that caught
-them: their tracebacks hold the headers, and so the key.
+Connections are httpcore's, kept on a stack for each place that is asked. httpx and httpcore keep theirs in one pool,
+and go through all of it for each request: with 1,024 at once that costs ten times the extraction. What is needed of a
+pool here is one line: the connection that was used last, if it still lives. Where the environment names a proxy, and
+for the caller's own `http_client`, httpx does it all.
+
+httpx's timeouts bound each wait for bytes: a server that sends one byte a second meets them all for ever. `Timeouts`
+gives each operation no more than what is left; what is passed down is asked again before every read and write.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import socket
+import ssl
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Iterable, Iterator, Mapping
-from typing import Any, cast
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, cast
 
+import httpcore
 import httpx
 
 from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply, ChatRequest
-from extractor.endpoint.connections import async_client, sync_client
-from extractor.endpoint.delivery import IDEMPOTENCY_KEY, Exchange, delivery
+from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.faults import CAUGHT
+from extractor.endpoint.heads import check_client, closed, exchange_of
+from extractor.endpoint.places import Clients, Place, place_of
 from extractor.endpoint.resolve import Address
-from extractor.endpoint.routes import RateLimits, routes_of, standing
+from extractor.endpoint.routes import RateLimits
 from extractor.endpoint.steps import Outcome, Pause, Post, Step, Wait, Work
-from extractor.errors import ConfigurationError, ExtractorError
+from extractor.errors import ExtractorError
 
-__all__ = ["AsyncSender", "Sender"]
+__all__ = [
+    "KEPT_SECONDS",
+    "Connections",
+    "Left",
+    "Link",
+    "Sender",
+    "Stack",
+    "Timeouts",
+    "answered",
+    "given",
+    "piece_of",
+    "request_to",
+    "timed",
+]
 
-# A model may think for minutes before its first byte; nobody should wait long for a connection.
-DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
+# Load balancers in front of hosted endpoints drop a connection that was idle for 60 seconds, some without a word.
+# Who closes sooner says so, and is heard before the connection is used again.
+KEPT_SECONDS = 55.0
+# As many as are ever in use at once: a batch between two waves should not have to connect anew.
+KEPT_CONNECTIONS = 1_024
+
+# --------------------------------------------------------------------------------------------- deadlines
+
+DAY = 86_400.0  # seconds: a socket takes no century
 
 
-def _exchange(
-    address: Address,
-    client: httpx.Client | httpx.AsyncClient,
-    timeout: float | httpx.Timeout | None,
-    headers: Mapping[str, str] | None,
-    limits: RateLimits | None,
-    *,
-    owned: bool,
-) -> Exchange:
-    """The exchange of a client. The caller's own keeps its headers and timeouts unless told otherwise."""
-    fields, timeouts = _fields(address, headers or {}), _timeouts(timeout)
-    if owned:  # nothing of the client's own to merge in: half the work
-        fields = httpx.Headers([*_others(client.headers, fields), *fields.raw])
-        timeouts = timeouts or DEFAULT_TIMEOUT.as_dict()
-    known = standing(address, limits or RateLimits())
-    return Exchange(
-        base_url=address.base_url,
-        routes=routes_of(address, known),
-        media_first=address.media_first,
-        standing=known,
-        build=httpx.Request if owned else client.build_request,
-        headers=fields,
-        timeouts=timeouts,
-        api_key=address.api_key or "",
-        keyed=IDEMPOTENCY_KEY in fields,
+class Left(float):
+    """Seconds that are left, and until when."""
+
+    expires: float
+
+    def now(self) -> float:
+        """What is left by now. 0.0 would mean not to wait at all, and None to wait for ever."""
+        return min(float(self), max(self.expires - time.monotonic(), 0.001))
+
+    def is_over(self) -> bool:
+        """Whether nothing is left."""
+        return time.monotonic() >= self.expires
+
+
+class Timeouts(dict[str, float | None]):
+    """httpx's timeouts, each cut to what is left until `expires` (monotonic clock) when it is looked up."""
+
+    def __init__(self, timeouts: Mapping[str, float | None], expires: float) -> None:
+        super().__init__(timeouts)
+        self._expires = expires
+
+    def __getitem__(self, key: str) -> float | None:
+        limit = super().__getitem__(key)
+        left = max(self._expires - time.monotonic(), 0.001)
+        timeout = Left(min(left, DAY if limit is None else limit))
+        timeout.expires = self._expires
+        return timeout
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Likewise."""
+        return self[key] if key in self else default  # noqa: SIM401  # that would ask itself
+
+
+# --------------------------------------------------------------------------------- bytes in and out, sync
+
+
+class _Stream(httpcore.NetworkStream):
+    """One that keeps to deadlines."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if isinstance(timeout, Left):
+            if timeout.is_over():
+                raise httpcore.ReadTimeout("the deadline has passed")
+            timeout = timeout.now()
+        return self._stream.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout.now() if isinstance(timeout, Left) else timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    drop = close
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> _Stream:
+        left = timeout.now() if isinstance(timeout, Left) else timeout
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _Backend(httpcore.NetworkBackend):
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> _Stream:
+        return _Stream(self._backend.connect_tcp(host, port, timeout, local_address, socket_options))
+
+
+def _dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float | None) -> _Stream:
+    failed: str
+    try:
+        stream = _Backend(httpcore.SyncBackend()).connect_tcp(host, port, timeout, None, ())
+    except (UnicodeError, OverflowError) as error:  # no name that can be looked up, no such port
+        failed = str(error)
+    else:
+        return stream if context is None else stream.start_tls(context, host, timeout)
+    raise httpcore.ConnectError(failed)
+
+
+def _watch(client: httpx.Client) -> None:
+    """Have connections through proxies keep to deadlines.
+
+    httpx has no setting for it; where its inside should change, each read is still bounded.
+    """
+    for transport in getattr(client, "_mounts", {}).values():
+        pool = getattr(transport, "_pool", None)
+        backend = getattr(pool, "_network_backend", None)
+        if pool is not None and isinstance(backend, httpcore.NetworkBackend):
+            pool._network_backend = _Backend(backend)
+
+
+# --------------------------------------------------------------------------------------------- the stack
+
+H = TypeVar("H", httpcore.HTTP11Connection, httpcore.AsyncHTTP11Connection)
+
+
+class Wire(Protocol):
+    """The bytes below a connection, sync or async: `drop` closes it at once."""
+
+    def drop(self) -> None: ...
+    def get_extra_info(self, info: str) -> Any: ...
+
+
+@dataclass(slots=True, eq=False)
+class Link(Generic[H]):
+    """A connection: what speaks HTTP, and the bytes below it."""
+
+    http: H
+    stream: Wire
+
+
+class Stack(Generic[H]):
+    """The connections to one place: the idle ones, the last used on top, and those in use. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._idle: deque[Link[H]] = deque()
+        self._used: set[Link[H]] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def take(self) -> Link[H] | None:
+        """One to use that was idle, if there is one that still lives."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                link = self._idle.pop()
+                self._used.add(link)
+            if not link.http.has_expired():
+                return link
+            self.give_back(link, dead=True)
+
+    def add(self, link: Link[H]) -> None:
+        """A new one, to be used."""
+        with self._lock:
+            self._used.add(link)
+            closed = self._closed
+        if closed:
+            self.give_back(link, dead=True)
+
+    def give_back(self, link: Link[H], *, dead: bool = False) -> None:
+        """One that was used. It is kept only where its reply was read to the end."""
+        old: Link[H] | None = None
+        with self._lock:
+            self._used.discard(link)
+            if dead or self._closed or not _is_clean(link.http):
+                old = link
+            else:
+                self._idle.append(link)
+                # The one at the bottom has been idle for longest.
+                if len(self._idle) > KEPT_CONNECTIONS or self._idle[0].http.has_expired():
+                    old = self._idle.popleft()
+        if old is not None:
+            old.stream.drop()
+
+    def close(self) -> None:
+        """Close the idle ones. Those in use end, and are closed by those who use them."""
+        with self._lock:
+            self._closed = True
+            idle, used = [*self._idle], [*self._used]
+            self._idle.clear()
+        for link in idle:
+            link.stream.drop()
+        for link in used:
+            _end(link.stream)
+
+
+def _is_clean(http: httpcore.HTTP11Connection | httpcore.AsyncHTTP11Connection) -> bool:
+    """Whether a reply was read to its end, and nothing more has come with it.
+
+    httpcore would take that for the reply to the next request, which may be about another document. What it has read
+    ahead is no public part of it: where it should go, no connection is used twice.
+    """
+    parser = getattr(http, "_h11_state", None)
+    return http.is_available() and parser is not None and not parser.trailing_data[0]
+
+
+def _end(stream: Wire) -> None:
+    """End a connection that another thread may be using: closed, its number could mean another one meanwhile."""
+    if not isinstance(stream, _Stream):
+        stream.drop()
+        return
+    with contextlib.suppress(OSError):  # it has ended by itself
+        # Not the method of a TLS socket: that also undoes the TLS under the other thread's feet.
+        socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
+
+
+def request_to(place: Place, request: httpx.Request) -> httpcore.Request:
+    """The request as httpcore wants it."""
+    return httpcore.Request(
+        method=request.method,
+        url=place.url,
+        headers=request.headers.raw,
+        content=cast(Any, request.stream),
+        extensions=request.extensions,
     )
 
 
-def _fields(address: Address, headers: Mapping[str, str]) -> httpx.Headers:
-    """The header fields of every request."""
-    if not isinstance(headers, Mapping):
-        raise ConfigurationError("headers must be a mapping of names to values.")
-    fields = _headers(
-        {
-            "Content-Type": "application/json",
-            "Accept": "application/json, text/event-stream",
-            "Accept-Encoding": "gzip, deflate",  # what can be bounded while it is inflated
-        }
-    )
-    fields.update(_headers(headers))
-    if address.api_key is not None:
-        key_header = address.key_header or "Authorization"
-        fields[key_header] = address.api_key if address.key_header else f"Bearer {address.api_key}"
-    return fields
+class _Answer(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of a reply as it arrives. Closing it gives back the connection."""
+
+    def __init__(self, stream: Any, stack: Stack[Any], link: Link[Any]) -> None:
+        self._stream, self._stack, self._link = stream, stack, link
+        self._open = True
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            try:
+                self._stream.close()
+            finally:
+                self._stack.give_back(self._link)
+
+    async def aclose(self) -> None:
+        if self._open:
+            self._open = False
+            try:
+                await self._stream.aclose()
+            finally:
+                self._stack.give_back(self._link)
 
 
-def _timeouts(timeout: Any) -> Mapping[str, float | None]:
-    if timeout is None:
-        return {}
-    try:
-        timeouts: Mapping[str, float | None] = httpx.Timeout(timeout).as_dict()
-        fits = all(each is None or each > 0 for each in timeouts.values())
-    except (TypeError, ValueError):
-        fits = False
-    if not fits:
-        raise ConfigurationError("timeout must be a number of seconds, more than 0, or an httpx.Timeout.")
-    return timeouts
+def answered(request: httpx.Request, came: httpcore.Response, stack: Stack[Any], link: Link[Any]) -> httpx.Response:
+    """The reply as httpx has it, its body still to come."""
+    stream = _Answer(came.stream, stack, link)
+    return httpx.Response(came.status, headers=came.headers, stream=stream, extensions=came.extensions, request=request)
 
 
-def _check_client(client: Any, kind: type) -> None:
-    if client is not None and not isinstance(client, kind):
-        raise ConfigurationError(
-            f"http_client is {type(client).__name__}, but must be httpx.{kind.__name__} here.",
-            hint="Extractor takes an httpx.Client, AsyncExtractor an httpx.AsyncClient.",
-        )
+# ------------------------------------------------------------------------------------------ connections
 
 
-def _check_open(client: httpx.Client | httpx.AsyncClient) -> None:
-    if client.is_closed:
-        raise ConfigurationError("The http_client is closed.", hint="Keep it open as long as the extractor.")
+class Connections:
+    """For requests to `url` and others, each of which keeps connections of its own. Thread-safe.
+
+    Raises `ConfigurationError`.
+    """
+
+    def __init__(self, url: httpx.URL) -> None:
+        self._clients = Clients(httpx.Client, _watch)
+        self.headers = self._clients.of(url)[0].headers
+        """What httpx sends with every request."""
+        self._places: dict[httpx.URL, Place] = {}
+        self.is_closed = False
+
+    def open(self, request: httpx.Request) -> httpx.Response:
+        """Send a request. The reply's body has not been read: close the reply. Raises httpx's and httpcore's errors."""
+        place = self._places.get(request.url)
+        if place is None:
+            place = self._places.setdefault(request.url, place_of(self._clients, request.url, Stack()))
+        if not place.direct:
+            return cast(httpx.Response, place.client.send(request, stream=True, follow_redirects=False))
+        stack = place.stack
+        link = stack.take() or self._connected(place, request)
+        try:
+            came = link.http.handle_request(request_to(place, request))
+        except BaseException:
+            stack.give_back(link, dead=True)
+            raise
+        return answered(request, came, stack, link)
+
+    def _connected(self, place: Place, request: httpx.Request) -> Link[httpcore.HTTP11Connection]:
+        timeout = request.extensions["timeout"].get("connect")
+        stream = _dial(place.host, place.port, place.context, timeout)
+        link = Link(httpcore.HTTP11Connection(place.url.origin, stream, KEPT_SECONDS), stream)
+        place.stack.add(link)
+        return link
+
+    def close(self) -> None:
+        """Close all connections: those in use end, and are closed by those who use them."""
+        self.is_closed = True
+        for client in self._clients.all():
+            client.close()
+        for place in [*self._places.values()]:
+            place.stack.close()
 
 
-def _headers(fields: Mapping[str, str]) -> httpx.Headers:
-    try:
-        return httpx.Headers(fields)
-    except (UnicodeEncodeError, AttributeError, TypeError):
-        pass  # raised outside: the error of httpx holds the headers
-    raise ConfigurationError("headers= has a name or value that no HTTP header can carry.", hint="Use ASCII strings.")
-
-
-def _others(headers: httpx.Headers, but: httpx.Headers) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers.raw if name.decode("ascii") not in but]
-
-
-def _left(expires: float | None) -> float | None:
-    return None if expires is None else expires - time.monotonic()
-
-
-# A cancel scope for each chunk would take a third of a stream's CPU. A connection of ours bounds each wait by what
-# was left when the body began (a caller's own transport need not): until that is out by more than a moment, or a
-# moment is much, it will do.
-_OUT = 0.25  # seconds
-_CLOSE = 2.0
-
-
-def _is_close(began: float, expires: float) -> bool:
-    """Whether a wait has to be bounded to the moment, in a body that began then."""
-    now = time.monotonic()
-    return now - began > _OUT or expires - now < _CLOSE
+# -------------------------------------------------------------------------------------------- the sender
 
 
 class Sender:
@@ -145,14 +374,20 @@ class Sender:
         headers: Mapping[str, str] | None = None,
         limits: RateLimits | None = None,
     ) -> None:
-        _check_client(client, httpx.Client)
-        self._owned = client is None
-        self._client = client or sync_client(httpx.URL(address.base_url))
-        self._exchange = _exchange(address, self._client, timeout, headers, limits, owned=self._owned)
+        check_client(client, httpx.Client)
+        self._own = Connections(httpx.URL(address.base_url)) if client is None else None
+        self._client = client or self._own
+        self._open: Callable[[httpx.Request], httpx.Response] = (
+            self._own.open
+            if self._own
+            else functools.partial(cast(Any, client).send, stream=True, follow_redirects=False)
+        )
+        self._exchange = exchange_of(address, self._client, timeout, headers, limits, owned=self._own is not None)
 
     def send(self, request: ChatRequest, errand: Errand | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`, `BudgetExceeded`, and `CallerError`."""
-        _check_open(self._client)
+        if self._client.is_closed:
+            raise closed()
         steps = delivery(self._exchange, request, errand or Errand())
         came: Any = None
         try:
@@ -163,11 +398,12 @@ class Sender:
             outcome: Outcome = done.value
         finally:
             steps.close()
-        return _given(outcome)
+        return given(outcome)
 
     def stream(self, request: ChatRequest, errand: Errand | None = None) -> Generator[Piece | ChatReply, None, None]:
         """The same as it arrives: what each event adds, and the whole reply as the last."""
-        _check_open(self._client)
+        if self._client.is_closed:
+            raise closed()
         steps = delivery(self._exchange, request, errand or Errand())
         came: Any = None
         try:
@@ -178,9 +414,9 @@ class Sender:
             outcome: Outcome = done.value
         finally:
             steps.close()
-        reply = _given(outcome)
+        reply = given(outcome)
         if reply.cached:
-            yield _piece(reply)
+            yield piece_of(reply)
         yield reply
 
     # In functions of their own: the bytes of an answer, in which a key may be, are no part of a traceback.
@@ -198,7 +434,7 @@ class Sender:
         try:
             for chunk in self._chunks(post):
                 for piece in post.body.pieces(chunk):
-                    post.body.begun = True
+                    post.body.begun = post.body.begun or bool(piece.content or piece.arguments)
                     yield piece
             post.body.end()
         except (*CAUGHT, ExtractorError) as error:
@@ -206,7 +442,7 @@ class Sender:
         return None
 
     def _chunks(self, post: Post) -> Iterator[bytes]:
-        response = self._client.send(post.request, stream=True, follow_redirects=False)
+        response = self._open(timed(post))
         try:
             if post.body.begin(response):
                 yield from cast(Iterable[bytes], response.stream)
@@ -215,8 +451,8 @@ class Sender:
 
     def close(self) -> None:
         """Close the connections, unless they are the caller's."""
-        if self._owned:
-            self._client.close()
+        if self._own is not None:
+            self._own.close()
 
 
 def _carried_out(step: Step) -> Any:
@@ -233,167 +469,23 @@ def _carried_out(step: Step) -> Any:
     return None
 
 
-def _given(outcome: Outcome) -> ChatReply:
+def timed(post: Post) -> httpx.Request:
+    """The request, its timeouts cut to what is left until it expires."""
+    extensions = post.request.extensions
+    if post.expires is not None:
+        extensions["timeout"] = Timeouts(extensions["timeout"], post.expires)
+    return post.request
+
+
+def given(outcome: Outcome) -> ChatReply:
+    """The reply that a delivery ended with. Raises the error that it ended with."""
     if isinstance(outcome, ChatReply):
         return outcome
     raise outcome
 
 
-def _piece(reply: ChatReply) -> Piece:
+def piece_of(reply: ChatReply) -> Piece:
     """All of a reply at once."""
     message = reply.choices[0].message
     arguments = message.tool_calls[0].arguments if message.tool_calls else ""
     return Piece(message.content or "", arguments)
-
-
-class AsyncSender:
-    """The same with `await`."""
-
-    def __init__(
-        self,
-        address: Address,
-        *,
-        client: httpx.AsyncClient | None = None,
-        timeout: float | httpx.Timeout | None = None,
-        headers: Mapping[str, str] | None = None,
-        limits: RateLimits | None = None,
-    ) -> None:
-        _check_client(client, httpx.AsyncClient)
-        self._owned = client is None
-        self._client = client or async_client(httpx.URL(address.base_url))
-        self._exchange = _exchange(address, self._client, timeout, headers, limits, owned=self._owned)
-
-    async def send(self, request: ChatRequest, errand: Errand | None = None) -> ChatReply:
-        """The reply to a request. Raises `EndpointError`, `BudgetExceeded`, and `CallerError`."""
-        _check_open(self._client)
-        steps = delivery(self._exchange, request, errand or Errand())
-        came: Any = None
-        try:
-            while True:
-                step = steps.send(came)
-                came = await (self._posted(step) if isinstance(step, Post) else _awaited(step))
-        except StopIteration as done:
-            outcome: Outcome = done.value
-        finally:
-            steps.close()
-        return _given(outcome)
-
-    async def stream(
-        self, request: ChatRequest, errand: Errand | None = None
-    ) -> AsyncGenerator[Piece | ChatReply, None]:
-        """The same as it arrives: what each event adds, and the whole reply as the last."""
-        _check_open(self._client)
-        steps = delivery(self._exchange, request, errand or Errand())
-        came: Any = None
-        try:
-            while True:
-                step = steps.send(came)
-                if not isinstance(step, Post):
-                    came = await _awaited(step)
-                    continue
-                came = None
-                try:
-                    async with contextlib.aclosing(self._streamed(step)) as pieces:
-                        async for piece in pieces:
-                            step.body.begun = True
-                            yield piece
-                except (*CAUGHT, TimeoutError, ExtractorError) as error:
-                    came = error
-        except StopIteration as done:
-            outcome: Outcome = done.value
-        finally:
-            steps.close()
-        reply = _given(outcome)
-        if reply.cached:
-            yield _piece(reply)
-        yield reply
-
-    async def _posted(self, post: Post) -> Exception | None:
-        import anyio  # httpx has it loaded by now; the sync sender needs none of it
-
-        try:
-            with anyio.fail_after(_left(post.expires)):
-                response = await self._client.send(post.request, stream=True, follow_redirects=False)
-                try:
-                    if post.body.begin(response):
-                        async for chunk in cast(AsyncIterable[bytes], response.stream):
-                            post.body.add(chunk)
-                    post.body.end()
-                finally:
-                    await response.aclose()
-        except (*CAUGHT, TimeoutError, ExtractorError) as error:
-            return error
-        return None
-
-    async def _streamed(self, post: Post) -> AsyncGenerator[Piece, None]:
-        import anyio
-
-        body, expires = post.body, post.expires
-        with anyio.fail_after(_left(expires)):
-            response = await self._client.send(post.request, stream=True, follow_redirects=False)
-        try:
-            began = time.monotonic()
-            chunks = aiter(cast(AsyncIterable[bytes], response.stream)) if body.begin(response) else None
-            while chunks is not None:
-                # Not around the loop: nothing may be cancelled while this generator waits for its caller.
-                if expires is not None and (not self._owned or _is_close(began, expires)):
-                    with anyio.fail_after(_left(expires)):
-                        chunk = await anext(chunks, None)
-                else:
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    break
-                for piece in body.pieces(chunk):
-                    yield piece
-            body.end()
-        finally:
-            await response.aclose()
-
-    async def close(self) -> None:
-        """Close the connections, unless they are the caller's."""
-        if self._owned:
-            await self._client.aclose()
-
-
-async def _awaited(step: Step) -> Any:
-    """What came of a step that is no request."""
-    import anyio
-
-    if isinstance(step, Pause):
-        await anyio.sleep(step.seconds)
-    elif isinstance(step, Wait):
-        await _granted(step)
-    elif isinstance(step, Work):
-        import anyio.to_thread
-
-        return await anyio.to_thread.run_sync(step.call)
-    return None
-
-
-async def _granted(step: Wait) -> None:
-    """Wait for a turn, which may be granted from another thread."""
-    import anyio
-
-    woken, soon = anyio.Event(), _soon()
-
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # its loop has been closed meanwhile
-            soon(woken.set)
-
-    step.turn.wake = wake
-    if not step.turn.granted:
-        with anyio.move_on_after(step.seconds):
-            await woken.wait()
-
-
-def _soon() -> Callable[[Callable[[], object]], object]:
-    """What has this event loop call something, asked from any thread."""
-    import asyncio
-
-    try:
-        return asyncio.get_running_loop().call_soon_threadsafe
-    except RuntimeError:
-        import trio
-
-        token: Any = trio.lowlevel.current_trio_token()
-        return cast(Callable[[Callable[[], object]], object], token.run_sync_soon)

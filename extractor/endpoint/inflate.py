@@ -21,30 +21,41 @@ class Inflater:
     def __init__(self, wbits: int) -> None:
         self._wbits = wbits
         self._engine = zlib.decompressobj(wbits)
+        self._head = b""  # of two bytes: what has come of it
         self._begun = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """What these bytes inflate to, in pieces of a bounded size."""
-        while chunk:
+        more = bool(chunk)
+        while more:
             if self._engine.eof:
-                if self._wbits != _GZIP:
-                    raise InflateError("something follows the end")
-                self._engine, self._begun = zlib.decompressobj(self._wbits), False
+                self._next()
             piece = self._inflated(chunk)
-            self._begun = True
-            chunk = self._engine.unused_data or self._engine.unconsumed_tail
             if piece:
                 yield piece
+            chunk = self._engine.unused_data or self._engine.unconsumed_tail
+            # A full piece may be cut off from more, of which nothing is left to be fed.
+            more = bool(chunk) or (len(piece) == PIECE and not self._engine.eof)
+
+    def _next(self) -> None:
+        if self._wbits != _GZIP:
+            raise InflateError("something follows the end")
+        self._engine = zlib.decompressobj(self._wbits)
 
     def _inflated(self, chunk: bytes) -> bytes:
+        self._begun = True
         try:
-            return self._engine.decompress(chunk, PIECE)
+            piece = self._engine.decompress(chunk, PIECE)
         except zlib.error as error:
-            if self._wbits != _ZLIB or self._begun:
+            if self._wbits != _ZLIB or len(self._head) > 1:
                 raise InflateError(str(error)) from None
+        else:
+            if len(self._head) < 2:
+                self._head += chunk[:2]
+            return piece
         self._wbits = _RAW  # some send deflate without its head
         self._engine = zlib.decompressobj(_RAW)
-        return self._inflated(chunk)
+        return self._inflated(self._head + chunk)
 
     def close(self) -> None:
         """Nothing follows. Raises `InflateError` where something should."""

@@ -1,17 +1,18 @@
-"""The laws of the governor's limits: a window and a pace that are learned, a quota that is told.
+"""How many requests may be under way at a time, learned from what is accepted and what is refused. No clock.
 
-Each is told what is sent, what is accepted and what is refused, with the times; none of them knows of the others.
+`Window` is the limit itself, `Looks` says when it is worth looking above it, `Rounds` whether more would bring more.
 """
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["Advice", "Pace", "Quota", "Sends", "Window"]
+__all__ = ["Looks", "Spread", "Window"]
 
 # At first: few enough to be no burst for a small endpoint (RFC 6928 has 10), and from there a few doublings reach the
 # limits of most.
 START = 16
+FIRST_GAP = 0.05  # seconds, while nothing was accepted yet
 FIRST_LOOK = 0.5  # seconds from a cut to the first look above
 # A look above costs one refusal. It is taken again after twice the time if it was refused, up to this, which is also
 # how late one notices that a limit has gone up; and not before so many were accepted, so that it stays below 2 %.
@@ -111,8 +112,21 @@ class Window:
         self._looks = Looks()
         self._looking_since: float | None = None
         self._gains = 0  # looks that found room, one after the other
+        self._doubted = -math.inf
+        self._doubts = 0  # during a look
         self._known = False  # whether there is a limit at all
         self._rounds = Rounds()
+
+    def gap(self, seconds: float) -> float:
+        """The least time from one request to the next, once anything was refused: a few at once may be too many for a
+        bucket that bears as many a second. `seconds` is what a request takes.
+
+        Linux paces TCP so too, at 2 and 1.2 times the mean rate. A small window would suffer from
+        that: chance is greater there.
+        """
+        if self.cut_at == -math.inf:
+            return 0.0
+        return seconds / ((2.0 if self.rising else 1.25) * self.size + 6) if seconds else FIRST_GAP
 
     def explains(self, under_way: int) -> bool:
         """Whether a refusal is explained by how many were under way: more than in any lately accepted one."""
@@ -147,7 +161,7 @@ class Window:
             self.size = min(self._most, self._rounds.hold(now, self.size))
             self.rising = not self._rounds.flat
         elif looking is None and self.size < self._most and self._looks.due(now):
-            self._looking_since = now
+            self._looking_since, self._doubts = now, 0
             self.size += 1
 
     def _rise(self, now: float) -> None:
@@ -156,9 +170,23 @@ class Window:
         self.size = self._rounds.rise(now, self.size)
         self.rising = not self._rounds.flat
 
+    def doubt(self, now: float, under_way: int) -> None:
+        """As many as are borne otherwise were too many, it seems, or it failed by chance: one step, and more rarely
+        than looks go up, so that chance alone does not bring it down.
+        """
+        if self._looking_since is not None and under_way >= self.size:
+            self._doubts += 1
+            if self._doubts >= DOUBTS:
+                self._looking_since, self._gains = None, 0
+                self._looks.after(now, held=True)
+                self.size -= 1
+        elif under_way >= self.size > 1 and not self.rising and now - self._doubted >= 1.5 * LAST_LOOK:
+            self._doubted = now
+            self.size -= 1
+
     def strain_more(self) -> None:
         """It was the window after all: have it borne longer before something else is blamed again."""
-        self._most_strain = min(10 * MOST_STRAIN, 2 * self._most_strain)
+        self._most_strain = min(16 * MOST_STRAIN, 2 * self._most_strain)
 
     def release(self) -> None:
         """Something else is what is refused: this only has to be wide enough."""
@@ -186,9 +214,10 @@ class Window:
         self.rising = not self._known
 
 
+DOUBTS = 2  # before one of a look's requests is accepted
 BORNE = 10  # that were sent since the last cut before one was refused
 MOST_STRAIN = 3.0  # refusals
-RELIEF = 0.02  # an accepted request relieves so much of a refusal
+RELIEF = 0.015  # an accepted request relieves so much of a refusal
 
 
 class Rounds:
@@ -267,188 +296,3 @@ class Rounds:
 RISEN = 1.2  # twice the window brings at least so much more; twofold, were it not for chance
 WORTH = 1.12  # a fourth more brings at least this
 PLATEAU_ROUND = 256  # accepted ones: the error of their throughput is some 6 %
-
-
-class Pace:
-    """How many a second: evenly spaced, since a bucket may hold one request only. `rate` is learned like the window."""
-
-    def __init__(self, now: float, rate: float, *, learned: bool) -> None:
-        self.learned = learned
-        self.rate = max(SLOWEST, rate)
-        self.due = now
-        self._safe = 0.0  # the rate before one looked above
-        self._grows = 1.0 if learned else FASTEST  # doublings a second
-        self._at = now
-        self._looks = Looks()
-        self._looks.after(now)
-        self._looking_since: float | None = None
-        self._count = 0  # sent and not refused
-        self._counted_since = now
-        self.cut_at = now
-        self._looked = 0
-
-    @property
-    def fast(self) -> bool:
-        """Whether it grows fast."""
-        return self._grows >= 1.0
-
-    def sent(self, now: float) -> bool:
-        """One was sent. Whether the pace is what it was held up by."""
-        interval = 1 / self.rate
-        binding = now - self.due < interval / 2
-        # Who comes late is given back a fourth at most: so much closer two requests may be.
-        self.due = max(self.due, now - interval / 4) + interval
-        self._count += 1
-        self._grow(now, binding=binding)
-        return binding
-
-    def _grow(self, now: float, *, binding: bool) -> None:
-        passed, self._at = min(1.0, max(0.0, now - self._at)), max(now, self._at)
-        if self._looking_since is not None:
-            self._looked += 1
-            if now - self._looking_since >= 1.0 and self._looked >= LOOK_TRIES:
-                self._looking_since = None
-                self._grows = SLOWLY
-        elif self._grows:
-            self.rate *= 2 ** (self._grows * passed)
-            self._grows = min(FASTEST, self._grows * 2**passed)
-        elif not binding:
-            self.rate *= 2 ** (FASTEST * passed)
-        elif self._looks.due(now):
-            self._looking_since, self._looked = now, 0
-            self._safe = self.rate
-            self.rate *= LOOK_ABOVE
-
-    def refused(self, now: float, started: float, cost: float) -> None:
-        """One was refused."""
-        self._count -= 1
-        if started < self.cut_at:
-            return
-        passed = now - self._counted_since
-        # Between two refusals a bucket gives what it is filled with: its rate, whatever its size.
-        found = 0.98 * self._count / passed if self._count >= 16 and passed > 0 else 0.0
-        near = self._looking_since is not None or 0.0 < self.rate < NEAR * self._safe
-        if near:
-            self.rate = self._safe
-        elif self._grows:
-            self.rate *= 0.9
-        else:
-            self.rate = min(0.97 * self.rate, max(0.85 * self.rate, found))
-        self._safe = 0.0
-        self.rate = max(SLOWEST, self.rate)
-        if not near:
-            self._looks.restart()
-        self._looks.after(now, held=near, cost=cost)
-        self._grows, self._looking_since = 0.0, None
-        self.cut_at = self._counted_since = now
-        self._count = 0
-
-    def wait(self, until: float) -> None:
-        """Nothing is sent before then; and then it is begun slowly."""
-        self.due = max(self.due, until)
-        self._at = max(self._at, until)
-
-
-SLOWEST = 0.1
-NEAR = 1.4  # a refusal up to there tells that the rate before was right, and that a bucket had some left
-FASTEST = 2.0  # doublings a second
-SLOWLY = 0.1
-LOOK_ABOVE = 1.05
-LOOK_TRIES = 24  # of which one is refused, if it is a twentieth too fast
-
-
-class Sends:
-    """How many were sent and not refused, a second, over the last second or so."""
-
-    def __init__(self) -> None:
-        self._since = -math.inf
-        self._now = self._before = 0
-
-    def add(self, now: float, number: int = 1) -> None:
-        """One was sent (1) or refused (-1)."""
-        passed = now - self._since
-        if passed > SLOT:
-            self._before = self._now if passed <= 2 * SLOT else 0
-            self._now, self._since = 0, now
-        self._now += number
-
-    def rate(self, now: float) -> float:
-        """A second."""
-        passed = max(0.1, now - self._since) + (SLOT if self._before else 0.0)
-        return max(0, self._now + self._before) / passed
-
-
-SLOT = 0.5  # seconds
-
-
-class Quota:
-    """So much a minute, as the caller was told: never more in any 60 seconds, and evenly.
-
-    Evenly: a bucket that holds what a second brings. Never more: what was spent in the last minute, in bins.
-    """
-
-    def __init__(self, limit: float) -> None:
-        self._limit = float(limit)
-        self._rate = limit / 60
-        self._burst = self._level = max(1.0, self._rate)
-        self._at = -math.inf
-        self._bins: dict[int, float] = {}
-        self._spent = 0.0
-
-    def due(self, now: float, cost: float) -> float:
-        """When so much may be spent. What is more than a whole minute's worth goes when nothing else has gone."""
-        self._pass(now)
-        needed = min(cost, self._burst)
-        if self._level < needed - 1e-9:
-            return now + (needed - self._level) / self._rate
-        if self._spent + min(cost, self._limit) > self._limit + 1e-9:
-            return (math.floor(now / BIN) + 1) * BIN
-        return now
-
-    def spend(self, now: float, cost: float) -> None:
-        """Spend it. What is more than the bucket holds is owed."""
-        self._pass(now)
-        self._level -= cost
-        self._book(math.floor(now / BIN), cost)
-
-    def correct(self, now: float, started: float, more: float) -> None:
-        """What was spent then was more than it was taken for, or less."""
-        self._pass(now)
-        self._level = min(self._burst, self._level - more)
-        then = math.floor(started / BIN)
-        self._book(then if then in self._bins else math.floor(now / BIN), more)
-
-    def _book(self, number: int, cost: float) -> None:
-        cost = max(cost, -self._bins.get(number, 0.0))
-        self._bins[number] = self._bins.get(number, 0.0) + cost
-        self._spent += cost
-
-    def _pass(self, now: float) -> None:
-        self._level = min(self._burst, self._level + max(0.0, now - self._at) * self._rate)
-        self._at = max(now, self._at)
-        gone = math.floor(now / BIN) - BINS
-        while self._bins and (oldest := next(iter(self._bins))) < gone:
-            self._spent -= self._bins.pop(oldest)
-        if not self._bins:
-            self._spent = 0.0  # no rounding error stays
-
-
-BIN = 0.25  # seconds
-BINS = 240  # a minute of them
-
-
-class Advice:
-    """A pace that the endpoint itself advises, until some time."""
-
-    def __init__(self, now: float) -> None:
-        self._interval = 0.0
-        self.until = self.due = now
-
-    def say(self, rate: float, until: float) -> None:
-        """Give the latest."""
-        self._interval = 1 / max(SLOWEST, rate)
-        self.until = until
-
-    def sent(self, now: float) -> None:
-        """One was sent."""
-        self.due = min(self.until, max(self.due, now) + self._interval)

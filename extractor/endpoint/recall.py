@@ -21,7 +21,7 @@ def recalled(trip: Trip, cache: Cache) -> Steps:
     key = _key(trip, cache)
     reply = _remembered((yield Work(call=partial(cache.get, key))))
     if reply is not None:
-        trip.errand.received(reply, 0.0, None)
+        trip.errand.received(reply, 0.0)
         return reply
     outcome = yield from trip.sent()
     if isinstance(outcome, ChatReply) and all(choice.complete for choice in outcome.choices):

@@ -189,7 +189,7 @@ def _kind(status: int, said: str) -> _Kind:
         return _KINDS[413]
     if status == 429 and _NO_MONEY.search(said):
         return _KINDS[402]
-    if 300 <= status < 400:
+    if 300 <= status < 400 and status != 304:
         return _REDIRECT
     return _KINDS.get(status, _SERVER if status >= 500 else _OTHER)
 

@@ -27,7 +27,7 @@ from extractor.errors import (
     TimedOut,
 )
 
-__all__ = ["Allowance", "Policy", "asked_wait", "is_transient", "is_unreachable", "is_unwell"]
+__all__ = ["DEFAULT_POLICY", "Allowance", "Policy", "asked_wait", "is_transient", "is_unreachable", "is_unwell"]
 
 LONGEST_BACKOFF = 8.0
 """Seconds between two requests of one's own accord, as in the OpenAI SDKs."""
@@ -112,6 +112,9 @@ class Policy:
         if asked is not None:
             return asked * (1 + spread / 10)
         return float(min(LONGEST_BACKOFF, self.backoff * 2.0**retried) * (0.5 + spread / 2))
+
+
+DEFAULT_POLICY = Policy()
 
 
 class Allowance:

@@ -17,9 +17,10 @@ __all__ = ["Turn", "Turns"]
 class Turn:
     """A place in the queue.
 
-    `granted` turns True once, when its holder may send; `wake`, set by the holder, is called then, and when
-    `not_before` changes: the monotonic time before which the holder need not ask again (infinite: never by itself).
-    `under_way` is what the result of the request has to say (see `Result.under_way`).
+    `granted` turns True once, when its holder may send. `not_before` is the monotonic time before which the holder
+    need not ask the governor again (infinite: never by itself; of all who wait one has a time). `wake`, set by the
+    holder, is called from any thread once it is granted, or `not_before` comes nearer: set it first, and look at the
+    other two after that. `under_way` is what the result of the request has to say (see `Result.under_way`).
     """
 
     __slots__ = ("granted", "not_before", "share", "started", "tokens", "under_way", "waiting", "wake")

@@ -325,7 +325,9 @@ class Simulation:
         self._look(now)
 
 
-def run(endpoint: Endpoint, governor: Governor | Fixed, *, seconds: float, clients: int = 600, seed: int = 1) -> Outcome:
+def run(
+    endpoint: Endpoint, governor: Governor | Fixed, *, seconds: float, clients: int = 600, seed: int = 1
+) -> Outcome:
     """What comes of it."""
     return Simulation(endpoint, governor, clients=clients, seed=seed).run(seconds)
 
@@ -352,14 +354,24 @@ class Scenario:
 
 
 def _concurrent(
-    limit: float, mean: float, *, after: float | None = None, overloaded: bool = False, flaky: float = 0.0,
-    retry_after: float | None = None, spread: float = 10.0,
+    limit: float,
+    mean: float,
+    *,
+    after: float | None = None,
+    overloaded: bool = False,
+    flaky: float = 0.0,
+    retry_after: float | None = None,
+    spread: float = 10.0,
 ) -> Scenario:
     value = steady(limit) if after is None else changing(limit, 30.0, after)
     takes = mean + 0.02
     return Scenario(
         endpoint=lambda rng: Concurrent(
-            limit=value, latency=Latency(mean=mean, spread=spread), rng=rng, overloaded=overloaded, flaky=flaky,
+            limit=value,
+            latency=Latency(mean=mean, spread=spread),
+            rng=rng,
+            overloaded=overloaded,
+            flaky=flaky,
             retry_after=retry_after,
         ),
         best=limit / takes,
@@ -368,7 +380,12 @@ def _concurrent(
 
 
 def _bucket(
-    rate: float, burst: float, mean: float, *, after: float | None = None, retry_after: float | None = None,
+    rate: float,
+    burst: float,
+    mean: float,
+    *,
+    after: float | None = None,
+    retry_after: float | None = None,
     headers: bool = False,
 ) -> Scenario:
     value = steady(rate) if after is None else changing(rate, 30.0, after)
@@ -402,7 +419,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "100 → 50/s, burst 10, 0.5 s": _bucket(100, 10, 0.5, after=50),
     "50 → 100/s, burst 10, 0.5 s": _bucket(50, 10, 0.5, after=100),
     "600 a minute, told (IETF)": Scenario(
-        endpoint=lambda rng: Minute(limit=600, latency=Latency(mean=0.5), rng=rng), best=10.0, seconds=180.0, settled=60.0
+        endpoint=lambda rng: Minute(limit=600, latency=Latency(mean=0.5), rng=rng),
+        best=10.0,
+        seconds=180.0,
+        settled=60.0,
     ),
     "queue, 16 workers, 0.2 s": Scenario(
         endpoint=lambda rng: Queued(workers=16, latency=Latency(mean=0.2), rng=rng), best=16 / 0.2

@@ -376,9 +376,9 @@ def test_a_smaller_limit(path: Path) -> None:
 def test_the_longest_unused_go_first(path: Path, clock: Clock) -> None:
     """What is used stays, what is not goes, also where the clock was ahead once."""
     with Cache(path, max_bytes=100_000) as cache:
-        clock.now += 10**6
+        clock.now += 10**9
         cache.put(key(9_999), value(9_999))
-        clock.now -= 10**6
+        clock.now -= 10**9
         for number in range(1_000):
             cache.put(key(number), value(number))
             clock.now += module.TOUCHED + 1
@@ -578,11 +578,12 @@ def test_clearing_deletes(path: Path, kept: Cache) -> None:
 
 
 HEAD = """
-import os, random, sys
+import logging, os, random, sys
 from extractor.endpoint.cache import Cache
 key = lambda number: Cache.key("http://h/v1", b"%d" % number, 0)
 value = lambda number, size=200: random.Random(number).randbytes(size)
 path = sys.argv[1]
+logging.basicConfig(format="%(message)s")
 """
 
 
@@ -726,6 +727,16 @@ def test_a_disk_that_is_full_from_the_start(path: Path) -> None:
     assert "has no room" in logged
 
 
+def test_a_file_that_goes_away(path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A file that is deleted before it is opened is not made again by SQLite, which would let others read it."""
+    monkeypatch.setattr(module, "_check", lambda path: None)
+    with Cache(path) as cache:
+        cache.put(key(1), b"one")
+        assert cache.get(key(1)) is None
+    assert not path.exists()
+    assert warnings_of(caplog) == [f"The response cache {path} cannot be opened for writing."]
+
+
 @POSIX
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_that_cannot_be_written_to(there: bool) -> None:
@@ -739,7 +750,7 @@ def test_a_folder_that_cannot_be_written_to(there: bool) -> None:
         Path(folder).chmod(0o555)
         code = HEAD + (
             "from extractor.errors import ConfigurationError\n"
-            "import sqlite3\n"
+            "import sqlite3, urllib.parse\n"  # while they can be read
             "if os.getuid() == 0:\n"
             "    os.setuid(65534)\n"  # nothing is forbidden to root
             "try:\n"
@@ -768,9 +779,10 @@ def test_after_a_fork(path: Path) -> None:
     code = HEAD + (
         "cache = Cache(path)\n"
         "cache.put(key(1), b'one')\n"
+        "parents = cache._session\n"
         "child = os.fork()\n"
         "if child == 0:\n"
-        "    good = cache.get(key(1)) == b'one'\n"
+        "    good = cache.get(key(1)) == b'one' and cache._session is not parents\n"
         "    cache.put(key(2), b'two')\n"
         "    cache.close()\n"
         "    os._exit(0 if good else 1)\n"

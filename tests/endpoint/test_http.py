@@ -25,7 +25,8 @@ import pytest
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix
 from extractor.endpoint.delivery import MAX_REPLY_BYTES
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.http import AsyncSender, Sender
+from extractor.endpoint.ahttp import AsyncSender
+from extractor.endpoint.http import Sender
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.retry import Policy
 from extractor.errors import (
@@ -219,7 +220,9 @@ def test_media_go_to_their_own_address(kind: str, content: Any, media: bool) -> 
     """Documents that are not text go to the address for media, all others to the usual one."""
     request = ChatRequest(prefix=TEXT.prefix, tail=({"role": "user", "content": content},))
     with FakeEndpoint("usual") as usual, FakeEndpoint("media") as other:
-        reply = _send(kind, _address(usual.base_url, fallback_url=other.base_url, media_first=True, api_key=KEY), request)
+        reply = _send(
+            kind, _address(usual.base_url, fallback_url=other.base_url, media_first=True, api_key=KEY), request
+        )
     assert reply.choices[0].message.content == ("media" if media else "usual")
     assert (len(usual.requests), len(other.requests)) == ((0, 1) if media else (1, 0))
 
