@@ -6,9 +6,9 @@ Two lines are all that it takes:
     invoice = extract(Invoice, text)
 """
 
-import importlib
-import logging
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import logging as _logging
+from typing import TYPE_CHECKING
 
 from extractor.chat.content import Audio, File, Image
 from extractor.client import AsyncExtractor, Extractor
@@ -47,7 +47,6 @@ from extractor.errors import (
 from extractor.extraction import Attempt, Extraction
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
-from extractor.reply.partial import UNKNOWN, Partial
 from extractor.reply.repairs import Repair
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, Limits
@@ -61,29 +60,32 @@ if TYPE_CHECKING:  # for those who use them: see __getattr__
     from extractor.endpoint.resolve import Fallback
     from extractor.endpoint.routes import RateLimits
     from extractor.prices import Price
+    from extractor.reply.partial import UNKNOWN, Partial
     from extractor.watching import Watcher
 
 __version__ = "0.1.0"
 
 _WHERE = {
+    "UNKNOWN": "extractor.reply.partial",
     "Budget": "extractor.budget",
     "Cache": "extractor.endpoint.cache",
     "Fallback": "extractor.endpoint.resolve",
+    "Partial": "extractor.reply.partial",
     "Price": "extractor.prices",
     "RateLimits": "extractor.endpoint.routes",
     "Watcher": "extractor.watching",
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """What few need, loaded when it is first named: a start stays short."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_WHERE[name]), name)
+    value = globals()[name] = getattr(_importlib.import_module(_WHERE[name]), name)
     return value
 
 
-logging.getLogger("extractor").addHandler(logging.NullHandler())  # quiet until the program says where its log goes
+_logging.getLogger("extractor").addHandler(_logging.NullHandler())  # quiet until the program says where its log goes
 
 __all__ = [
     "UNKNOWN",

@@ -11,12 +11,12 @@ from extractor.chat.content import Message
 from extractor.chat.wire import ChatRequest
 from extractor.errors import StatusError
 from extractor.ladder import Descent, Form
-from extractor.prices import Tariff
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
 from extractor.schema.target import FieldError, Target
 
-if TYPE_CHECKING:  # only where something has to be asked again
+if TYPE_CHECKING:  # only where something has to be asked again, or is paid for
+    from extractor.prices import Tariff
     from extractor.reply.remainder import Remainder
     from extractor.schema.scope import Scope
 

@@ -27,7 +27,6 @@ from extractor.endpoint.resolve import Address, Fallback, resolve
 from extractor.endpoint.routes import RateLimits
 from extractor.errors import BudgetExceeded, CallerError, ConfigurationError, EndpointError, OptionError, StatusError
 from extractor.extraction import Attempt, Extraction, Flow, extraction, whole
-from extractor.fallback import Other, falling_back
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
 from extractor.prompt import conversation
@@ -35,7 +34,8 @@ from extractor.schema.dialects import Dialect
 from extractor.schema.target import Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
 
-if TYPE_CHECKING:  # only for those who stream
+if TYPE_CHECKING:  # only for those who stream, or have somebody to fall back to
+    from extractor.fallback import Other
     from extractor.reply.partial import Partial
     from extractor.streams import AsyncStream, Stream
 
@@ -105,6 +105,8 @@ class _Client:
         task, attempts = self._task(target, document, settings), list[Attempt]()
         errand, senders = _errand(settings, task), [self._sender]
         if settings.fallbacks:
+            from extractor.fallback import falling_back
+
             others = [self._other(each, task, document, call, senders) for each in settings.fallbacks]
             flow = falling_back(task, others, errand, attempts)
         else:
@@ -153,6 +155,8 @@ class _Client:
         senders: list[Any],
     ) -> Other[T]:
         """Another endpoint for the same task. It is made when it is its turn."""
+        from extractor.fallback import Other
+
         own = {name: value for name, value in call.items() if name not in ("model", "fallbacks")}
 
         def made() -> Task[T]:

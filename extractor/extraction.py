@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from extractor.asking import Ask, Past, Task, Verdict
 from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage
@@ -31,12 +31,14 @@ from extractor.errors import (
     TargetFailed,
 )
 from extractor.ladder import MAX_STEPS, Lesson, Step, memory
-from extractor.prices import Tariff
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, has_ended, outcome_of, read, texts_of, was_cut
 from extractor.reply.repairs import Repair
 from extractor.schema.dialects import Mode
 from extractor.schema.target import FieldError
+
+if TYPE_CHECKING:
+    from extractor.prices import Tariff
 
 __all__ = ["Ask", "Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
 

@@ -9,6 +9,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -474,8 +475,6 @@ FAILING: dict[str, Failing] = {
     "is filtered": Failing(Reply(content="{", finish_reason="content_filter"), ContentFiltered, requests=2, attempts=2),
     "says nothing": Failing(Reply(content=""), EmptyReply, requests=2, attempts=2),
 }
-# A reply that says why it is none is no stream of what was asked for.
-UNSTREAMED = {"declines", "is filtered", "says nothing"}
 
 
 @every_way
@@ -838,6 +837,16 @@ def test_the_budget_is_that_of_all(way: str) -> None:
     assert [type(each) for each in caught.value.failures] == [AuthenticationFailed]
 
 
+@both
+def test_the_budget_ends_retries_of_the_next(way: str) -> None:
+    """Where the budget ends while a fallback is sent again, the error has all failures: of the first, and its own."""
+    with FakeEndpoint(_error(401)) as first, FakeEndpoint(_error(500), repeat=True) as second:
+        with pytest.raises(BudgetExceeded) as caught:
+            _run(way, first, transport_retries=5, fallbacks=[_at(second)], budget=Budget(requests=3))
+        assert (len(first.requests), len(second.requests)) == (1, 2)
+    assert [type(each) for each in caught.value.failures] == [AuthenticationFailed, ServerError, ServerError]
+
+
 @every_way
 def test_the_deadline_ends_it(way: str) -> None:
     """Where the time for the whole is over, no other endpoint is asked."""
@@ -998,6 +1007,33 @@ def test_the_next_call_begins_with_the_first_again() -> None:
     ):
         assert [len(one.run(Person, DOCUMENT).failures) for _ in range(3)] == [1, 0, 1]
         assert [_open(fake) for fake in (first, second)] == [1, 1]
+
+
+def test_threads_fall_back_at_once() -> None:
+    """Many threads that fall back at the same time get each their own answers, from one extractor made for it."""
+
+    def answer(request: Recorded) -> Any:
+        return {"name": request.body["messages"][-1]["content"], "age": 1}
+
+    with (
+        FakeEndpoint(_error(401), repeat=True) as first,
+        FakeEndpoint(answer, repeat=True) as second,
+        Extractor("a", base_url=first.base_url, fallbacks=[_at(second)]) as one,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        people = [*pool.map(lambda number: one.extract(Person, str(number)), range(40))]
+        assert [person.name for person in people] == [str(number) for number in range(40)]
+        assert _open(second) <= 8
+        assert len(one._others) == 1
+
+
+@both
+def test_what_failed_holds_nothing_alive(way: str) -> None:
+    """The failures in a result are what they say and carry: no frames, and so no documents, hang on them."""
+    with FakeEndpoint(_wrong, repeat=True) as first, FakeEndpoint(_error(401)) as second, FakeEndpoint(_right) as third:
+        result = _run(way, first, max_retries=0, fallbacks=[_at(second), _at(third)])
+    assert [error.__traceback__ for error in result.failures] == [None, None]
+    assert [error.__context__ for error in result.failures] == [None, None]
 
 
 # ------------------------------------------------------------------------------------- who watches

@@ -156,7 +156,7 @@ ECHOES: dict[str, Reply] = {
     "a broken connection": Reply(
         status=401, raw=WORDS, headers={"content-length": "9999", "connection": "close"}, content_type="text/plain"
     ),
-    "no time left": Reply(content="{}", delay=0.4),
+    "no time left": Reply(content="{}", delay=0.8),
     "far behind": _error(401, {"error": {"message": "x" * 490 + WORDS, "more": "y" * 1_400 + KEY * 9}}),
 }
 # httpcore logs the header of every answer by itself, at DEBUG.
@@ -295,6 +295,7 @@ class Scene:
         else:
             failed = [*came.failures, *(attempt.reply.retries for attempt in came.attempts)]
             found["failures"] = [*_texts(failed), pickle.dumps(failed).decode("latin-1"), repr(came)]
+            found["tracebacks of failures"] = [*map(_traced, came.failures)]
         return found
 
 
@@ -383,7 +384,7 @@ CASES = [(place, echo) for place in PLACES for echo in (ECHOES if place in ("api
 def test_a_failure_shows_no_key(
     place: str, echo: str, kind: str, scene: Scene, environ: Callable[[Place, str], None]
 ) -> None:
-    """However an endpoint that fails quotes the key, it is nowhere: no error, traceback, pickle, log, event, span or cache."""
+    """However an endpoint that fails quotes the key, nothing shows it: errors, tracebacks, logs, events, files."""
     with FakeEndpoint(ECHOES[echo], repeat=True) as fake:
         environ(PLACES[place], fake.base_url)
         one = _made(kind, PLACES[place], fake, scene, deadline=0.25 if echo == "no time left" else 30)
@@ -428,7 +429,7 @@ def test_what_went_wrong_before_shows_no_key(echo: str, kind: str, scene: Scene)
     right = {"name": "Ann", "age": 34}
     with FakeEndpoint(ECHOES[echo], repeat=True) as first, FakeEndpoint(right) as second:
         fallbacks = [Fallback(model="b", base_url=second.base_url)]
-        limit = {"timeout": 0.1} if echo == "no time left" else {}
+        limit = {"timeout": 0.4} if echo == "no time left" else {}
         one = _made(kind, PLACES["api_key="], first, scene, fallbacks=fallbacks, **limit)
         result = _run(one)
     assert result.failures
@@ -531,6 +532,51 @@ BEFORE: dict[str, dict[str, Any]] = {
     "a wrong fallback with the key": {"fallbacks": [Fallback(model="b", base_url="nowhere", api_key=KEY)]},
     "a wrong client": {"http_client": object()},
 }
+
+
+ADDRESSES = [
+    f"http://me:{KEY}@h/v1",
+    f"http://h/v1?key={KEY}",
+    f"http://h/v1#{KEY}",
+    f"http://{MARK}@h",
+    f"http://me:{MARK}@h",
+]
+
+
+@pytest.mark.parametrize("make", [Extractor, AsyncExtractor])
+@pytest.mark.parametrize("where", ["base_url", "Fallback", "environment"])
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_with_a_key_is_not_quoted(
+    address: str, where: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address with a key in it is refused, and not quoted."""
+    wrong: dict[str, Any] = {"base_url": address}
+    if where == "Fallback":
+        wrong = {"fallbacks": [Fallback(model="b", base_url=address)]}
+    elif where == "environment":
+        monkeypatch.setenv("EXTRACTOR_BASE_URL", address)
+        wrong = {"model": None, "base_url": None}
+    error = _wrongly(make, lambda: wrong, key=False)
+    assert isinstance(error, ConfigurationError)
+    assert _found({"error": [*_texts(error)]}, MARK) == {}
+
+
+PROXIES = ["socks9://u:PLANTED@h:1", "http://u:PLANTED@h:port", "http://u:PLANTED@[::1"]
+
+
+@pytest.mark.parametrize("make", [Extractor, AsyncExtractor])
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_the_password_of_a_proxy_is_not_shown(proxy: str, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that cannot be used is our error, and no other, which would have its password, hangs on it."""
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    made = {"model": "a", "base_url": "http://h.example/v1", "transport_retries": 0}
+    with pytest.raises(ExtractorError) as caught:
+        _run(make(**made))
+    assert isinstance(caught.value, ConfigurationError)
+    assert caught.value.__context__ is None
+    assert _found({"error": [*_texts(caught.value)]}, MARK) == {}
 
 
 def _wrongly(make: Any, more: Callable[[], dict[str, Any]], key: bool) -> ExtractorError:

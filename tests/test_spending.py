@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -19,7 +20,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, field_validator
 
-from extractor import AsyncExtractor, Budget, Cache, Extraction, Extractor, Price, aextract, extract
+from extractor import AsyncExtractor, Budget, Cache, Extraction, Extractor, Fallback, Price, aextract, errors, extract
 from extractor.errors import (
     BudgetExceeded,
     ConfigurationError,
@@ -30,6 +31,7 @@ from extractor.errors import (
     OptionError,
     ServerError,
 )
+from extractor.settings import Settings
 from extractor.testing import FakeEndpoint, Recorded, Reply
 from extractor.watching import Event, Finished, Received, Watcher
 
@@ -202,11 +204,12 @@ def test_retries_are_requests(way: str) -> None:
 
 @every_way
 def test_a_budget_ends_retries(way: str) -> None:
-    """A request is not sent again where the budget has no more requests."""
+    """A request is not sent again where the budget has no more requests; what had failed is in the error."""
     with FakeEndpoint(DOWN, repeat=True) as fake:
-        with pytest.raises(BudgetExceeded):
+        with pytest.raises(BudgetExceeded) as caught:
             _run(way, fake.base_url, budget=Budget(requests=2), transport_retries=5)
         assert len(fake.requests) == 2
+    assert [type(error) for error in caught.value.failures] == [ServerError, ServerError]
 
 
 @every_way
@@ -333,6 +336,16 @@ def test_a_limit_of_cost_needs_a_price(way: str) -> None:
         with pytest.raises(ConfigurationError, match="cost"):
             _run(way, fake.base_url, budget=Budget(cost=1))
         assert fake.requests == []
+
+
+@both
+def test_a_limit_of_cost_needs_a_price_of_all(way: str) -> None:
+    """A fallback of which nobody knows what it costs is not asked where there is a limit of cost."""
+    with FakeEndpoint(Reply(status=401, raw="no")) as first, FakeEndpoint(RIGHT) as second:
+        other = Fallback(model="b", base_url=second.base_url)
+        with pytest.raises(ExtractorError):
+            _run(way, first.base_url, budget=Budget(cost=1), price={"a": PRICE}, fallbacks=[other])
+        assert second.requests == []
 
 
 def test_a_limit_of_tokens_needs_a_usage() -> None:
@@ -801,3 +814,33 @@ def test_what_was_spent_is_never_lost(way: str) -> None:
         error: Any = caught.value
         assert [attempt.cost for attempt in error.attempts] == [Decimal("0.0011")] * len(error.attempts)
         assert len(error.attempts) == len(fake.requests) - (kind is ServerError)
+
+
+# --------------------------------------------------------------------------------------- what the docs say
+
+PAGE = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8")
+ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
+
+
+@pytest.mark.parametrize("name", ["transport_retries", "backoff", "max_wait", "deadline", "max_retries"])
+def test_the_defaults_are_as_documented(name: str) -> None:
+    """The table of settings has the real defaults."""
+    settings = Settings.of({}, {})
+    default = getattr(settings.policy, name) if hasattr(settings.policy, name) else getattr(settings, name)
+    assert float(ROWS[name]) == default
+
+
+@pytest.mark.parametrize(
+    "name", ["fallbacks", "budget", "price", "cache", "share", "watch", "idempotency_key", "limits"]
+)
+def test_the_settings_are_documented(name: str) -> None:
+    """Each setting that is about requests that fail, or about what they cost, is in the table."""
+    assert name in ROWS
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in errors.__all__ if issubclass(getattr(errors, name), EndpointError) or "Budget" in name]
+)
+def test_the_errors_are_documented(name: str) -> None:
+    """Each error of an endpoint is in the table that says what helps, but for the bases of the others."""
+    assert f"`{name}`" in PAGE

@@ -7,12 +7,11 @@ import contextlib
 import functools
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httpcore
 import httpx
 
-from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
@@ -25,6 +24,9 @@ from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits
 from extractor.endpoint.steps import Outcome, Pause, Post, Step, Wait, Work
 from extractor.errors import ExtractorError
+
+if TYPE_CHECKING:
+    from extractor.chat.sse import Piece
 
 __all__ = ["AsyncConnections", "AsyncSender"]
 
@@ -128,7 +130,7 @@ class AsyncSender:
     ) -> None:
         check_client(client, httpx.AsyncClient)
         self._own = AsyncConnections(httpx.URL(address.base_url)) if client is None else None
-        self._client = client or self._own
+        self._client: Any = client or self._own
         self._open: Callable[[httpx.Request], Awaitable[httpx.Response]] = (
             self._own.open
             if self._own

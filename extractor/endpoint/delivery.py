@@ -17,23 +17,22 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic_core import from_json
 
-from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
-from extractor.endpoint.admission import admission, reservation, taught
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.events import Events
 from extractor.endpoint.faults import BROKEN, fault, too_late
 from extractor.endpoint.governor import Governor
-from extractor.endpoint.inflate import Inflater, inflater
-from extractor.endpoint.recovery import Past, following
-from extractor.endpoint.refusals import Refused, bad_reply, beginning, error_inside, refusal, too_large
 from extractor.endpoint.retry import asked_wait
 from extractor.endpoint.routes import Route, Standing, well_first
 from extractor.endpoint.steps import Outcome, Pause, Post, Steps
 from extractor.errors import BudgetExceeded, EndpointError, ExtractorError, OptionError, StatusError
 
+# What is only needed for streams, and where something is wrong, is loaded then: most starts need none of it.
 if TYPE_CHECKING:
     from extractor.budget import Budget
+    from extractor.chat.sse import Piece
+    from extractor.endpoint.events import Events
+    from extractor.endpoint.inflate import Inflater
+    from extractor.endpoint.recovery import Following, Past
 
 __all__ = ["IDEMPOTENCY_KEY", "MAX_REPLY_BYTES", "Body", "Exchange", "Trip", "delivery"]
 
@@ -103,7 +102,7 @@ class Exchange:
         assert response is not None  # noqa: S101  # it has been received
         whole, events = body.whole(), body.events
         if events is None and response.is_success and _is_stream(response, whole):
-            events = Events()
+            events = _events()
             _drain(events.feed(whole))
         if events is not None:
             _drain(events.close())
@@ -117,6 +116,8 @@ class Exchange:
         return self._refused(response, data, whole, "a body that is no JSON" if data is None else "no choices in it")
 
     def _refused(self, response: httpx.Response, data: Any, body: bytes, why: str) -> EndpointError:
+        from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
+
         refused = Refused(
             status=response.status_code,
             headers=dict(response.headers),
@@ -167,6 +168,8 @@ class Body:
             return False
         encoding = response.headers.get("content-encoding")
         if encoding is not None:
+            from extractor.endpoint.inflate import inflater
+
             self._inflater = inflater(encoding)
         return True
 
@@ -190,6 +193,8 @@ class Body:
             raise self._too_large()
 
     def _too_large(self) -> ExtractorError:
+        from extractor.endpoint.refusals import too_large
+
         return too_large(self.url, self._chunks[0] if self._chunks else b"", MAX_REPLY_BYTES, self._secret)
 
     def pieces(self, chunk: bytes) -> Iterator[Piece]:
@@ -210,7 +215,7 @@ class Body:
         self._judged = True  # by the first bytes that are not blank
         if not _is_stream(response, self.whole()):
             return iter(())
-        self.events = Events()
+        self.events = _events()
         return self.events.feed(self.whole())
 
     def end(self) -> None:
@@ -231,6 +236,8 @@ class Body:
 
     def shown(self) -> str:
         """The beginning of what has come, for an error to carry."""
+        from extractor.endpoint.refusals import beginning
+
         return beginning(self.whole(), self._secret)
 
 
@@ -243,6 +250,12 @@ def _is_stream(response: httpx.Response, body: bytes) -> bool:
     return start.startswith((b"data:", b":", b"event:", b"id:", b"retry:")) or kind.lower().startswith(
         "text/event-stream"
     )
+
+
+def _events() -> Events:
+    from extractor.endpoint.events import Events
+
+    return Events()
 
 
 def _drain(pieces: Iterator[Piece]) -> None:
@@ -291,12 +304,12 @@ class Trip:
     errand: Errand
     content: bytes = field(repr=False)
     retries: tuple[EndpointError, ...] = ()
+    past: Past | None = None
     body: Body | None = field(default=None, repr=False)
 
     def sent(self) -> Steps:
         """Send it, again and elsewhere where that may help."""
-        known, errand, past = self.exchange.standing, self.errand, Past()
-        routes = self._routes()
+        errand, routes = self.errand, self._routes()
         route = routes[0]
         while True:
             outcome = yield from (self._posted(route) if errand.budget is None else self._paid(route, errand.budget))
@@ -309,8 +322,7 @@ class Trip:
                     outcome.failures = self.retries  # why it would have been sent again
                 return outcome
             outcome.retries = self.retries
-            begun = self.body is not None and self.body.begun
-            then = None if begun else following(outcome, route, routes, known, errand, past, time.monotonic())
+            then = self._recovery(outcome, route, routes)
             if then is None:
                 return outcome
             self.retries = (*self.retries, outcome)
@@ -318,6 +330,15 @@ class Trip:
             if then.wait:
                 yield Pause(seconds=then.wait)
             route = then.route
+
+    def _recovery(self, error: EndpointError, route: Route, routes: tuple[Route, ...]) -> Following | None:
+        """What follows a request that has failed; None where the error is what is left."""
+        from extractor.endpoint.recovery import Past, following
+
+        if self.body is not None and self.body.begun:  # some of it has been handed on
+            return None
+        self.past = self.past or Past()
+        return following(error, route, routes, self.exchange.standing, self.errand, self.past, time.monotonic())
 
     def _routes(self) -> tuple[Route, ...]:
         """The addresses, the one to ask first."""
@@ -331,6 +352,8 @@ class Trip:
     def _paid(self, route: Route, budget: Budget) -> Steps:
         """Send it once, where the budget has room for it."""
         self.body = None
+        from extractor.endpoint.admission import reservation
+
         spending = yield from reservation(budget, self.errand, self.request, str(route.url), len(self.content))
         if isinstance(spending, ExtractorError):
             return spending
@@ -352,6 +375,8 @@ class Trip:
                 governor.in_flight += 1
             under_way = governor.in_flight
         if not entered:
+            from extractor.endpoint.admission import admission
+
             started = errand.requests > 1 or bool(self.retries)
             admitted = yield from admission(governor, errand, str(route.url), len(self.content), started=started)
             if isinstance(admitted, ExtractorError):
@@ -374,6 +399,8 @@ class Trip:
                     governor.in_flight -= 1
             if left:
                 return
+        from extractor.endpoint.admission import taught
+
         taught(governor, outcome, response, seconds, len(self.content), under_way)
 
     def _exchanged(self, route: Route, began: float) -> Steps:

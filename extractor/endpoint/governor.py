@@ -20,13 +20,16 @@ import math
 import threading
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from extractor.endpoint.hints import Hints
 from extractor.endpoint.limits import Spread, Window
 from extractor.endpoint.pace import Advice, Pace, Quota, Sends
 from extractor.endpoint.turns import Turn, Turns
 
-__all__ = ["MOST", "Governor", "Hints", "Result", "Turn"]
+if TYPE_CHECKING:
+    from extractor.endpoint.hints import Hints
+
+__all__ = ["MOST", "Governor", "Result", "Turn"]
 
 MOST = 1_024  # under way at a time, whatever happens
 LONGEST_PAUSE = 60.0  # seconds: an endpoint that asks for a longer one is asked again after that

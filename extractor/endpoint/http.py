@@ -20,12 +20,11 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import httpcore
 import httpx
 
-from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
@@ -36,6 +35,9 @@ from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits
 from extractor.endpoint.steps import Outcome, Pause, Post, Step, Wait, Work
 from extractor.errors import ExtractorError
+
+if TYPE_CHECKING:
+    from extractor.chat.sse import Piece
 
 __all__ = [
     "KEPT_SECONDS",
@@ -376,7 +378,7 @@ class Sender:
     ) -> None:
         check_client(client, httpx.Client)
         self._own = Connections(httpx.URL(address.base_url)) if client is None else None
-        self._client = client or self._own
+        self._client: Any = client or self._own
         self._open: Callable[[httpx.Request], httpx.Response] = (
             self._own.open
             if self._own
@@ -486,6 +488,8 @@ def given(outcome: Outcome) -> ChatReply:
 
 def piece_of(reply: ChatReply) -> Piece:
     """All of a reply at once."""
+    from extractor.chat.sse import Piece
+
     message = reply.choices[0].message
     arguments = message.tool_calls[0].arguments if message.tool_calls else ""
     return Piece(message.content or "", arguments)
