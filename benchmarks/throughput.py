@@ -1,6 +1,7 @@
 """How many extractions a second one process manages at once, and what each costs it.
 
     python benchmarks/throughput.py [--fast] [--rounds 5] [--at 1,16,64,256,1024] [--think 50] [--json]
+    python benchmarks/throughput.py --only limit [--fast] [--seconds 20] [--scenario TEXT] [--plot FILE.svg] [--json]
 
 Tasks in one event loop, and threads, ask a loopback endpoint in another process, which answers every request with
 the same reply after `--think` milliseconds. All contenders take turns in every round, each round in another order;
@@ -11,6 +12,15 @@ where a turn still takes seconds; `--fast` leaves them out.
 Prints for each number at once, medians of the rounds: extractions per second; milliseconds of CPU (user and system,
 of the client's process) per extraction, which is seconds per 1,000; the median and the 99th percentile of the time
 that a call takes; and what the memory grew by with the most tasks at once, each contender in a fresh process.
+
+Then the same with a limit that the client is not told (`--only limit`): the endpoint refuses more than 40 at a time,
+or more than 200 a second, with a 429, in some scenarios with a Retry-After. 256 tasks, and 64 threads, want documents
+for `--seconds`. Beside them stand fixed numbers at once around the right one, which nobody knows beforehand: ours with
+`limits=RateLimits(concurrency=…)`, and a semaphore around httpx with two retries, as one would write it by hand; `best`
+is the fixed one with the most documents among those of which none failed. Prints for each: documents a second, also as
+a part of the best fixed and of what the endpoint would give at most; how much of what was sent was refused, in all and
+from a fourth of the time on, counted by the endpoint; the documents that failed for good; the end of the first half
+second with 80 % of the best fixed; CPU a document. `--plot` draws two scenarios as the endpoint saw them.
 """
 
 from __future__ import annotations
@@ -18,23 +28,27 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
+import math
 import os
+import random
 import resource
 import statistics
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import overhead
-from loopback import CASES, Case, environment, isolated, table
+from loopback import CASES, KEY, MODEL, Case, environment, isolated, table
 from pydantic import BaseModel
 
 import extractor
@@ -279,15 +293,24 @@ class _Connection(asyncio.Protocol):
             if len(self.received) < size:
                 return
             self.received = self.received[size:]
-            self.call_later(self.think, self.transport.write, self.replies[head.split(b"/", 2)[1]])
+            self.asked(head.split(b"/", 2)[1])
+
+    def asked(self, kind: bytes) -> None:
+        """Answer a request."""
+        self.call_later(self.think, self.transport.write, self.replies[kind])
 
 
-async def _serve(think: float) -> None:
+async def _serve(think: float, scenario: str | None) -> None:
     import loopback
 
+    loop = asyncio.get_running_loop()
+    kind: type[_Connection] = _Connection
+    if scenario is not None:
+        _Limited.door, kind = Door(LIMITS[scenario]), _Limited
+        loop.call_later(SAMPLED, _sample, _Limited.door, loop.call_later)
     _Connection.think = think
     _Connection.replies = {kind.encode(): loopback._completion(CASE, kind) for kind in ("content", "tool")}
-    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0, backlog=2_048)
+    server = await loop.create_server(kind, "127.0.0.1", 0, backlog=2_048)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
@@ -298,14 +321,459 @@ def _end_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def _serving(think: float) -> Iterator[str]:
+def _serving(think: float, scenario: str | None = None) -> Iterator[str]:
     command = [sys.executable, str(Path(__file__).resolve()), "--serve", "--think", str(think)]
+    command += [] if scenario is None else ["--scenario", scenario]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
             port = server.stdout.readline() if server.stdout else ""
             yield f"http://127.0.0.1:{int(port)}"
         finally:
             server.terminate()
+
+
+# ------------------------------------------------------------------------- an endpoint with a hidden limit
+
+TASKS, THREADS = 256, 64
+SETTLED = 0.25  # of the time: the first 5 s of 20
+FIXED_FOR = 0.4  # of the time: a fixed setting has nothing to find out
+SAMPLED = 0.05  # seconds
+SLOT = 0.5  # seconds, in which documents are counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What an endpoint bears: `most` at a time, or `rate` a second after a `burst`. It thinks for `think` seconds, or
+    for a tenfold spread of them (95th to 5th percentile, log-normal). `fixed`: the numbers at once that are tried.
+    """
+
+    think: float
+    fixed: tuple[int, ...]
+    most: float = math.inf
+    rate: float = math.inf
+    burst: float = 0.0
+    spread: float = 1.0
+    retry_after: float | None = None
+
+    @property
+    def best(self) -> float:
+        """Documents a second that it gives at most."""
+        return min(self.rate, self.most / self.think)
+
+    def seconds(self) -> float:
+        """What the next answer takes."""
+        if self.spread == 1.0:
+            return self.think
+        sigma = math.log(self.spread) / 3.29  # between the 5th and the 95th percentile of a normal distribution
+        return random.lognormvariate(math.log(self.think) - sigma * sigma / 2, sigma)
+
+
+def _limits() -> Iterator[tuple[str, Limit]]:
+    for said, after in (("", None), (", Retry-After", 0.2)):
+        at_a_time: dict[str, Any] = {"most": 40, "fixed": (36, 40, 44, 52), "retry_after": after}
+        yield f"40 at a time, 50 ms{said}", Limit(think=0.05, **at_a_time)
+        yield f"40 at a time, 200 ms spread{said}", Limit(think=0.2, spread=10.0, **at_a_time)
+        yield (
+            f"200 a second, 50 ms{said}",
+            Limit(think=0.05, rate=200, burst=20, fixed=(9, 10, 11, 14), retry_after=after),
+        )
+
+
+LIMITS = dict(_limits())
+PLOTTED = ("40 at a time, 200 ms spread", "200 a second, 50 ms")
+
+
+class Door:
+    """Lets in what the endpoint bears, and writes down what it sees. Times are seconds from the first request on."""
+
+    def __init__(self, limit: Limit) -> None:
+        self.limit = limit
+        self.inside = 0
+        self.seen = Seen()
+        self._began: float | None = None
+        self._level, self._at = limit.burst, 0.0
+
+    def now(self) -> float:
+        """The time."""
+        if self._began is None:
+            self._began = time.monotonic()
+        return time.monotonic() - self._began
+
+    def lets_in(self) -> bool:
+        """Whether one more is borne, which is then inside."""
+        now, limit = self.now(), self.limit
+        fits = self.inside < limit.most
+        if limit.rate < math.inf:
+            self._level, self._at = min(limit.burst, self._level + (now - self._at) * limit.rate), now
+            fits = fits and self._level >= 1
+            self._level -= fits
+        if fits:
+            self.inside += 1
+        else:
+            self.seen.refused.append(now)
+        return fits
+
+    def left(self) -> None:
+        """One of them is answered."""
+        self.inside -= 1
+        self.seen.answered.append(self.now())
+
+    def sample(self) -> None:
+        """Write down how many are inside."""
+        if self._began is not None:
+            self.seen.inside.append((self.now(), self.inside))
+
+
+@dataclass(kw_only=True)
+class Seen:
+    """What an endpoint saw: the times of what it answered and refused; how many were inside at some times."""
+
+    answered: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    inside: list[tuple[float, int]] = field(default_factory=list)
+
+    def refused_share(self, since: float, until: float) -> float:
+        """The part that was refused."""
+        refused, answered = (sum(since <= at < until for at in times) for times in (self.refused, self.answered))
+        return refused / max(1, refused + answered)
+
+    def slots(self, until: float) -> list[float]:
+        """Documents a second, for each slot of time."""
+        counts = [0] * round(until / SLOT)
+        for at in self.answered:
+            if at < len(counts) * SLOT:
+                counts[int(at / SLOT)] += 1
+        return [count / SLOT for count in counts]
+
+    def time_to(self, per_second: float, until: float) -> float | None:
+        """The end of the first slot with so many; None without one."""
+        return next((SLOT * (n + 1) for n, each in enumerate(self.slots(until)) if each >= per_second), None)
+
+
+def _sample(door: Door, call_later: Callable[..., Any]) -> None:
+    door.sample()
+    call_later(SAMPLED, _sample, door, call_later)
+
+
+class _Limited(_Connection):
+    """The same at an endpoint with a limit. `POST /seen/` is answered with what it saw."""
+
+    door: Door
+
+    def asked(self, kind: bytes) -> None:
+        """Answer a request, or refuse it."""
+        if kind == b"seen":
+            self.transport.write(_said("200 OK", asdict(self.door.seen)))
+        elif self.door.lets_in():
+            self.call_later(self.door.limit.seconds(), self._answer, self.replies[kind])
+        else:
+            self.transport.write(_refusal(self.door.limit.retry_after))
+
+    def _answer(self, reply: bytes) -> None:
+        self.door.left()
+        self.transport.write(reply)
+
+
+def _said(status: str, body: Any, more: str = "") -> bytes:
+    content = json.dumps(body).encode()
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{more}content-length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+def _refusal(retry_after: float | None) -> bytes:
+    error = {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}
+    more = "" if retry_after is None else f"retry-after: {retry_after}\r\n"
+    return _said("429 Too Many Requests", {"error": error}, more)
+
+
+# --------------------------------------------------------------------------------- asking it, and what came of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What came of it: documents until the time was over, CPU milliseconds a document, and what the endpoint saw."""
+
+    seconds: float
+    documents: int
+    failed: int
+    cpu: float
+    seen: Seen
+    why: tuple[str, ...] = ()
+
+    @property
+    def per_second(self) -> float:
+        """Documents a second."""
+        return self.documents / self.seconds
+
+
+class Count:
+    """Documents that were had and not, by tasks or threads that want one after the other until the time is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self.in_time = self.done = self.failed = 0
+        self.why: set[str] = set()
+        self._lock = threading.Lock()
+        self._seconds, self._cpu = seconds, time.process_time()
+        self._until = time.perf_counter() + seconds
+
+    def goes_on(self) -> bool:
+        """Whether there is time left."""
+        return time.perf_counter() < self._until
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Have one."""
+        error: Exception | None = None
+        try:
+            yield
+        except Exception as failed:  # noqa: BLE001  # of whatever library
+            error = failed
+        with self._lock:
+            self.done += error is None
+            self.failed += error is not None
+            self.in_time += error is None and self.goes_on()
+            if error is not None:
+                self.why.add(f"{type(error).__name__}: {error}"[:120])
+
+    def run(self, seen: Seen) -> Run:
+        """What came of it."""
+        cpu = (time.process_time() - self._cpu) / max(1, self.done) * 1e3
+        why = tuple(sorted(self.why)[:3])
+        return Run(seconds=self._seconds, documents=self.in_time, failed=self.failed, cpu=cpu, seen=seen, why=why)
+
+
+def _seen(root: str) -> Seen:
+    with urllib.request.urlopen(root + "/seen/", data=b"") as answer:  # loopback
+        return Seen(**json.load(answer))
+
+
+def flood(scenario: str, make: Callable[[Case, str], overhead.AsyncCall], at_once: int, seconds: float) -> Run:
+    """Ask a new endpoint with so many tasks at once."""
+
+    async def wanted(root: str) -> Count:
+        call, count = make(CASE, root + "/content/v1"), Count(seconds)
+
+        async def work() -> None:
+            while count.goes_on():
+                with count.one():
+                    await call()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(at_once):
+                group.create_task(work())
+        return count
+
+    with _serving(0.0, scenario) as root:
+        count = asyncio.run(wanted(root))
+        return count.run(_seen(root))
+
+
+def sync_flood(scenario: str, make: Callable[[Case, str], overhead.Call], at_once: int, seconds: float) -> Run:
+    """The same with threads."""
+    with _serving(0.0, scenario) as root:
+        call, count = make(CASE, root + "/content/v1"), Count(seconds)
+
+        def work() -> None:
+            while count.goes_on():
+                with count.one():
+                    call()
+
+        with ThreadPoolExecutor(at_once) as pool:
+            for each in [pool.submit(work) for _ in range(at_once)]:
+                each.result()
+        return count.run(_seen(root))
+
+
+def fixed_ours(number: int) -> Callable[[Case, str], overhead.AsyncCall]:
+    """Ours, told how many at once."""
+
+    def make(case: Case, url: str) -> overhead.AsyncCall:
+        limits = extractor.RateLimits(concurrency=number)
+        client = extractor.AsyncExtractor(MODEL, base_url=url, api_key=KEY, limits=limits)
+        return lambda: client.extract(case.model, case.document)
+
+    return make
+
+
+def fixed_plain(number: int) -> Callable[[Case, str], overhead.AsyncCall]:
+    """By hand: a semaphore, and two retries, each after a time that doubles or that is asked for."""
+
+    def make(case: Case, url: str) -> overhead.AsyncCall:
+        client, schema = httpx.AsyncClient(timeout=PATIENT), case.model.model_json_schema()
+        target, room = url + "/chat/completions", asyncio.Semaphore(number)
+
+        async def call() -> BaseModel:
+            async with room:
+                for wait in (0.5, 1.0, None):
+                    reply = await client.post(target, json=overhead._body(case, schema), headers=overhead.HEADERS)
+                    if reply.status_code != httpx.codes.TOO_MANY_REQUESTS or wait is None:
+                        break
+                    await asyncio.sleep(float(reply.headers.get("retry-after", wait * random.uniform(0.5, 1.0))))
+                reply.raise_for_status()
+                return overhead._validated(case, reply)
+
+        return call
+
+    return make
+
+
+@dataclass(kw_only=True)
+class Found:
+    """The runs of one scenario, by contender; `best` is the name of the best fixed one."""
+
+    scenario: str
+    runs: dict[str, Run]
+    best: str
+
+
+def measure_limit(name: str, seconds: float, fast: bool) -> Found:
+    """Everyone at one endpoint."""
+    fixed: dict[str, Run] = {}
+    for number in LIMITS[name].fixed:
+        for way, make in (("ours", fixed_ours), ("by hand", fixed_plain)):
+            fixed[f"{way}, {number}"] = flood(name, make(number), TASKS, FIXED_FOR * seconds)
+    runs = {
+        f"AsyncExtractor, {TASKS} tasks": flood(name, overhead.async_extractor, TASKS, seconds),
+        f"Extractor, {THREADS} threads": sync_flood(name, overhead.extractor_client, THREADS, seconds),
+    }
+    if not fast:
+        with contextlib.suppress(ImportError):
+            runs[f"openai parse, {TASKS} tasks"] = flood(name, overhead.async_openai_parse, TASKS, seconds)
+    whole = {each: run for each, run in fixed.items() if not run.failed} or fixed
+    return Found(scenario=name, runs={**runs, **fixed}, best=max(whole, key=lambda each: whole[each].per_second))
+
+
+def _limit_report(found: Found) -> str:
+    best, limit = found.runs[found.best].per_second, LIMITS[found.scenario]
+    rows, remarks = [], []
+    for name, run in found.runs.items():
+        settled, reached = SETTLED * run.seconds, run.seen.time_to(0.8 * best, run.seconds)
+        rows.append(
+            [
+                name + (" (best)" if name == found.best else ""),
+                f"{run.per_second:,.0f}",
+                f"{run.per_second / best:.2f}",
+                f"{run.per_second / limit.best:.2f}",
+                f"{100 * run.seen.refused_share(0.0, run.seconds):.2f}",
+                f"{100 * run.seen.refused_share(settled, run.seconds):.2f}",
+                f"{run.failed:,}",
+                "–" if reached is None else f"{reached:.1f}",
+                f"{run.cpu:.2f}",
+            ]
+        )
+        remarks += [f"{name}: {why}" for why in run.why]
+    header = [found.scenario, "a second", "/ best", "/ limit", "refused %", "settled %", "failed", "80 % s", "CPU ms"]
+    return "\n".join([table(header, rows), *remarks])
+
+
+# ----------------------------------------------------------------------------------------------- the picture
+
+WIDTH, LEFT, RIGHT, TALL, GAP = 760, 70, 20, 150, 46
+BLUE, GREEN, RED, GREY = "#2457a6", "#2b8a3e", "#c92a2a", "#868e96"
+
+
+def _words(x: float, y: float, text: str, more: str = "") -> str:
+    return f'<text x="{x:.0f}" y="{y:.0f}" {more}>{text}</text>'
+
+
+def _step(most: float) -> float:
+    """The distance of round numbers on an axis: four to eight of them."""
+    size = 10.0 ** math.floor(math.log10(most / 4))
+    return next(size * each for each in (1, 2, 5, 10) if size * each * 8 >= most)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """A frame with axes, its upper edge at `top`: seconds to the right, up to `most` of something upwards."""
+
+    top: float
+    seconds: float
+    most: float
+
+    def x(self, seconds: float) -> float:
+        """Where a time is."""
+        return LEFT + seconds / self.seconds * (WIDTH - LEFT - RIGHT)
+
+    def y(self, value: float) -> float:
+        """Where a value is."""
+        return self.top + TALL - min(value, self.most) / self.most * TALL
+
+    def line(self, points: list[tuple[float, float]], look: str) -> str:
+        """A line through points."""
+        places = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
+        return f'<polyline points="{places}" fill="none" {look}/>'
+
+    def axes(self, label: str) -> str:
+        """The frame, round numbers on both axes, and what they are."""
+        left, right, bottom = LEFT, WIDTH - RIGHT, self.top + TALL
+        parts = [f'<path d="M{left} {self.top:.0f}V{bottom:.0f}H{right}" fill="none" stroke="#000"/>']
+        step = _step(self.most)
+        for number in range(int(self.most / step) + 1):
+            y = self.y(number * step)
+            parts.append(f'<path d="M{left} {y:.1f}H{right}" stroke="#e9ecef"/>' if number else "")
+            parts.append(_words(left - 6, y + 4, f"{number * step:g}", 'text-anchor="end"'))
+        across = _step(self.seconds)
+        for number in range(int(self.seconds / across) + 1):
+            x = self.x(number * across)
+            parts.append(f'<path d="M{x:.1f} {bottom:.0f}v4" stroke="#000"/>')
+            unit = " s" if number * across + across > self.seconds else ""
+            parts.append(_words(x, bottom + 17, f"{number * across:g}{unit}", 'text-anchor="middle"'))
+        middle = self.top + TALL / 2
+        turned = f'text-anchor="middle" transform="rotate(-90 18 {middle:.0f})"'
+        return "".join([*parts, _words(18, middle, label, turned)])
+
+
+def _drawn(name: str, run: Run, top: float) -> str:
+    """What the endpoint saw of one run: two panels, one above the other."""
+    limit, seen, seconds = LIMITS[name], run.seen, run.seconds
+    inside = [(at, float(number)) for at, number in seen.inside if at < seconds]
+    highest = max([number for _, number in inside] + [limit.most if limit.most < math.inf else 0])
+    upper = Panel(top=top + 34, seconds=seconds, most=1.2 * highest)
+    slots = [((n + 0.5) * SLOT, each) for n, each in enumerate(seen.slots(seconds))]
+    lower = Panel(top=upper.top + TALL + GAP, seconds=seconds, most=1.25 * max(limit.best, *(y for _, y in slots)))
+    dashed = f'stroke="{GREY}" stroke-dasharray="6 4"'
+    ticks = "".join(f"M{upper.x(at):.1f} {upper.top - 2:.0f}v-8" for at in seen.refused if at < seconds)
+    limits = [lower.line([(0.0, limit.best), (seconds, limit.best)], dashed)]
+    if limit.most < math.inf:
+        limits.append(upper.line([(0.0, limit.most), (seconds, limit.most)], dashed))
+    refused = sum(at < seconds for at in seen.refused)
+    share = 100 * seen.refused_share(SETTLED * seconds, seconds)
+    after = f'text-anchor="end" fill="{RED}"'
+    return "".join(
+        [
+            _words(LEFT, top + 14, f"Refuses more than {name}", 'font-size="15" font-weight="bold"'),
+            _words(WIDTH - RIGHT, top + 14, f"{refused:,} refused; {share:.1f} % once settled", after),
+            upper.axes("under way"),
+            lower.axes("documents a second"),
+            *limits,
+            f'<path d="{ticks}" stroke="{RED}"/>',
+            upper.line(inside, f'stroke="{BLUE}"'),
+            lower.line(slots, f'stroke="{GREEN}" stroke-width="2"'),
+        ]
+    )
+
+
+def plot(path: Path, runs: Mapping[str, Run]) -> None:
+    """Draw the run of each scenario."""
+    tall = 2 * TALL + 2 * GAP + 34
+    drawn = "".join(_drawn(name, run, 8 + number * tall) for number, (name, run) in enumerate(runs.items()))
+    height = 8 + len(runs) * tall + 20
+    legend, x = "", LEFT
+    for colour, text in (
+        (BLUE, "under way at the endpoint"),
+        (GREEN, "documents a second"),
+        (RED, "one refused"),
+        (GREY, "its limit, not told"),
+    ):
+        legend += f'<path d="M{x} {height - 16}h18" stroke="{colour}" stroke-width="3"/>'
+        legend += _words(x + 24, height - 12, text)
+        x += 40 + 7 * len(text)
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
+        f'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#fff"/>{drawn}{legend}'
+        "</svg>\n",
+        encoding="utf-8",
+    )
 
 
 # ------------------------------------------------------------------------------------------- reporting
@@ -339,7 +807,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--at", default="1,16,64,256,1024", help="numbers of calls at once")
     parser.add_argument("--think", type=float, default=50.0, help="milliseconds that the endpoint takes")
     parser.add_argument("--fast", action="store_true", help="without other libraries")
-    parser.add_argument("--only", choices=("async", "sync", "memory"), help="measure only this")
+    parser.add_argument("--only", choices=("async", "sync", "memory", "limit"), help="measure only this")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long each asks an endpoint with a limit")
+    parser.add_argument("--scenario", default="", help="the limits whose name has this in it")
+    parser.add_argument("--plot", type=Path, help="an SVG file to draw two of these in")
     parser.add_argument("--json", action="store_true", help="print all turns as JSON instead of tables")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--grow", help=argparse.SUPPRESS)
@@ -363,30 +834,42 @@ def main() -> None:
     _room_for(max(numbers))
     if arguments.serve:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        return asyncio.run(_serve(arguments.think / 1e3))
+        return asyncio.run(_serve(arguments.think / 1e3, arguments.scenario or None))
     if arguments.grow:
         return _grown(arguments.grow, arguments.root, max(numbers))
-    measured: dict[str, Any] = {}
-    wanted = (arguments.only,) if arguments.only else ("async", "sync", "memory")
-    with _serving(arguments.think) as root:
-        if "async" in wanted:
-            measured["async"] = asyncio.run(measure_async(root, arguments.rounds, numbers, arguments.fast))
-        if "sync" in wanted:
-            measured["sync"] = measure_sync(root, arguments.rounds, numbers, arguments.fast)
-        if "memory" in wanted:
-            names = list(_made(ASYNC, root, arguments.fast))
-            measured["memory"] = measure_memory(root, names, max(numbers))
+    wanted = (arguments.only,) if arguments.only else ("async", "sync", "memory", "limit")
+    measured = _measured(arguments, wanted, numbers)
     if arguments.json:
         print(json.dumps({"environment": environment(), **measured}, default=asdict))
-        return None
-    print(f"{environment()}\n{arguments.rounds} rounds, {arguments.think:.0f} ms to think; {extractor.__name__}\n")
-    for way in ("async", "sync"):
-        if way in measured:
-            print(_report(way, measured[way]) + "\n")
-    if "memory" in measured:
-        rows = [[name, f"{grown:.0f}"] for name, grown in measured["memory"].items()]
-        print(table([f"{max(numbers):,} tasks", "MB more"], rows))
     return None
+
+
+def _measured(arguments: argparse.Namespace, wanted: tuple[str, ...], numbers: list[int]) -> dict[str, Any]:
+    """Measure what is wanted; unless it is for JSON, print each part as soon as it is there."""
+    show: Callable[[str], None] = (lambda _: None) if arguments.json else functools.partial(print, flush=True)
+    rounds, fast, think = arguments.rounds, arguments.fast, arguments.think
+    measured: dict[str, Any] = {}
+    show(f"{environment()}\n{rounds} rounds, {think:.0f} ms to think; {extractor.__name__}\n")
+    with _serving(think) as root:
+        if "async" in wanted:
+            measured["async"] = asyncio.run(measure_async(root, rounds, numbers, fast))
+            show(_report("async", measured["async"]) + "\n")
+        if "sync" in wanted:
+            measured["sync"] = measure_sync(root, rounds, numbers, fast)
+            show(_report("sync", measured["sync"]) + "\n")
+        if "memory" in wanted:
+            grown = measured["memory"] = measure_memory(root, list(_made(ASYNC, root, fast)), max(numbers))
+            rows = [[name, f"{megabytes:.0f}"] for name, megabytes in grown.items()]
+            show(table([f"{max(numbers):,} tasks", "MB more"], rows) + "\n")
+    if "limit" in wanted:
+        measured["limit"] = []
+        for name in [name for name in LIMITS if arguments.scenario in name]:
+            measured["limit"].append(measure_limit(name, arguments.seconds, fast))
+            show(_limit_report(measured["limit"][-1]) + "\n")
+        if arguments.plot:
+            ours = {found.scenario: next(iter(found.runs.values())) for found in measured["limit"]}
+            plot(arguments.plot, {name: ours[name] for name in PLOTTED if name in ours})
+    return measured
 
 
 if __name__ == "__main__":

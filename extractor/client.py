@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 import httpx
@@ -22,13 +22,23 @@ import httpx
 from extractor.asking import Narrowed, Task
 from extractor.chat.content import Document, user_turn
 from extractor.endpoint.errand import Errand
+from extractor.endpoint.heads import check_headers
 from extractor.endpoint.http import Sender
 from extractor.endpoint.resolve import Address, Fallback, resolve
 from extractor.endpoint.routes import RateLimits
-from extractor.errors import BudgetExceeded, CallerError, ConfigurationError, EndpointError, OptionError, StatusError
+from extractor.errors import (
+    BudgetExceeded,
+    CallerError,
+    ConfigurationError,
+    EndpointError,
+    ExtractorError,
+    OptionError,
+    StatusError,
+)
 from extractor.extraction import Attempt, Extraction, Flow, extraction, whole
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
+from extractor.prices import Tariff
 from extractor.prompt import conversation
 from extractor.schema.dialects import Dialect
 from extractor.schema.target import Target, list_of, target_of
@@ -47,32 +57,66 @@ _log = logging.getLogger("extractor")
 CACHED = 256  # targets and settings kept: bounded, for callers with a new target in every call
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Reach:
+    """How an endpoint is reached: what a sender takes beside the address."""
+
+    client: Any = None
+    timeout: Any = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    limits: RateLimits | None = None
+
+
 class _Client:
     """What the sync and the async extractor share: everything but sending."""
 
-    _sender: Any
-    _timeout: Any
+    _address: Address
 
-    def __init__(
+    def _made_of(
         self,
         model: str | None,
         base_url: str | None,
         api_key: str | None,
         dialect: str | Dialect | None,
+        reach: _Reach,
         defaults: Mapping[str, Any],
+    ) -> ExtractorError | None:
+        """Make it. The error is given, not raised: its traceback would show the key."""
+        try:
+            address = resolve(model, base_url, api_key, os.environ, local_installed=_local_installed())
+            self._set_up(_started(address), reach, dialect, defaults)
+        except ExtractorError as error:
+            return error.with_traceback(None)
+        return None
+
+    def _set_up(
+        self,
+        address: Address,
+        reach: _Reach,
+        dialect: str | Dialect | None,
+        defaults: Mapping[str, Any],
+        sender: Any = None,
     ) -> None:
-        address = resolve(model, base_url, api_key, os.environ, local_installed=_local_installed())
-        self._address = _started(address) if address.local else address
+        if "idempotency_key" in defaults:
+            raise OptionError("idempotency_key is for one call: it names its requests.", option="idempotency_key")
+        self._reach = reach
         self._dialect = Dialect.named(dialect if dialect is not None else address.dialect)
         # Lists are copied: what the caller does with them later changes nothing here.
         self._defaults = {name: list(it) if isinstance(it, list) else it for name, it in defaults.items()}
+        self._address = address
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
         self._made: dict[tuple[Target[Any], str], Forms] = {}
         self._others: dict[Hashable, _Client] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._sender: Any = sender or self._new_sender(address, reach)
+
+    def _new_sender(self, address: Address, reach: _Reach) -> Any:
+        raise NotImplementedError
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_sender"):
+            return f"<{type(self).__name__} that could not be made>"
         return f"{type(self).__name__}(model={self.model!r}, base_url={self.base_url!r})"
 
     @property
@@ -87,15 +131,17 @@ class _Client:
 
     def _checked(self, call: Mapping[str, Any]) -> Settings:
         settings = Settings.of(self._defaults, call)
-        if "extra_body" in settings.fields and not self._address.extra_body:
-            raise OptionError(
-                "extra_body is a field of the Gemini family's requests; this endpoint has none.",
-                option="extra_body",
-                hint="Top-level fields that only your endpoint knows go into extra_fields=.",
-            )
+        _check_extra_body(settings, self._address)
         for fallback in settings.fallbacks:  # a wrong one is an error here, not when it is needed
-            fallback.address(self._address, os.environ, local_installed=_local_installed())
+            address = self._address_of(fallback)
+            Dialect.named(address.dialect if fallback.dialect is None else fallback.dialect)
+            check_headers(fallback.headers)
+            _check_extra_body(settings, address)
+            _check_price(settings, Tariff(model=address.model, base_url=address.base_url, own=settings.price))
         return settings
+
+    def _address_of(self, fallback: Fallback) -> Address:
+        return fallback.address(self._address, os.environ, local_installed=_local_installed())
 
     def _begin(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> Begun[T]:
         """All that a driver needs. Raises `CallerError`."""
@@ -125,6 +171,7 @@ class _Client:
                 requests=lambda: errand.requests,
                 places=functools.partial(setattr, errand, "asked"),
                 cost=lambda: errand.spent,
+                endpoint=lambda: errand.endpoint,
             )
         return Begun(flow=flow, task=task, errand=errand, senders=senders)
 
@@ -164,7 +211,7 @@ class _Client:
             senders.append(other._sender)
             return other._task(task.target, document, other._checked(own))
 
-        return Other(model=fallback.model or fallback.base_url or "", task=made)
+        return Other(model=self._address_of(fallback).model, task=made)
 
     def _fallen_back(self, fallback: Fallback) -> _Client:
         """The extractor for an endpoint to fall back to: kept, and closed with this one."""
@@ -175,24 +222,17 @@ class _Client:
             return other
 
     def _at(self, fallback: Fallback) -> _Client:
-        address = fallback.address(self._address, os.environ, local_installed=_local_installed())
+        """An extractor there. Only for the same host it has what the caller has given for that: headers, a client."""
+        address = _started(self._address_of(fallback))
+        here = address.base_url == self.base_url
+        reach = self._reach if here else _Reach(timeout=self._reach.timeout)
+        if fallback.headers:
+            reach = replace(reach, headers={**(reach.headers or {}), **fallback.headers})
+        dialect = self._dialect if here and fallback.dialect is None else fallback.dialect
+        other = copy.copy(self)
         defaults = {name: value for name, value in self._defaults.items() if name not in ("model", "fallbacks")}
-        other: _Client
-        if (address.base_url, address.api_key) == (self._address.base_url, self._address.api_key):
-            other = copy.copy(self)  # another model there: the same connections
-            other._address, other._defaults, other._made, other._others = address, defaults, {}, {}
-            other._settings = other._checked({})
-            return other
-        made: Any = type(self)  # each of the two takes them
-        other = made(
-            fallback.model,
-            base_url=fallback.base_url,
-            api_key=fallback.key_for(self._address),
-            headers=fallback.headers,
-            dialect=fallback.dialect,
-            timeout=self._timeout,
-            **defaults,
-        )
+        same = here and address.api_key == self._address.api_key and not fallback.headers
+        other._set_up(address, reach, dialect, defaults, self._sender if same else None)
         return other
 
     def _narrowed(
@@ -260,7 +300,9 @@ def _local_installed() -> bool:
 
 
 def _started(address: Address) -> Address:
-    """The address of the embedded endpoint, running."""
+    """The same address; that of the embedded endpoint once it is running."""
+    if not address.local:
+        return address
     from extractor import local
 
     endpoint = local.start(address.model)
@@ -277,15 +319,28 @@ class Begun(Generic[T]):
     senders: list[Any]
 
 
-def _errand(settings: Settings, task: Task[Any]) -> Errand:
-    """What the requests of an extraction carry along."""
-    budget, tariff = settings.budget, task.tariff
-    if budget is not None and budget.limits_cost and tariff is not None and not tariff.known:
+def _check_extra_body(settings: Settings, address: Address) -> None:
+    if "extra_body" in settings.fields and not address.extra_body:
+        raise OptionError(
+            f"extra_body is a field of the Gemini family's requests; {address.base_url} has none.",
+            option="extra_body",
+            hint="Top-level fields that only your endpoint knows go into extra_fields=.",
+        )
+
+
+def _check_price(settings: Settings, tariff: Tariff) -> None:
+    if settings.budget is not None and settings.budget.limits_cost and not tariff.known:
         raise ConfigurationError(
             f"What {tariff.model} costs is not known, so that the budget's limit of cost cannot be kept.",
             hint="Give price=Price(input=…, output=…), in US dollars for a million tokens; or install "
             '"extractor[prices]"; or limit tokens or requests instead.',
         )
+
+
+def _errand(settings: Settings, task: Task[Any]) -> Errand:
+    """What the requests of an extraction carry along."""
+    if task.tariff is not None:
+        _check_price(settings, task.tariff)
     watch = None
     if settings.watch or _log.isEnabledFor(logging.INFO):
         from extractor.watching import watch_of  # only for those who watch
@@ -295,10 +350,10 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
         expires=None if settings.deadline is None else time.monotonic() + settings.deadline,
         policy=settings.policy,
         key=settings.idempotency_key or os.urandom(12).hex(),
-        budget=budget,
+        budget=settings.budget,
         cache=settings.cache,
         watch=watch,
-        tariff=tariff,
+        tariff=task.tariff,
         share=settings.share,
     )
 
@@ -320,7 +375,8 @@ class Extractor(_Client):
     the environment decides: `EXTRACTOR_MODEL`, `EXTRACTOR_BASE_URL`, `EXTRACTOR_API_KEY`; then the first
     provider whose key variable is set; then the embedded model. `timeout` is httpx's, `http_client` a
     client of your own (left open), `headers` are sent with every request, `dialect` says what schemas the
-    endpoint takes, `limits` how much of it may be asked. All else is the default for the calls. Thread-safe; close it, or use it in `with`.
+    endpoint takes, `limits` how much of it may be asked. All else is the default for the calls. Thread-safe; close it,
+    or use it in `with`.
 
     Raises `ConfigurationError` and `OptionError`.
     """
@@ -338,9 +394,14 @@ class Extractor(_Client):
         limits: RateLimits | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
-        super().__init__(model, base_url, api_key, dialect, defaults)
-        self._timeout = timeout
-        self._sender = Sender(self._address, client=http_client, timeout=timeout, headers=headers, limits=limits)
+        reach = _Reach(client=http_client, timeout=timeout, headers=headers, limits=limits)
+        failed = self._made_of(model, base_url, api_key, dialect, reach, defaults)
+        del api_key, headers, http_client, reach  # a traceback would show them
+        if failed is not None:
+            raise failed
+
+    def _new_sender(self, address: Address, reach: _Reach) -> Sender:
+        return Sender(address, client=reach.client, timeout=reach.timeout, headers=reach.headers, limits=reach.limits)
 
     @overload
     def extract(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> T: ...
@@ -442,11 +503,18 @@ class AsyncExtractor(_Client):
         limits: RateLimits | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
-        super().__init__(model, base_url, api_key, dialect, defaults)
+        reach = _Reach(client=http_client, timeout=timeout, headers=headers, limits=limits)
+        failed = self._made_of(model, base_url, api_key, dialect, reach, defaults)
+        del api_key, headers, http_client, reach  # a traceback would show them
+        if failed is not None:
+            raise failed
+
+    def _new_sender(self, address: Address, reach: _Reach) -> Any:
         from extractor.endpoint.ahttp import AsyncSender  # the others need no asyncio
 
-        self._timeout = timeout
-        self._sender = AsyncSender(self._address, client=http_client, timeout=timeout, headers=headers, limits=limits)
+        return AsyncSender(
+            address, client=reach.client, timeout=reach.timeout, headers=reach.headers, limits=reach.limits
+        )
 
     @overload
     async def extract(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> T: ...

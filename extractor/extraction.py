@@ -389,11 +389,14 @@ _FAILURES: Mapping[Outcome, _Failure] = {
 
 
 def _failure(task: Task[Any], story: _Story) -> ExtractionFailed:
+    from extractor.schema.discreet import field_names, said_of  # not for what goes well
+
     attempts = story.attempts
     last = attempts[-1]
     failure = _FAILURES[last.outcome]
     requests = "1 request" if len(attempts) == 1 else f"{len(attempts)} requests"
-    wrong = [f"{error.pointer or 'the whole'}: {error.message}" for error in last.errors[:3]]
+    names = field_names(task.target.schema)
+    wrong = [said_of(error, names, last.value) for error in last.errors[:3]]
     more = [f"and {len(last.errors) - 3} more"] if len(last.errors) > 3 else []
     values = [attempt.value for attempt in attempts if attempt.value is not None]
     error = failure.error(

@@ -6,6 +6,7 @@ attempts go on, and what the earlier endpoints came to is in `failures`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -46,6 +47,7 @@ def falling_back(task: Task[T], others: Sequence[Other[T]], errand: Errand, atte
     Raises what the last one does, and at once what no other endpoint would change: the budget, the deadline, and the
     caller's own faults.
     """
+    started = time.perf_counter()
     failures: tuple[ExtractorError, ...] = ()
     steps: tuple[Any, ...] = ()
     for number in range(len(others) + 1):
@@ -57,12 +59,16 @@ def falling_back(task: Task[T], others: Sequence[Other[T]], errand: Errand, atte
         except (EndpointError, ExtractionFailed) as error:
             failed = error
         if failed is None:
-            return replace(result, failures=failures, steps=steps + result.steps) if failures else result
+            seconds = time.perf_counter() - started
+            if failures:
+                return replace(result, failures=failures, steps=steps + result.steps, seconds=seconds)
+            return result
         steps += failed.steps
         if isinstance(failed, (BudgetExceeded, DeadlineExceeded)) or number == len(others):
-            failed.failures, failed.steps = failures, steps
+            failed.failures, failed.steps = failures + failed.failures, steps
             raise failed
-        failures = (*failures, failed)
+        # Its frames would keep the document, and all else, as long as the result is kept.
+        failures = (*failures, failed.with_traceback(None))
         if errand.watch is not None:
             _tell(errand.watch, errand.key, str(this.form.prefix.fields["model"]), others[number].model, failed)
     raise AssertionError("the last one returns or raises")

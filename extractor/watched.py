@@ -22,7 +22,7 @@ from extractor.complaints import LIMITS
 from extractor.errors import StatusError
 from extractor.extraction import Attempt, Extraction, Flow
 from extractor.ladder import Way
-from extractor.schema.nodes import escaped, step_in, steps_of, value_at
+from extractor.schema.discreet import field_names, masked
 from extractor.schema.target import Target
 from extractor.watching import Failing, Finished, Reasking, Refusing, Started, Watch
 
@@ -43,17 +43,19 @@ def watched(
     requests: Callable[[], int] | None = None,
     cost: Callable[[], Decimal | None] = lambda: None,
     places: Callable[[tuple[str, ...]], None] = lambda _: None,
+    endpoint: Callable[[], int] = lambda: 0,
 ) -> Flow[T]:
     """The same flow, of which `watch` is told: its start, what was refused or asked again, and how it ended.
 
     `attempts` is the list to which the loop adds what became of each reply. `requests` gives how many requests have
     been made so far, where those who send count otherwise than the flow asks; `cost` what they have cost, in US
-    dollars (None where that is not known). `places` is given what the next request asks for. A flow that is closed
-    without having been begun is not told of.
+    dollars (None where that is not known). `places` is given what the next request asks for;
+    `endpoint` gives the number of the one that is asked. A flow that is closed without having been begun is not
+    told of.
     """
     if not watch:
         return flow
-    return _told(flow, _Told(watch, task, extraction, model, base_url, attempts, requests, cost, places))
+    return _told(flow, _Told(watch, task, extraction, model, base_url, attempts, requests, cost, places, endpoint))
 
 
 def asked_of(target: Target[Any], ask: Ask, *, content: bool) -> tuple[str, ...]:
@@ -66,32 +68,8 @@ def asked_of(target: Target[Any], ask: Ask, *, content: bool) -> tuple[str, ...]
     pointers = tuple(place.pointer for place in ask.scope.places)
     if content:
         return pointers
-    known = _fields(target.schema)
-    return tuple(_masked(pointer, known, ask.base) for pointer in pointers)
-
-
-def _masked(pointer: str, known: frozenset[str], base: Any) -> str:
-    shown, value = "", base
-    for step in steps_of(pointer):
-        inside = step_in(value, step)
-        shown += "/" + (escaped(step) if step in known or isinstance(inside, int) else "*")
-        value = value_at(value, "/" + escaped(step))
-    return shown
-
-
-def _fields(schema: Any) -> frozenset[str]:
-    """The names of all properties in a schema, however deep."""
-    found: set[str] = set()
-    ahead = [schema]
-    while ahead:
-        node = ahead.pop()
-        if isinstance(node, dict):
-            properties = node.get("properties")
-            found |= properties.keys() if isinstance(properties, dict) else set()
-            ahead += node.values()
-        elif isinstance(node, list):
-            ahead += node
-    return frozenset(found)
+    known = field_names(target.schema)
+    return tuple(masked(pointer, known, ask.base) for pointer in pointers)
 
 
 def _told(flow: Flow[T], told: _Told[T]) -> Flow[T]:
@@ -140,6 +118,8 @@ class _Told(Generic[T]):
     count: Callable[[], int] | None
     cost: Callable[[], Decimal | None]
     places: Callable[[tuple[str, ...]], None]
+    endpoint: Callable[[], int]
+    turn: int = 0
     asked: int = 0
     usage: Usage = field(default_factory=Usage)
     last: Ask | None = None
@@ -170,7 +150,9 @@ class _Told(Generic[T]):
 
     def ask(self, ask: Ask) -> None:
         """Another request follows, because of what came to the last."""
-        if isinstance(self.error, StatusError):
+        if self.turn != self.endpoint():  # another endpoint is asked, which is told of elsewhere
+            self.turn = self.endpoint()
+        elif isinstance(self.error, StatusError):
             self.watch.emit("on_refused", partial(self._refusing, ask, self.error))
         elif self.answered:
             self.watch.emit("on_reask", partial(self._reasking, ask))
@@ -200,7 +182,7 @@ class _Told(Generic[T]):
     def reply(self, reply: ChatReply) -> None:
         """A reply has come to the last request."""
         self.answered = True
-        if reply.usage is not None:
+        if reply.usage is not None and not reply.cached:
             self.usage += reply.usage
 
     def finish(self, result: Extraction[T]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import os
 import pickle
@@ -228,6 +229,7 @@ def test_the_price_is_that_of_the_one_who_answers() -> None:
 def test_what_no_other_would_change_ends_it(error: ExtractorError, before: tuple[ChatReply, ...]) -> None:
     """The budget and the deadline end it at once, with all that came before."""
     made: list[str] = []
+    error = copy.copy(error)
     script: list[ChatReply | Exception] = [AuthenticationFailed("no", status=401), *before, error]
     with pytest.raises(type(error)) as caught:
         _driven(falling_back(_task(), _others("b", "c", made=made), Carried(), []), _scripted(*script))
@@ -363,7 +365,8 @@ def _model_of(attempt: Attempt) -> str:
 def test_the_seconds_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of a result is the whole time: that of the endpoints that failed is in it."""
     now = [0.0]
-    monkeypatch.setattr("extractor.extraction.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    for room in ("extraction", "fallback"):
+        monkeypatch.setattr(f"extractor.{room}.time", SimpleNamespace(perf_counter=lambda: now[0]))
     answers = _scripted(BAD, ConnectionFailed("x"), GOOD)
 
     def answer(ask: Ask) -> ChatReply | Exception:

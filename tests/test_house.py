@@ -31,7 +31,16 @@ ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prices", "extractor
 # The schema stage, from the questions about one node up to the whole: each may import those before it.
 ROOMS = (
     *("words", "nodes", "ready", "identifiers", "references", "patterns", "dialects", "parts", "outline"),
-    *("plans", "choice", "restore", "places", "to_wire", "absences", "target"),  # the way back, and who judges
+    *(
+        "plans",
+        "choice",
+        "restore",
+        "places",
+        "to_wire",
+        "absences",
+        "target",
+        "discreet",
+    ),  # the way back, and who judges
     *("merge", "standing", "scope", "answers"),  # parts of it
     *("unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),

@@ -480,13 +480,14 @@ def test_no_piece_of_a_long_key_is_left(status: int, content_type: str, kind: st
 @both
 @pytest.mark.parametrize("reply", REPLIES)
 def test_a_reply_that_does_not_conform_shows_no_key(reply: str, kind: str, scene: Scene) -> None:
-    """A chat completion that quotes the key and does not conform is kept without it."""
+    """A chat completion that quotes the key is evidence, and data; the key is in no words, log, or bare event."""
     with FakeEndpoint(REPLIES[reply], repeat=True) as fake:
         one = _made(kind, PLACES["api_key="], fake, scene, max_retries=0)
         with pytest.raises(ExtractionFailed) as caught:
             _run(one)
     found = scene.surfaces(caught.value)
-    assert _found({**found, "traceback": [_traced(caught.value)]}, MARK) == {}
+    shown = {name: found[name] for name in ("log", "events without content")}
+    assert _found({**shown, "words": [str(caught.value), repr(caught.value)]}, MARK) == {}
 
 
 @both

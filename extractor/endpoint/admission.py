@@ -44,8 +44,8 @@ def admission(
         while not turn.granted:
             now = time.monotonic()
             left = math.inf if errand.expires is None else errand.expires - now
-            if left <= 0:
-                return too_late(url, "while it waited for its turn")
+            if left <= 0 or now + left <= turn.not_before < math.inf:
+                return too_late(url, "before its turn: the endpoint takes no more for now")
             if turn.not_before <= now:
                 governor.poll(now)
             if not turn.granted:
@@ -107,7 +107,7 @@ def taught(
     usage = outcome.usage if isinstance(outcome, ChatReply) else None
     result = Result(
         refused=isinstance(error, RateLimited),
-        overloaded=status in _OVERLOADED or isinstance(error, TimedOut),
+        overloaded=status in _OVERLOADED or (isinstance(error, TimedOut) and not isinstance(error, DeadlineExceeded)),
         failed=not isinstance(outcome, ChatReply),
         seconds=seconds,
         tokens=usage.total_tokens if usage is not None else 0,

@@ -61,12 +61,15 @@ class Exchange:
     build: Callable[..., httpx.Request] = field(repr=False)
     headers: httpx.Headers = field(repr=False)
     timeouts: Mapping[str, float | None]
-    api_key: str = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
     keyed: bool = False
 
     def is_secret(self, content: bytes) -> bool:
-        """Whether the key is in it."""
-        return bool(self.api_key) and self.api_key.encode() in content
+        """Whether a key is in it, however it is escaped."""
+        from extractor.endpoint.refusals import cleaned
+
+        text = content.decode("utf-8", "replace")
+        return cleaned(text, self.secrets) != text
 
     def post(self, content: bytes, route: Route, errand: Errand) -> Post:
         """The step that sends an encoded request."""
@@ -76,7 +79,7 @@ class Exchange:
             headers[IDEMPOTENCY_KEY] = f"{errand.key}-{errand.requests}"
         request = self.build("POST", route.url, headers=headers, content=content)
         request.extensions["timeout"] = self.timeouts or request.extensions["timeout"]
-        return Post(request=request, body=Body(str(route.url), expires, self.api_key), expires=expires)
+        return Post(request=request, body=Body(str(route.url), expires, self.secrets), expires=expires)
 
     def outcome(self, error: Exception | None, body: Body, expires: float | None) -> Outcome:
         """What came of it: the completion, or what is the matter."""
@@ -107,13 +110,23 @@ class Exchange:
         if events is not None:
             _drain(events.close())
             reply, body.data = events.reply, events.body
-            return reply or self._refused(response, events.error, whole, "a stream that is no completion")
+            if reply is not None:
+                return self._named(reply)
+            return self._refused(response, events.error, whole, "a stream that is no completion")
         body.data = data = _json(whole)
         if response.is_success and isinstance(data, dict) and data.get("choices") and not data.get("error"):
             reply = decode_reply(data)
             if reply.choices:
-                return reply
+                return self._named(reply)
         return self._refused(response, data, whole, "a body that is no JSON" if data is None else "no choices in it")
+
+    def _named(self, reply: ChatReply) -> ChatReply:
+        """The reply, its names without a key: those are told to logs and spans. (What it says is data.)"""
+        if not any(secret in reply.id or secret in reply.model for secret in self.secrets):
+            return reply
+        from extractor.endpoint.refusals import cleaned
+
+        return replace(reply, id=cleaned(reply.id, self.secrets), model=cleaned(reply.model, self.secrets))
 
     def _refused(self, response: httpx.Response, data: Any, body: bytes, why: str) -> EndpointError:
         from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
@@ -124,7 +137,7 @@ class Exchange:
             data=data,
             body=body,
             url=str(response.url),
-            secret=self.api_key,
+            secrets=self.secrets,
         )
         if not response.is_success:
             return refusal(refused)
@@ -146,14 +159,14 @@ class Body:
     end. It has `begun` once some of it was handed on.
     """
 
-    def __init__(self, url: str, expires: float | None, secret: str) -> None:
+    def __init__(self, url: str, expires: float | None, secrets: tuple[str, ...]) -> None:
         self.url = url
         self.response: httpx.Response | None = None
         self.events: Events | None = None
         self.data: Any = None
         self.begun = False
         self._expires = expires
-        self._secret = secret
+        self._secrets = secrets
         self._inflater: Inflater | None = None
         self._chunks: list[bytes] = []
         self._came = 0
@@ -195,7 +208,7 @@ class Body:
     def _too_large(self) -> ExtractorError:
         from extractor.endpoint.refusals import too_large
 
-        return too_large(self.url, self._chunks[0] if self._chunks else b"", MAX_REPLY_BYTES, self._secret)
+        return too_large(self.url, self._chunks[0] if self._chunks else b"", MAX_REPLY_BYTES, self._secrets)
 
     def pieces(self, chunk: bytes) -> Iterator[Piece]:
         """Take the next bytes: what each event in them adds. Nothing where the answer is no stream."""
@@ -238,7 +251,7 @@ class Body:
         """The beginning of what has come, for an error to carry."""
         from extractor.endpoint.refusals import beginning
 
-        return beginning(self.whole(), self._secret)
+        return beginning(self.whole(), self._secrets)
 
 
 def _is_stream(response: httpx.Response, body: bytes) -> bool:
@@ -305,6 +318,7 @@ class Trip:
     content: bytes = field(repr=False)
     retries: tuple[EndpointError, ...] = ()
     past: Past | None = None
+    began: float = 0.0
     body: Body | None = field(default=None, repr=False)
 
     def sent(self) -> Steps:
@@ -338,6 +352,7 @@ class Trip:
         if self.body is not None and self.body.begun:  # some of it has been handed on
             return None
         self.past = self.past or Past()
+        self.past.began = self.began
         return following(error, route, routes, self.exchange.standing, self.errand, self.past, time.monotonic())
 
     def _routes(self) -> tuple[Route, ...]:
@@ -357,13 +372,17 @@ class Trip:
         spending = yield from reservation(budget, self.errand, self.request, str(route.url), len(self.content))
         if isinstance(spending, ExtractorError):
             return spending
+        outcome: Outcome | None = None
         try:
             outcome = yield from self._posted(route)
             if isinstance(outcome, ChatReply):
                 spending.settle(outcome.usage, self.errand.cost(outcome))
             return outcome
         finally:
-            spending.cancel(sent=self.body is not None)  # unless it has been settled
+            spending.cancel(sent=self._was_sent(outcome))  # unless it has been settled
+
+    def _was_sent(self, outcome: Outcome | None) -> bool:
+        return self.body is not None and not (isinstance(outcome, EndpointError) and outcome.unsent)
 
     def _posted(self, route: Route) -> Steps:
         """Send it once, when there is room for it."""
@@ -382,12 +401,12 @@ class Trip:
             if isinstance(admitted, ExtractorError):
                 return admitted
             under_way = admitted
-        began, outcome = time.monotonic(), None
+        self.began, outcome = time.monotonic(), None
         try:
-            outcome = yield from self._exchanged(route, began)
+            outcome = yield from self._exchanged(route, self.began)
             return outcome
         finally:  # also where nobody waits for it any longer
-            self._left(governor, outcome, time.monotonic() - began, under_way)
+            self._left(governor, outcome, time.monotonic() - self.began, under_way)
 
     def _left(self, governor: Governor, outcome: Outcome | None, seconds: float, under_way: int) -> None:
         """The request is over, whatever came of it."""

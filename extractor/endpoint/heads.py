@@ -5,6 +5,7 @@ Errors of httpx are raised outside of the handler that caught them: they hold th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits, routes_of, standing
 from extractor.errors import ConfigurationError
 
-__all__ = ["check_client", "closed", "exchange_of"]
+__all__ = ["check_client", "check_headers", "closed", "exchange_of"]
 
 # A model may think for minutes before its first byte; nobody should wait long for a connection.
 DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
@@ -30,7 +31,10 @@ def exchange_of(
     *,
     owned: bool,
 ) -> Exchange:
-    """The exchange of a client, or of connections of our own (`owned`). The caller's own keeps its headers and timeouts unless told otherwise."""
+    """The exchange of a client, or of connections of our own (`owned`).
+
+    The caller's own client keeps its headers and timeouts unless told otherwise.
+    """
     fields, timeouts = _fields(address, headers or {}), _timeouts(timeout)
     if owned:  # nothing of the client's own to merge in: half the work
         fields = httpx.Headers([*_others(client.headers, fields), *fields.raw])
@@ -44,9 +48,21 @@ def exchange_of(
         build=httpx.Request if owned else client.build_request,
         headers=fields,
         timeouts=timeouts,
-        api_key=address.api_key or "",
+        secrets=_secrets(address, fields, getattr(client, "headers", {})),
         keyed=IDEMPOTENCY_KEY in fields,
     )
+
+
+_SECRET = re.compile(r"auth|key|token|secret|cookie|password|signature", re.I)
+
+
+def _secrets(address: Address, *headers: Mapping[str, str]) -> tuple[str, ...]:
+    """All that must be shown to nobody, the longest first: the key, and whatever headers seem to carry one."""
+    found = {address.api_key or ""}
+    for name, value in ((name, value) for fields in headers for name, value in fields.items()):
+        if _SECRET.search(name) and name.lower() != IDEMPOTENCY_KEY.lower():
+            found |= {value, value.partition(" ")[2].strip()}
+    return tuple(sorted(filter(None, found), key=lambda secret: (-len(secret), secret)))
 
 
 def _fields(address: Address, headers: Mapping[str, str]) -> httpx.Headers:
@@ -92,6 +108,11 @@ def check_client(client: Any, kind: type) -> None:
 def closed() -> ConfigurationError:
     """The error for a client that the caller has closed."""
     return ConfigurationError("The http_client is closed.", hint="Keep it open as long as the extractor.")
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raises `ConfigurationError` where these are no header fields."""
+    _headers(headers)
 
 
 def _headers(fields: Mapping[str, str]) -> httpx.Headers:

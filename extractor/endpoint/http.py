@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import socket
 import ssl
 import threading
@@ -234,6 +235,12 @@ class Stack(Generic[H]):
         if old is not None:
             old.stream.drop()
 
+    def abandon(self) -> None:
+        """Give up connections of a parent process: its own ends of them stay open."""
+        self._lock = threading.Lock()  # that may have been held by a thread that is not in this process
+        for link in (*self._idle, *self._used):
+            link.stream.drop()
+
     def close(self) -> None:
         """Close the idle ones. Those in use end, and are closed by those who use them."""
         with self._lock:
@@ -323,14 +330,24 @@ class Connections:
     """
 
     def __init__(self, url: httpx.URL) -> None:
-        self._clients = Clients(httpx.Client, _watch)
+        self._places: dict[httpx.URL, Place] = {}
+        self._begin()
         self.headers = self._clients.of(url)[0].headers
         """What httpx sends with every request."""
-        self._places: dict[httpx.URL, Place] = {}
         self.is_closed = False
+
+    def _begin(self) -> None:
+        """Begin in this process. Where it was forked, the connections are the parent's: answers to it come there."""
+        self._process = os.getpid()
+        inherited, self._places = self._places, {}
+        self._clients = Clients(httpx.Client, _watch)
+        for place in inherited.values():
+            place.stack.abandon()
 
     def open(self, request: httpx.Request) -> httpx.Response:
         """Send a request. The reply's body has not been read: close the reply. Raises httpx's and httpcore's errors."""
+        if self._process != os.getpid():
+            self._begin()
         place = self._places.get(request.url)
         if place is None:
             place = self._places.setdefault(request.url, place_of(self._clients, request.url, Stack()))

@@ -55,12 +55,15 @@ def _made(kind: type[C], scheme: str) -> tuple[C, ssl.SSLContext]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if scheme == "http" else httpx.create_ssl_context()
         context.set_alpn_protocols(["http/1.1"])
         client = kind(limits=_LIMITS, verify=context)
-    except (ImportError, ValueError, OSError) as error:
-        raise ConfigurationError(
-            f"No HTTP client can be made of the environment: {error}.",
-            hint="Check the variables HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE.",
-        ) from None
-    return client, context
+    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+        failed = type(error).__name__
+    else:
+        return client, context
+    # Outside of the handler, and without its words: a proxy's address may have a password.
+    raise ConfigurationError(
+        f"No HTTP client can be made of the environment ({failed}).",
+        hint="Check the variables HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+    )
 
 
 def _is_direct(client: httpx.Client | httpx.AsyncClient, url: httpx.URL) -> bool:

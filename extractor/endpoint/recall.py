@@ -46,6 +46,7 @@ def _remembered(kept: bytes | None) -> ChatReply | None:
     if kept is None:
         return None
     try:
-        return replace(decode_reply(json.loads(kept)), cached=True)
+        reply = replace(decode_reply(json.loads(kept)), cached=True)
     except (ValueError, RecursionError, AttributeError):  # another program has written it
         return None
+    return reply if reply.choices else None

@@ -26,8 +26,11 @@ class Following:
 
 @dataclass(kw_only=True, slots=True)
 class Past:
-    """What has been tried for one request: how often it was sent again, and the addresses that were given up."""
+    """What has been tried for one request: when the last try `began`, how often it was sent again, and the addresses
+    that were given up.
+    """
 
+    began: float = 0.0
     retried: int = 0
     left: tuple[Route, ...] = ()
     unwell: int = 0
@@ -38,7 +41,7 @@ def following(
 ) -> Following | None:
     """What to do next; None where the error is what is left, which then says why."""
     if is_unwell(error):
-        route.breaker.failed(now)
+        route.breaker.failed(now, past.began)
         past.unwell += 1
         other = _other(error, route, routes, past, now)
         if other is not None:
@@ -68,7 +71,7 @@ def _wait(error: EndpointError, known: Standing, errand: Errand, past: Past, now
         return None
     asked = error.retry_after if isinstance(error, StatusError) else None
     if asked is not None and asked > policy.max_wait:
-        error.hint = f"It asks to wait {asked:,.0f} seconds: wait, or raise max_wait= ({policy.max_wait:,.0f})."
+        error.hint = f"It asks to wait {asked:.6g} seconds: wait, or raise max_wait= ({policy.max_wait:.6g})."
         return None
     wait = policy.wait(past.retried, asked)
     if errand.expires is not None and now + wait >= errand.expires:

@@ -28,7 +28,7 @@ from extractor.errors import (
     StatusError,
 )
 
-__all__ = ["Refused", "bad_reply", "beginning", "error_inside", "refusal", "too_large"]
+__all__ = ["Refused", "bad_reply", "beginning", "cleaned", "error_inside", "refusal", "too_large"]
 
 SHOWN_BODY = 2_000  # characters of a body that an error carries
 SECRET_LENGTH = 8
@@ -38,7 +38,7 @@ SHOWN_MESSAGE = 500  # characters of an endpoint's own message
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Refused:
     """An answer that is no completion. `data` is the JSON of its `body` (for a stream, of the event that
-    matters; None where there is none). `secret` is the key, which some endpoints quote: it is shown nowhere.
+    matters; None where there is none). `secrets` are keys, which some endpoints quote: they are shown nowhere.
     """
 
     status: int
@@ -46,15 +46,15 @@ class Refused:
     data: Any
     body: bytes = field(repr=False)
     url: str
-    secret: str = field(default="", repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def clean(self, text: str) -> str:
         """A text without the key."""
-        return _cleaned(text, self.secret)
+        return cleaned(text, self.secrets)
 
     def shown_body(self) -> str:
         """The beginning of the body."""
-        return beginning(self.body, self.secret)
+        return beginning(self.body, self.secrets)
 
     def shown_headers(self) -> dict[str, str]:
         """The headers without the key."""
@@ -156,30 +156,51 @@ def bad_reply(refused: Refused, why: str) -> BadReply:
     )
 
 
-def too_large(url: str, came: bytes, limit: int, secret: str) -> ReplyTooLarge:
+def too_large(url: str, came: bytes, limit: int, secrets: tuple[str, ...]) -> ReplyTooLarge:
     """The error for a body that does not end."""
     return ReplyTooLarge(
         f"{url}: the reply is larger than {limit:,} bytes.",
         url=url,
-        body=beginning(came, secret),
+        body=beginning(came, secrets),
         hint="No completion is that long; is this the right address?",
     )
 
 
-def beginning(body: bytes, secret: str) -> str:
-    """The beginning of a body, for an error to carry, without the key."""
-    return _short(_cleaned(body[: 4 * SHOWN_BODY].decode("utf-8", "replace"), secret), SHOWN_BODY)
+def beginning(body: bytes, secrets: tuple[str, ...]) -> str:
+    """The beginning of a body, for an error to carry, without the keys."""
+    return _short(_opened(body, secrets), SHOWN_BODY)
 
 
-def _cleaned(text: str, secret: str) -> str:
-    # A few letters are no key, but what is written where none is needed, and stand in every text.
-    return _pattern(secret).sub("[hidden]", text) if len(secret) >= SECRET_LENGTH else text
+def _opened(body: bytes, secrets: tuple[str, ...]) -> str:
+    """More of a body than is ever shown, without the keys, nor the piece of one that the cut went through."""
+    longest = _ESCAPED * max(map(len, secrets), default=0)
+    most = 4 * SHOWN_BODY + 2 * longest
+    text = cleaned(body[:most].decode("utf-8", "replace"), secrets)
+    return text if len(body) <= most else text[: max(0, len(text) - longest)]
+
+
+_ESCAPED = 7  # characters that one of a key may be written as: \\u0041
+
+
+def cleaned(text: str, secrets: tuple[str, ...]) -> str:
+    """A text without the keys. A few letters are none, but what is written where none is needed, and stand anywhere."""
+    for secret in secrets:
+        if len(secret) >= SECRET_LENGTH:
+            text = _pattern(secret).sub("[hidden]", text)
+    return text
 
 
 @functools.lru_cache(maxsize=64)
 def _pattern(secret: str) -> re.Pattern[str]:
-    """The key, with any of its characters escaped as JSON does."""
-    return re.compile("".join(rf"(?:\\?{re.escape(each)}|(?i:\\u00{ord(each):02x}))" for each in secret))
+    """The key, with any of its characters escaped as JSON does, once or JSON in JSON."""
+    return re.compile("".join(map(_spellings, secret)))
+
+
+def _spellings(character: str) -> str:
+    escaped = rf"u00{ord(character):02x}"
+    if character == "\\":
+        return rf"(?:\\++(?i:{escaped})?)"
+    return rf"(?:\\*+(?:{re.escape(character)}|(?i:{escaped})))"
 
 
 def _kind(status: int, said: str) -> _Kind:
@@ -253,7 +274,7 @@ def _words(value: Any) -> str:
 
 def _stripped(refused: Refused) -> str:
     """The words of an HTML page, or of a text that is no JSON, on one line."""
-    text = "" if refused.data is not None else refused.body[: 4 * SHOWN_BODY].decode("utf-8", "replace")
+    text = "" if refused.data is not None else _opened(refused.body, refused.secrets)
     if text.lstrip()[:1] == "<":
         text = re.sub(r"<(script|style)[^>]*>[^<]*", " ", text)
         text = re.sub(r"<[^>]*>", " ", text)

@@ -6,6 +6,7 @@ A key is only ever taken for the host that it belongs to.
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -63,23 +64,32 @@ class Fallback:
     @property
     def key(self) -> tuple[Any, ...]:
         """What tells it from others."""
-        return self.model, self.base_url, self.api_key, tuple(sorted(self.headers.items())), str(self.dialect)
+        secrets = repr((self.api_key, sorted(self.headers.items()))).encode("utf-8", "replace")
+        return self.model, self.base_url, hashlib.sha256(secrets).digest(), str(self.dialect)
 
     def address(self, first: Address, environ: Mapping[str, str], *, local_installed: bool) -> Address:
         """Where it is. A model without a provider's name is another one of the `first` endpoint, with its key; the key
         goes to no other host. Raises `ConfigurationError`.
         """
+        self._check()
         if self.base_url is None and self.model is not None and _provider(self.model) is None:
-            return replace(first, model=self.model, api_key=self.api_key or first.api_key)
+            return replace(first, model=self.model, api_key=_checked_key(self.api_key) or first.api_key)
         return resolve(
             self.model,
             self.base_url,
-            self.key_for(first),
-            environ,
+            self._key(first),
+            _without_spare(environ),
             local_installed=local_installed,
         )
 
-    def key_for(self, first: Address) -> str | None:
+    def _check(self) -> None:
+        _check_strings(model=self.model, base_url=self.base_url, api_key=self.api_key)
+        if self.model is None and self.base_url is None:
+            raise ConfigurationError("A fallback needs a model, or a base_url.", hint="Name one: Fallback(model=…).")
+        if not isinstance(self.headers, Mapping):
+            raise ConfigurationError("headers must be a mapping of names to values.")
+
+    def _key(self, first: Address) -> str | None:
         """Its own key, or that of the first endpoint, where this is the same host."""
         if self.api_key is not None:
             return self.api_key
@@ -87,6 +97,13 @@ class Fallback:
         url = _checked_url(self.base_url) or (preset.base_url if preset is not None else "")
         same = bool(url and first.base_url) and _host(url) == _host(first.base_url)
         return first.api_key if same else None
+
+
+def _without_spare(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment without a key that stands there alone: that is for the endpoint that is asked first."""
+    if environ.get("EXTRACTOR_MODEL") or environ.get("EXTRACTOR_BASE_URL"):
+        return environ
+    return {name: value for name, value in environ.items() if name != "EXTRACTOR_API_KEY"}
 
 
 def resolve(

@@ -83,10 +83,12 @@ def _seconds(said: str | None) -> float | None:
 
 def _until(said: str, now: float) -> float | None:
     import email.utils  # not for every start
+    from datetime import UTC
 
     try:
         moment = email.utils.parsedate_to_datetime(said[:100])
-        return max(0.0, moment.timestamp() - now)
+        # One without a zone is in UTC (RFC 9110, section 5.6.7).
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
 
@@ -111,7 +113,7 @@ class Policy:
         spread = random.random()  # noqa: S311  # no secret
         if asked is not None:
             return asked * (1 + spread / 10)
-        return float(min(LONGEST_BACKOFF, self.backoff * 2.0**retried) * (0.5 + spread / 2))
+        return float(min(LONGEST_BACKOFF, self.backoff * 2.0 ** min(retried, 1_000)) * (0.5 + spread / 2))
 
 
 DEFAULT_POLICY = Policy()

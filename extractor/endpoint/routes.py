@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import threading
 import weakref
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Breaker:
         self.failures = 0  # in a row
         self._pause = PAUSE
         self._opens = 0.0  # where it has failed often enough: left alone until then
-        self._probed = False
+        self._probe = math.inf  # when the one began that finds out whether it is back
         self._lock = threading.Lock()
 
     def admits(self, now: float) -> bool:
@@ -49,7 +50,7 @@ class Breaker:
         with self._lock:
             if now < self._opens:
                 return False
-            self._probed = True
+            self._probe = now
             self._opens = now + self._pause  # the next may try then, should this one never come back
             return True
 
@@ -57,16 +58,19 @@ class Breaker:
         """It has answered."""
         if self.failures:
             with self._lock:
-                self.failures, self._pause, self._probed = 0, PAUSE, False
+                self.failures, self._pause, self._probe = 0, PAUSE, math.inf
 
-    def failed(self, now: float) -> None:
-        """It could not be reached, or was not able to answer. What was under way when it opened changes nothing."""
+    def failed(self, now: float, began: float) -> None:
+        """It could not be reached, or was not able to answer, a request that `began` then. What was under way already
+        when it opened changes nothing.
+        """
         with self._lock:
             self.failures += 1
-            if self.failures > FAILURES and self._probed:
+            probed = began >= self._probe
+            if self.failures > FAILURES and probed:
                 self._pause = min(LONGEST_PAUSE, 2 * self._pause)
-            if self.failures == FAILURES or self._probed:
-                self._opens, self._probed = now + self._pause, False
+            if self.failures == FAILURES or probed:
+                self._opens, self._probe = now + self._pause, math.inf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,10 +99,18 @@ class Standing:
     """
 
     def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+        self.breakers: dict[str, Breaker] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, as a process that was forked does: what is under way is the parent's."""
+        limits = self._limits
+        for breaker in self.breakers.values():
+            breaker.__init__()  # type: ignore[misc]  # in place: routes hold it
         self.governor = Governor(rpm=limits.rpm, tpm=limits.tpm, concurrency=limits.concurrency)
         self.allowance = Allowance()
         self.requests = 0
-        self.breakers: dict[str, Breaker] = {}
 
 
 _known: weakref.WeakValueDictionary[tuple[str, bytes, RateLimits], Standing] = weakref.WeakValueDictionary()
@@ -113,6 +125,18 @@ def standing(address: Address, limits: RateLimits) -> Standing:
         if known is None:
             known = _known[key] = Standing(limits)
         return known
+
+
+def _after_fork() -> None:
+    """A lock of our own: the parent's may have been held by a thread that is not in this process."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+    for known in [*_known.values()]:
+        known.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

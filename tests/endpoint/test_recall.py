@@ -67,7 +67,7 @@ class Desk:
             build=httpx.Request,
             headers=httpx.Headers(),
             timeouts={"read": 1.0},
-            api_key=key,
+            secrets=(key,),
         )
         self.posts = 0
         self.works = 0

@@ -136,7 +136,7 @@ def test_the_other_address_is_left_alone() -> None:
     """An address that is known to be unwell is not gone to."""
     call = Call()
     for _ in range(FAILURES):
-        call.routes[1].breaker.failed(NOW)
+        call.routes[1].breaker.failed(NOW, NOW)
     assert call.path([unreachable()] * 9) == ".1.1!"
 
 
@@ -146,7 +146,7 @@ def test_the_other_address_may_be_back() -> None:
     calls[1].known, calls[1].routes = calls[0].known, calls[0].routes
     calls[1].route = calls[0].route
     for _ in range(FAILURES):
-        calls[0].routes[1].breaker.failed(NOW - PAUSE)
+        calls[0].routes[1].breaker.failed(NOW - PAUSE, NOW - PAUSE)
     assert calls[0].path([unreachable()]) == "2"
     assert calls[1].path([unreachable()]) == ".1"
 

@@ -38,7 +38,7 @@ def _address(name: str = "one", **more: Any) -> Address:
 def _opened(now: float = 0.0) -> Breaker:
     breaker = Breaker()
     for _ in range(FAILURES):
-        breaker.failed(now)
+        breaker.failed(now, now)
     return breaker
 
 
@@ -50,9 +50,9 @@ def test_closed() -> None:
     breaker = Breaker()
     for _ in range(FAILURES - 1):
         assert breaker.admits(0.0)
-        breaker.failed(0.0)
+        breaker.failed(0.0, 0.0)
     assert breaker.admits(0.0)
-    breaker.failed(0.0)
+    breaker.failed(0.0, 0.0)
     assert not breaker.admits(0.0)
 
 
@@ -61,7 +61,7 @@ def test_what_succeeds_between_starts_the_count_again() -> None:
     breaker = Breaker()
     for _ in range(10):
         for _ in range(FAILURES - 1):
-            breaker.failed(0.0)
+            breaker.failed(0.0, 0.0)
         breaker.succeeded()
     assert breaker.admits(0.0)
 
@@ -80,7 +80,7 @@ def test_it_is_back() -> None:
     breaker.succeeded()
     assert all(breaker.admits(PAUSE) for _ in range(5))
     for _ in range(FAILURES - 1):
-        breaker.failed(PAUSE)
+        breaker.failed(PAUSE, PAUSE)
     assert breaker.admits(PAUSE)
 
 
@@ -92,14 +92,14 @@ def test_the_pause_doubles_up_to_its_limit() -> None:
         assert not breaker.admits(now + pause - 0.001)
         now += pause
         assert breaker.admits(now)
-        breaker.failed(now)
+        breaker.failed(now, now)
         pause = min(LONGEST_PAUSE, 2 * pause)
         pauses.append(pause)
     assert pauses[-1] == pauses[-2] == LONGEST_PAUSE
     assert breaker.admits(now + pause)
     breaker.succeeded()
     for _ in range(FAILURES):
-        breaker.failed(now)
+        breaker.failed(now, now)
     assert breaker.admits(now + PAUSE)
 
 
@@ -107,7 +107,7 @@ def test_what_was_under_way_when_it_opened() -> None:
     """However many requests that were under way fail after it has opened, it is left alone no longer."""
     breaker = _opened()
     for number in range(100):
-        breaker.failed(PAUSE * number / 100)
+        breaker.failed(PAUSE * number / 100, 0.0)
     assert breaker.admits(PAUSE)
     assert not breaker.admits(PAUSE)
 
@@ -188,7 +188,7 @@ class Asking(RuleBasedStateMachine):
     def fails(self) -> None:
         """A request fails."""
         self.under_way -= 1
-        self.breaker.failed(self.now)
+        self.breaker.failed(self.now, self.now)
         self.in_a_row += 1
         if self.in_a_row == FAILURES:
             self.opened_at = self.now

@@ -912,3 +912,26 @@ release.set()
 thread.join()
 assert code == 0, code
 """)
+
+
+@forks
+def test_fork_with_an_extractor() -> None:
+    """A child that goes on with an extractor of its parent has connections of its own: over one that both write to,
+    each may be given what the other asked for.
+    """
+    _python("""
+made, accept = [], fake._server.process_request
+
+def counted(request, address):
+    made.append(address)
+    accept(request, address)
+
+fake._server.process_request = counted
+with Extractor("m", base_url=fake.base_url, deadline=5) as one:
+    one.extract(Person, "Ann")
+    one.extract(Person, "Ann")
+    assert len(made) == 1
+    assert child(lambda: one.extract(Person, "Ann")) == 0
+    assert len(made) == 2, made
+    one.extract(Person, "Ann")
+""")
