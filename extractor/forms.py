@@ -82,7 +82,6 @@ class Forms:
         )
         if form is None:
             return Descent(form=None, step=step)
-        _log.info("%s %s Asking anew: %s.", self._target.name, error.message, _described(form.way))
         return Descent(form=form, step=step, lessons=self._ladder.lessons(refused.way, complaint, form.way))
 
     def _chosen(self, ways: Iterable[Way], refused: Form | None = None) -> Form | None:
@@ -151,12 +150,6 @@ def _modes(settings: Settings, dialect: Dialect) -> tuple[Mode | None, ...]:
 def _digest(target: Target[Any]) -> int:
     """What says, within this process, that two targets have the same schema."""
     return hash(json.dumps(target.schema, sort_keys=True, default=str))
-
-
-def _described(way: Way) -> str:
-    slim = f", slimmed {way.slim}" if way.schema_slim else ""
-    without = f", without {', '.join(sorted(way.dropped))}" if way.dropped else ""
-    return f"{way.mode or 'response_format as given'}{slim}{without}"
 
 
 def _prefix(fields: Mapping[str, Any], messages: tuple[Mapping[str, Any], ...]) -> Prefix:

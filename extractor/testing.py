@@ -158,7 +158,11 @@ class FakeEndpoint:
         if number < len(self.script):
             return self.script[number]
         said = f"request {number + 1}, but the fake endpoint's script has {len(self.script)}"
-        return Reply(status=500, raw=json.dumps({"error": {"message": said}}))
+        return Reply(status=500, headers=_FINAL, raw=json.dumps({"error": {"message": said}}))
+
+
+# A mistake in the script is no failure of an endpoint: nobody should ask again.
+_FINAL: Mapping[str, str] = {"x-should-retry": "false"}
 
 
 def _called(function: Callable[[Recorded], Any], recorded: Recorded) -> Any:
@@ -166,7 +170,7 @@ def _called(function: Callable[[Recorded], Any], recorded: Recorded) -> Any:
         return function(recorded)
     except Exception as error:  # noqa: BLE001  # it ran in the server: only an answer reaches the test
         said = f"the function in the script raised {type(error).__name__}: {error}"
-        return Reply(status=500, raw=json.dumps({"error": {"message": said}}))
+        return Reply(status=500, headers=_FINAL, raw=json.dumps({"error": {"message": said}}))
 
 
 def _decoded(raw: bytes) -> Any:

@@ -524,7 +524,7 @@ def test_what_is_not_understood_is_raised(kind: str, fake_endpoint: FakeEndpoint
     """A refusal that has nothing to do with the way of asking is raised, with the steps before it."""
     fake_endpoint.answer(_no(NO_SCHEMA), _no("Slow down.", 429))
     with pytest.raises(RateLimited) as caught:
-        _run(kind, fake_endpoint)
+        _run(kind, fake_endpoint, transport_retries=0)
     assert [step.mode for step in caught.value.steps] == ["strict"]
     fake_endpoint.answer(_no("No such key.", 401))
     with pytest.raises(AuthenticationFailed) as denied:
@@ -558,9 +558,11 @@ def test_steps_are_logged_quietly(fake_endpoint: FakeEndpoint, caplog: pytest.Lo
     with caplog.at_level(logging.INFO, "extractor"):
         _run("sync", fake_endpoint, seed=1)
     own = [record for record in caplog.records if record.name == "extractor"]
-    assert [record.levelno for record in own] == [logging.INFO] * 2
-    assert "Asking anew: strict, without seed." in own[0].getMessage()
-    assert "Asking anew: json_object, without seed." in own[1].getMessage()
+    said = [record.getMessage() for record in own if record.getMessage().startswith("refused")]
+    assert {record.levelno for record in own} == {logging.INFO}
+    assert len(said) == 2
+    assert 'changed="without seed"' in said[0]
+    assert 'changed="strict → json_object"' in said[1]
     assert TEXT not in caplog.text
 
 

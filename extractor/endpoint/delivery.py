@@ -121,7 +121,7 @@ class Exchange:
         return self._refused(response, data, whole, "a body that is no JSON" if data is None else "no choices in it")
 
     def _named(self, reply: ChatReply) -> ChatReply:
-        """The reply, its names without a key: those are told to logs and spans. (What it says is data.)"""
+        """The reply, its names without a key: those are told to logs and spans. What it says is data."""
         if not any(secret in reply.id or secret in reply.model for secret in self.secrets):
             return reply
         from extractor.endpoint.refusals import cleaned

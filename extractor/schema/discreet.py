@@ -18,7 +18,7 @@ _PLAIN = frozenset(
     "missing extra_forbidden enum literal_error finite_number multiple_of greater_than greater_than_equal less_than "
     "less_than_equal too_short too_long string_pattern_mismatch none_required union_tag_not_found not_finite not_come "
     "decimal_max_digits decimal_max_places decimal_whole_digits date_past date_future datetime_past datetime_future "
-    "timezone_naive timezone_aware more".split()
+    "timezone_naive timezone_aware more json_invalid ambiguous".split()
 )
 _PLAIN_ENDINGS = ("_type", "_parsing", "_too_short", "_too_long")
 

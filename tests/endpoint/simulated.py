@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from extractor.endpoint.governor import Governor, Hints, Result, Turn
+from extractor.endpoint.governor import Governor, Result, Turn
+from extractor.endpoint.hints import Hints
 
 Value = Callable[[float], float]
 """Something that changes with time: seconds since the beginning → the value."""

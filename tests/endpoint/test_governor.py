@@ -14,8 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from extractor.endpoint.governor import MOST, Governor, Hints, Result, Turn
-from extractor.endpoint.hints import Left
+from extractor.endpoint.governor import MOST, Governor, Result, Turn
+from extractor.endpoint.hints import Hints, Left
 from extractor.endpoint.pace import Quota
 
 sys.path.insert(0, str(Path(__file__).parent))

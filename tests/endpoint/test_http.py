@@ -23,9 +23,9 @@ import httpx
 import pytest
 
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix
+from extractor.endpoint.ahttp import AsyncSender
 from extractor.endpoint.delivery import MAX_REPLY_BYTES
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.ahttp import AsyncSender
 from extractor.endpoint.http import Sender
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.retry import Policy

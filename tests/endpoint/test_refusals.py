@@ -16,9 +16,9 @@ from extractor.errors import (
     NotFound,
     QuotaExceeded,
     RateLimited,
+    Redirected,
     RequestTooLarge,
     ServerError,
-    Redirected,
     StatusError,
 )
 
