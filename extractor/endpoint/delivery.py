@@ -90,6 +90,8 @@ class Exchange:
                 outcome.retry_after = outcome.retry_after if asked is None else asked
             return outcome
         if isinstance(error, ExtractorError):
+            if isinstance(error, EndpointError):
+                error.body = error.body or body.shown()
             return error
         if isinstance(error, BROKEN) and body.is_stream():  # what had come by then
             reply = self._read(body)

@@ -20,13 +20,19 @@ _PLAIN = frozenset(
     "decimal_max_digits decimal_max_places decimal_whole_digits date_past date_future datetime_past datetime_future "
     "timezone_naive timezone_aware more json_invalid ambiguous".split()
 )
+_LONGEST = 300  # characters: a place may be deep, and what is allowed a thousand words
 _PLAIN_ENDINGS = ("_type", "_parsing", "_too_short", "_too_long")
 
 
 def said_of(error: FieldError, known: frozenset[str], value: Any) -> str:
     """One error, where it is and what is wrong, on one line without a quotation. `value` is what it was found in."""
     plain = error.kind in _PLAIN or error.kind.endswith(_PLAIN_ENDINGS)
-    return f"{masked(error.pointer, known, value) or 'the whole'}: {error.message if plain else error.kind}"
+    said = error.message if plain else error.kind
+    return _short(f"{masked(error.pointer, known, value) or 'the whole'}: {said}")
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= _LONGEST else said[:_LONGEST] + "…"
 
 
 def masked(pointer: str, known: frozenset[str], value: Any) -> str:
