@@ -11,13 +11,11 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import certifi
 import httpx
 import pytest
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -57,24 +55,6 @@ class Person(BaseModel):
 
 
 both = pytest.mark.parametrize("kind", ["sync", "async"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing here speaks TLS; reading all authorities for each client would take most of the time."""
-    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
-    path = tmp_path_factory.mktemp("authorities") / "one.pem"
-    path.write_text(first + end, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(path))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _no_endpoint_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("EXTRACTOR_") or name.endswith("_API_KEY"):
-            monkeypatch.delenv(name)
 
 
 def _run(

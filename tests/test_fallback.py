@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
-import os
 import pickle
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import certifi
 import httpx
 import pytest
 from hypothesis import given, settings
@@ -73,24 +70,6 @@ class Person(BaseModel):
 
 
 ANN = Person(name="Ann", age=34)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing here speaks TLS; reading all authorities for each client would take most of the time."""
-    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
-    path = tmp_path_factory.mktemp("authorities") / "one.pem"
-    path.write_text(first + end, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(path))
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _no_endpoint_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("EXTRACTOR_") or name.endswith("_API_KEY"):
-            monkeypatch.delenv(name)
 
 
 # ------------------------------------------------------------------------------------ driven by hand

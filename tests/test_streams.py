@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import ssl
 import threading
@@ -96,13 +95,6 @@ ORDER: dict[str, Any] = {
     "how many?": 7,
 }
 PEOPLE: list[Any] = [ANN, {"name": "Bob", "age": 5}, {"name": "Eve", "age": 6}]
-
-
-@pytest.fixture(autouse=True)
-def _no_endpoint_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith("EXTRACTOR_") or name.endswith("_API_KEY"):
-            monkeypatch.delenv(name)
 
 
 See = Callable[[Any], object]

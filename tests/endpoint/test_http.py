@@ -15,10 +15,8 @@ import time
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import certifi
 import httpx
 import pytest
 
@@ -49,17 +47,6 @@ COMPLETION = {"choices": [{"index": 0, "message": {"role": "assistant", "content
 TEXT = ChatRequest(prefix=Prefix(fields={"model": "m"}), tail=({"role": "user", "content": "héllo"},))
 
 both = pytest.mark.parametrize("kind", ["sync", "async"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing here speaks TLS; reading all authorities for each client would take most of the time."""
-    first, end, _ = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----\n")
-    path = tmp_path_factory.mktemp("authorities") / "one.pem"
-    path.write_text(first + end, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(path))
-        yield
 
 
 def _address(base_url: str, **more: Any) -> Address:
