@@ -548,7 +548,9 @@ def _seen(root: str) -> Seen:
         return Seen(**json.load(answer))
 
 
-def flood(scenario: str, make: Callable[[Case, str], overhead.AsyncCall], at_once: int, seconds: float) -> Run:
+def flood(
+    loop: asyncio.Runner, scenario: str, make: Callable[[Case, str], overhead.AsyncCall], at_once: int, seconds: float
+) -> Run:
     """Ask a new endpoint with so many tasks at once."""
 
     async def wanted(root: str) -> Count:
@@ -565,7 +567,7 @@ def flood(scenario: str, make: Callable[[Case, str], overhead.AsyncCall], at_onc
         return count
 
     with _serving(0.0, scenario) as root:
-        count = asyncio.run(wanted(root))
+        count = loop.run(wanted(root))
         return count.run(_seen(root))
 
 
@@ -627,19 +629,19 @@ class Found:
     best: str
 
 
-def measure_limit(name: str, seconds: float, fast: bool) -> Found:
+def measure_limit(loop: asyncio.Runner, name: str, seconds: float, fast: bool) -> Found:
     """Everyone at one endpoint."""
     fixed: dict[str, Run] = {}
     for number in LIMITS[name].fixed:
         for way, make in (("ours", fixed_ours), ("by hand", fixed_plain)):
-            fixed[f"{way}, {number}"] = flood(name, make(number), TASKS, FIXED_FOR * seconds)
+            fixed[f"{way}, {number}"] = flood(loop, name, make(number), TASKS, FIXED_FOR * seconds)
     runs = {
-        f"AsyncExtractor, {TASKS} tasks": flood(name, overhead.async_extractor, TASKS, seconds),
+        f"AsyncExtractor, {TASKS} tasks": flood(loop, name, overhead.async_extractor, TASKS, seconds),
         f"Extractor, {THREADS} threads": sync_flood(name, overhead.extractor_client, THREADS, seconds),
     }
     if not fast:
         with contextlib.suppress(ImportError):
-            runs[f"openai parse, {TASKS} tasks"] = flood(name, overhead.async_openai_parse, TASKS, seconds)
+            runs[f"openai parse, {TASKS} tasks"] = flood(loop, name, overhead.async_openai_parse, TASKS, seconds)
     whole = {each: run for each, run in fixed.items() if not run.failed} or fixed
     return Found(scenario=name, runs={**runs, **fixed}, best=max(whole, key=lambda each: whole[each].per_second))
 
@@ -866,9 +868,10 @@ def _measured(arguments: argparse.Namespace, wanted: tuple[str, ...], numbers: l
             show(table([f"{max(numbers):,} tasks", "MB more"], rows) + "\n")
     if "limit" in wanted:
         measured["limit"] = []
-        for name in [name for name in LIMITS if arguments.scenario in name]:
-            measured["limit"].append(measure_limit(name, arguments.seconds, fast))
-            show(_limit_report(measured["limit"][-1]) + "\n")
+        with asyncio.Runner() as loop:  # one for all: some clients are closed later, in the loop they began in
+            for name in [name for name in LIMITS if arguments.scenario in name]:
+                measured["limit"].append(measure_limit(loop, name, arguments.seconds, fast))
+                show(_limit_report(measured["limit"][-1]) + "\n")
         if arguments.plot:
             ours = {found.scenario: next(iter(found.runs.values())) for found in measured["limit"]}
             plot(arguments.plot, {name: ours[name] for name in PLOTTED if name in ours})

@@ -89,7 +89,7 @@ class Budget:
         self._cost = None if cost is None else amount(cost, option="budget", what="The budget's cost")
         self._requests = _checked("requests", requests, int)
         self._seconds = _checked("seconds", seconds, int, float, what="a number")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # the collector may end an abandoned request in here
         self._process = os.getpid()
         self._began: float | None = None
         self._spent_tokens, self._spent_cost, self._ended = 0, Decimal(0), 0
@@ -250,13 +250,18 @@ class Spending:
                 budget._end(self, 1)
                 budget._settle(self, usage, cost)
 
-    def cancel(self, *, sent: bool = True) -> None:
-        """No reply came: nothing is known to have been taken but the request, and that only if it was `sent`."""
+    def cancel(self, *, sent: bool = True, billed: bool = False) -> None:
+        """No reply came: nothing is known to have been taken but the request, and that only if it was `sent`. Where it
+        may have been `billed` all the same, it is taken to be what was expected.
+        """
         budget = self._budget
         with budget._lock, exact():
             if self._open:
                 self._open = False
                 budget._end(self, 1 if sent else 0)
+                if billed:
+                    budget._spent_tokens += self.tokens
+                    budget._spent_cost += self.cost
 
 
 class _Mean:

@@ -133,12 +133,22 @@ class _Client:
         settings = Settings.of(self._defaults, call)
         _check_extra_body(settings, self._address)
         for fallback in settings.fallbacks:  # a wrong one is an error here, not when it is needed
+            wrong = self._wrong(fallback, settings)
+            if wrong is not None:
+                raise wrong
+        return settings
+
+    def _wrong(self, fallback: Fallback, settings: Settings) -> CallerError | None:
+        """What is wrong with a fallback. Given, not raised: the traceback would show its key."""
+        try:
             address = self._address_of(fallback)
             Dialect.named(address.dialect if fallback.dialect is None else fallback.dialect)
             check_headers(fallback.headers)
             _check_extra_body(settings, address)
             _check_price(settings, Tariff(model=address.model, base_url=address.base_url, own=settings.price))
-        return settings
+        except CallerError as error:
+            return error.with_traceback(None)
+        return None
 
     def _address_of(self, fallback: Fallback) -> Address:
         return fallback.address(self._address, os.environ, local_installed=_local_installed())
@@ -216,6 +226,8 @@ class _Client:
     def _fallen_back(self, fallback: Fallback) -> _Client:
         """The extractor for an endpoint to fall back to: kept, and closed with this one."""
         with self._lock:
+            if self._closed:
+                raise CallerError("This extractor has been closed.")
             other = self._others.get(fallback.key)
             if other is None:
                 other = self._others[fallback.key] = self._at(fallback)
@@ -234,6 +246,12 @@ class _Client:
         same = here and address.api_key == self._address.api_key and not fallback.headers
         other._set_up(address, reach, dialect, defaults, self._sender if same else None)
         return other
+
+    def _ended(self) -> list[Any]:
+        """No more is asked; the senders that are to be closed."""
+        with self._lock:
+            self._closed = True
+            return [self._sender, *(other._sender for other in self._others.values())]
 
     def _narrowed(
         self, settings: Settings, document: Document | None, target: Target[Any], part: str | None
@@ -349,12 +367,15 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
     return Errand(
         expires=None if settings.deadline is None else time.monotonic() + settings.deadline,
         policy=settings.policy,
-        key=settings.idempotency_key or os.urandom(12).hex(),
+        key=os.urandom(12).hex(),
+        idempotency_key=settings.idempotency_key,
         budget=settings.budget,
         cache=settings.cache,
         watch=watch,
         tariff=task.tariff,
         share=settings.share,
+        patient=settings.patient,
+        others=len(settings.fallbacks),
     )
 
 
@@ -409,7 +430,8 @@ class Extractor(_Client):
     def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any: ...
     def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any:
         """The value alone: `run(…).value`. Raises `FieldsAbsent` too, where required fields are absent."""
-        return whole(self.run(target, document, **call))
+        wanted = target_of(target)
+        return whole(self.run(wanted, document, **call), wanted)
 
     @overload
     def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...
@@ -475,10 +497,8 @@ class Extractor(_Client):
 
     def close(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""
-        self._closed = True
-        self._sender.close()
-        for other in self._others.values():
-            other._sender.close()
+        for sender in self._ended():
+            sender.close()
 
     def __enter__(self) -> Extractor:
         return self
@@ -522,7 +542,8 @@ class AsyncExtractor(_Client):
     async def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any: ...
     async def extract(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Any:
         """The value alone: `(await run(…)).value`. Raises what `Extractor.extract` does."""
-        return whole(await self.run(target, document, **call))
+        wanted = target_of(target)
+        return whole(await self.run(wanted, document, **call), wanted)
 
     @overload
     async def run(self, target: type[T], document: Document | None = None, **call: Unpack[Call]) -> Extraction[T]: ...
@@ -580,10 +601,8 @@ class AsyncExtractor(_Client):
 
     async def aclose(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""
-        self._closed = True
-        await self._sender.close()
-        for other in self._others.values():
-            await other._sender.close()
+        for sender in self._ended():
+            await sender.close()
 
     async def __aenter__(self) -> AsyncExtractor:
         return self

@@ -202,7 +202,7 @@ def complaint_of(error: StatusError, mode: Mode | None, sent: Collection[str]) -
     """
     if error.status not in _STATUSES or isinstance(error, RequestTooLarge):
         return None
-    text = f"{error.message} {error.code} {error.type} {error.param}"
+    text = f"{error.said or error.message} {error.code} {error.type} {error.param}"
     particular = _first(_PARTICULAR, text, mode)
     if particular is not None:
         return Complaint(about=particular.about) if particular.about else None
@@ -212,7 +212,7 @@ def complaint_of(error: StatusError, mode: Mode | None, sent: Collection[str]) -
     general = _first(_GENERAL, text, mode)
     if general is not None and general.about is not None:
         return Complaint(about=general.about)
-    said = error.message.partition(": ")[2]
+    said = (error.said or error.message).partition(": ")[2]
     # Without a reason, 404 means a wrong address, and 500 that something is broken.
     return Complaint(about="opaque") if error.status in (400, 422) and _compiled(_OPAQUE).fullmatch(said) else None
 

@@ -204,8 +204,11 @@ class StatusError(EndpointError):
 
     `status` is the HTTP status (also where the error came inside a 200), `code`, `type` and `param`
     are what the body said ("" where it did not), `headers` the reply's. `retry_after` are the seconds to wait
-    that it asked for (None where it did not).
+    that it asked for (None where it did not). `said` are its own words, which may quote the document: the message
+    has them without.
     """
+
+    said: str = ""
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, has_ended, outcome_of, read, texts_of, was_cut
 from extractor.reply.repairs import Repair
 from extractor.schema.dialects import Mode
-from extractor.schema.target import FieldError
+from extractor.schema.target import FieldError, Target
 
 if TYPE_CHECKING:
     from extractor.prices import Tariff
@@ -306,11 +306,14 @@ def _wrongness(verdict: Verdict[Any]) -> tuple[bool, bool, int]:
     return verdict.outcome is not Outcome.INVALID, verdict.rest is None, len(verdict.reading.errors)
 
 
-def whole(result: Extraction[T]) -> T:
+def whole(result: Extraction[T], target: Target[T]) -> T:
     """The value of an extraction. Raises `FieldsAbsent` where required fields are absent."""
     if result.attempts[-1].outcome is not Outcome.INCOMPLETE:
         return result.value
-    missing = ", ".join(error.pointer or "the whole" for error in result.errors)
+    from extractor.schema.discreet import field_names, masked
+
+    names = field_names(target.schema)
+    missing = ", ".join(masked(error.pointer, names, result.data) or "the whole" for error in result.errors)
     raise FieldsAbsent(
         f"The document lacks required fields: {missing}.",
         attempts=result.attempts,

@@ -44,7 +44,8 @@ class Defaults(Options, total=False):
     max_retries: int
     """Re-asks after the first request because the reply did not conform. Default 2."""
     deadline: float | None
-    """Seconds for the whole of it, all requests and waits. Default 600; None for no limit."""
+    """Seconds for the whole of it, all requests and waits; None for no limit. Where it is not given: 600, from when
+    the endpoint first has room for it."""
     transport_retries: int
     """How often a request is sent again because HTTP failed (no connection, no answer, 429, 5xx …). Default 2."""
     max_wait: float
@@ -108,6 +109,7 @@ class Settings:
     mode: Literal["auto"] | Mode = "auto"
     coerce: bool = True
     absent: Absent = "forbid"
+    patient: bool = True
     policy: Policy = DEFAULT_POLICY
     fallbacks: tuple[Fallback, ...] = ()
     budget: Budget | None = None
@@ -129,7 +131,7 @@ class Settings:
         policy = {name: own.pop(name) for name in _POLICY if name in own}
         if "messages" in extra:
             raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
-        settings = cls(**own, policy=Policy(**policy), fields=fields, extra_fields=extra)
+        settings = cls(**own, patient="deadline" not in own, policy=Policy(**policy), fields=fields, extra_fields=extra)
         settings._check_mode()
         return settings
 
@@ -161,7 +163,10 @@ class Settings:
 
 
 _POLICY = tuple(Policy.__dataclass_fields__)
-_OWN = (*_POLICY, *(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields", "policy")))
+_OWN = (
+    *_POLICY,
+    *(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields", "policy", "patient")),
+)
 _CHOICES: Mapping[str, tuple[str, ...]] = {"mode": ("auto", *MODES), "absent": get_args(Absent)}
 
 

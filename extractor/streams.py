@@ -34,7 +34,9 @@ T = TypeVar("T")
 
 
 class Shown(Protocol[S_co]):
-    """What a stream shows of the replies as they arrive."""
+    """What a stream shows of the replies as they arrive. It is `final` where it is not shown again, or otherwise."""
+
+    final: bool
 
     def begin(self, ask: Ask) -> None:
         """Another request is sent."""
@@ -53,6 +55,8 @@ class Partials:
     """Shows a `Partial` after every piece that adds something. What is asked for again shows in the result only,
     but for a reply that is asked for again as a whole.
     """
+
+    final = False
 
     def __init__(self, task: Task[Any]) -> None:
         self._wanted = task.target.wanted if isinstance(task.target, TypeTarget) else None
@@ -116,6 +120,8 @@ def _kinds(schema: Any, definitions: Plans) -> frozenset[str]:
 
 class Items:
     """Shows each item of a list once, as soon as it is complete and valid; those asked for again at the end."""
+
+    final = True
 
     def __init__(self, task: Task[Any], item: Target[Any]) -> None:
         self._task = task
@@ -255,7 +261,9 @@ class Stream(_Result[T], Generic[S, T]):
                             if isinstance(piece, ChatReply):
                                 reply = piece
                             else:
-                                yield from shown.add(piece)
+                                for each in shown.add(piece):
+                                    errand.shown = shown.final
+                                    yield each
                 except (EndpointError, BudgetExceeded) as error:
                     failed = error
                 # Thrown in outside of the handler: what comes back need not be this error.
@@ -293,6 +301,7 @@ class AsyncStream(_Result[T], Generic[S, T]):
                                 reply = piece
                             else:
                                 for each in shown.add(piece):
+                                    errand.shown = shown.final
                                     yield each
                 except (EndpointError, BudgetExceeded) as error:
                     failed = error

@@ -128,7 +128,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Keywords that other places take, for those who look for them here.
-_ELSEWHERE = frozenset({"base_url", "api_key", "http_client", "timeout", "headers", "dialect", "model"})
+_ELSEWHERE = frozenset({"base_url", "api_key", "http_client", "timeout", "headers", "dialect", "model", "limits"})
 _BESIDE = ("instructions", "examples", "messages", "context", "max_retries", "deadline", "mode", "coerce", "absent")
 
 

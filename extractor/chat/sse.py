@@ -60,6 +60,7 @@ class Piece(NamedTuple):
 
 
 _NOTHING = Piece()
+MOST_CHOICES = 1_000  # candidates of one reply: `n` is 128 at most
 
 
 class ReplyCollector:
@@ -117,6 +118,8 @@ class ReplyCollector:
             index = _index(choice, number)
             known = self._choices.get(index)
             if known is None:
+                if len(self._choices) >= MOST_CHOICES:
+                    raise ValueError("more candidates than anybody asks for")
                 known = self._choices[index] = _Choice()
             piece = known.add(choice)
             if index == 0:
@@ -216,6 +219,7 @@ class _Choice:
         self.content: list[str] = []
         self._texts: dict[str, list[str]] = {}
         self._calls: dict[int, _Call] = {}
+        self._first: int | None = None
         self._logprobs: list[Any] = []
 
     def add(self, choice: Mapping[str, Any]) -> Piece:
@@ -250,7 +254,8 @@ class _Choice:
         for number, call in enumerate(_dicts(calls)):
             index = _index(call, number)
             added = self._calls.setdefault(index, _Call()).add(call)
-            first += added if index == min(self._calls) else ""
+            self._first = index if self._first is None else min(self._first, index)
+            first += added if index == self._first else ""
         return first
 
     def _add(self, key: str, value: Any) -> None:
@@ -258,7 +263,10 @@ class _Choice:
             self._texts.setdefault(key, []).append(value)
         elif isinstance(value, list):
             known = self._message.get(key)
-            self._message[key] = [*known, *value] if isinstance(known, list) else value
+            if isinstance(known, list):
+                known += value
+            else:
+                self._message[key] = [*value]
         elif value is not None:
             self._message[key] = value
 

@@ -228,8 +228,13 @@ def _maybe_text(data: Mapping[str, Any], key: str) -> str | None:
 def _count(data: Mapping[str, Any], key: str) -> int:
     value = data.get(key)
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return max(-_MOST, min(value, _MOST))
+
+
+_MOST = 10**12  # no reply has more tokens; a number of 400 digits is none that can be reckoned with
 
 
 def _number(data: Mapping[str, Any], key: str) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
@@ -20,7 +20,7 @@ from extractor.errors import BudgetExceeded, DeadlineExceeded, EndpointError, Ra
 if TYPE_CHECKING:  # only for those who have one
     from extractor.budget import Budget, Spending
 
-__all__ = ["admission", "reservation", "taught"]
+__all__ = ["Admitted", "admission", "reservation", "taught"]
 
 LOOKS = 0.05
 """Seconds between two looks at a budget of which others may leave something."""
@@ -29,33 +29,44 @@ LOOKS = 0.05
 _OVERLOADED = frozenset({503, 529})
 
 
+class Admitted(NamedTuple):
+    """How many requests are under way, this included, and how many tokens it is taken to cost."""
+
+    under_way: int
+    tokens: int = 0
+
+
 def admission(
-    governor: Governor, errand: Errand, url: str, size: int, *, started: bool
-) -> Generator[Wait, Any, int | DeadlineExceeded]:
-    """Wait until a request of `size` bytes may be sent. How many are under way then, itself included; or the error
-    that the deadline has passed.
-    """
+    governor: Governor, errand: Errand, request: ChatRequest, url: str, size: int, *, started: bool
+) -> Generator[Wait, Any, Admitted | DeadlineExceeded]:
+    """Wait until a request of `size` bytes may be sent. The error where the deadline passes meanwhile."""
     asked = time.monotonic()
-    turn = governor.enter(asked, tokens=prompt_tokens(size), share=errand.share, started=started)
+    most, tokens = _most_used(request, size), max(prompt_tokens(size), governor.usual_tokens)
+    tokens = tokens if most is None else most.total_tokens
+    turn = governor.enter(asked, tokens=tokens, share=errand.share, started=started)
     if turn is None:
-        return governor.in_flight
-    entered = False
+        return Admitted(governor.in_flight, tokens)
+    entered, patient = False, errand.patient and not started
     try:
         while not turn.granted:
             now = time.monotonic()
-            left = math.inf if errand.expires is None else errand.expires - now
-            if left <= 0 or now + left <= turn.not_before < math.inf:
+            left, due = math.inf if errand.expires is None or patient else errand.expires - now, turn.not_before
+            if left <= 0 or now + left <= due < math.inf:
                 return too_late(url, "before its turn: the endpoint takes no more for now")
-            if turn.not_before <= now:
+            if due <= now:
                 governor.poll(now)
+                due = turn.not_before
             if not turn.granted:
-                yield Wait(turn=turn, seconds=_finite(min(left, max(0.0, turn.not_before - now))))
+                yield Wait(turn=turn, seconds=_finite(min(left, max(0.0, due - now))), not_before=due)
+        waited = time.monotonic() - asked
+        if patient and errand.expires is not None:
+            errand.expires += waited
+        errand.waited(waited)  # which may be interrupted
         entered = True
     finally:
         if not entered:
             governor.leave_queue(turn, time.monotonic())
-    errand.waited(time.monotonic() - asked)
-    return turn.under_way
+    return Admitted(turn.under_way, tokens)
 
 
 def reservation(
@@ -98,10 +109,9 @@ def taught(
     outcome: Outcome | None,
     response: httpx.Response | None,
     seconds: float,
-    size: int,
-    under_way: int,
+    admitted: Admitted,
 ) -> None:
-    """Tell the governor what came of a request of `size` bytes (None: nobody waited for it)."""
+    """Tell the governor what came of a request (None: nobody waited for it)."""
     error = outcome if isinstance(outcome, EndpointError) else None
     status = error.status if isinstance(error, StatusError) else 0
     usage = outcome.usage if isinstance(outcome, ChatReply) else None
@@ -111,9 +121,9 @@ def taught(
         failed=not isinstance(outcome, ChatReply),
         seconds=seconds,
         tokens=usage.total_tokens if usage is not None else 0,
-        estimated=prompt_tokens(size),
+        estimated=admitted.tokens,
         retry_after=error.retry_after if isinstance(error, StatusError) else None,
         hints=None if response is None else Hints.of(response.headers, time.time()),
-        under_way=under_way,
+        under_way=admitted.under_way,
     )
     governor.left(time.monotonic(), result)

@@ -16,7 +16,7 @@ from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.faults import CAUGHT
-from extractor.endpoint.heads import check_client, closed, exchange_of
+from extractor.endpoint.heads import check_client, closed, ended, exchange_of
 from extractor.endpoint.http import KEPT_SECONDS, Link, Stack, answered, given, piece_of, request_to, timed
 from extractor.endpoint.pipes import dial
 from extractor.endpoint.places import Clients, Place, place_of
@@ -67,8 +67,8 @@ class AsyncConnections:
 
     def _begun(self, running: asyncio.AbstractEventLoop | None) -> dict[httpx.URL, Place]:
         """The places of an event loop, of which there are none yet; those of loops that have ended go."""
-        for ended in [loop for loop in [*self._loops] if loop is not None and loop.is_closed()]:
-            for place in self._loops.pop(ended).values():
+        for over in [loop for loop in [*self._loops] if loop is not None and loop.is_closed()]:
+            for place in self._loops.pop(over, {}).values():
                 place.stack.close()
         return self._loops.setdefault(running, {})
 
@@ -129,6 +129,7 @@ class AsyncSender:
         limits: RateLimits | None = None,
     ) -> None:
         check_client(client, httpx.AsyncClient)
+        self._closing = False
         self._own = AsyncConnections(httpx.URL(address.base_url)) if client is None else None
         self._client: Any = client or self._own
         self._open: Callable[[httpx.Request], Awaitable[httpx.Response]] = (
@@ -203,6 +204,8 @@ class AsyncSender:
         return post.expires is None or (self._own is not None and self._own.keeps(post.request))
 
     async def _received(self, post: Post) -> None:
+        if self._closing:
+            raise ended()
         response = await self._open(timed(post))
         try:
             if post.body.begin(response):
@@ -215,6 +218,8 @@ class AsyncSender:
     async def _streamed(self, post: Post) -> AsyncGenerator[Piece, None]:
         import anyio
 
+        if self._closing:
+            raise ended()
         body, expires = post.body, post.expires
         with anyio.fail_after(_left(expires)):
             response = await self._open(timed(post))
@@ -238,6 +243,7 @@ class AsyncSender:
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
+        self._closing = True
         if self._own is not None:
             await self._own.close()
 
@@ -268,7 +274,7 @@ async def _granted(step: Wait) -> None:
             soon(woken.set)
 
     step.turn.wake = wake
-    if not step.turn.granted:
+    if not step.turn.granted and step.turn.not_before == step.not_before:
         with anyio.move_on_after(step.seconds):
             await woken.wait()
 

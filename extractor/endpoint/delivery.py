@@ -8,6 +8,7 @@ a traceback would show what was sent, and so the key.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,16 +20,16 @@ from pydantic_core import from_json
 
 from extractor.chat.wire import ChatReply, ChatRequest, decode_reply
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.faults import BROKEN, fault, too_late
+from extractor.endpoint.faults import BROKEN, fault, left_alone, too_late
 from extractor.endpoint.governor import Governor
 from extractor.endpoint.retry import asked_wait
-from extractor.endpoint.routes import Route, Standing, well_first
+from extractor.endpoint.routes import FAILURES, Route, Standing, well_first
 from extractor.endpoint.steps import Outcome, Pause, Post, Steps
 from extractor.errors import BudgetExceeded, EndpointError, ExtractorError, OptionError, StatusError
 
 # What is only needed for streams, and where something is wrong, is loaded then: most starts need none of it.
 if TYPE_CHECKING:
-    from extractor.budget import Budget
+    from extractor.budget import Budget, Spending
     from extractor.chat.sse import Piece
     from extractor.endpoint.events import Events
     from extractor.endpoint.inflate import Inflater
@@ -76,7 +77,10 @@ class Exchange:
         expires = errand.expires
         headers = httpx.Headers(self.headers)
         if not self.keyed:
-            headers[IDEMPOTENCY_KEY] = f"{errand.key}-{errand.requests}"
+            # With what is sent in it: who resumes a job may ask otherwise than the first time.
+            headers[IDEMPOTENCY_KEY] = (
+                f"{errand.idempotency_key or errand.key}-{errand.requests}-{hashlib.sha256(content).hexdigest()[:12]}"
+            )
         request = self.build("POST", route.url, headers=headers, content=content)
         request.extensions["timeout"] = self.timeouts or request.extensions["timeout"]
         return Post(request=request, body=Body(str(route.url), expires, self.secrets), expires=expires)
@@ -93,9 +97,11 @@ class Exchange:
             if isinstance(error, EndpointError):
                 error.body = error.body or body.shown()
             return error
-        if isinstance(error, BROKEN) and body.is_stream():  # what had come by then
+        # What had come by then. A stream that has said its last word is whole, however the connection ends.
+        if body.is_stream():
             reply = self._read(body)
-            if isinstance(reply, ChatReply):
+            broken = isinstance(error, BROKEN)
+            if isinstance(reply, ChatReply) and (broken or all(each.complete for each in reply.choices)):
                 return reply
         failure = fault(error, body.url, expires)
         if isinstance(failure, EndpointError):
@@ -116,6 +122,8 @@ class Exchange:
                 return self._named(reply)
             return self._refused(response, events.error, whole, "a stream that is no completion")
         body.data = data = _json(whole)
+        if _has_too_many(data):
+            return self._refused(response, None, whole, "more candidates than anybody asks for")
         if response.is_success and isinstance(data, dict) and data.get("choices") and not data.get("error"):
             reply = decode_reply(data)
             if reply.choices:
@@ -124,11 +132,19 @@ class Exchange:
 
     def _named(self, reply: ChatReply) -> ChatReply:
         """The reply, its names without a key: those are told to logs and spans. What it says is data."""
-        if not any(secret in reply.id or secret in reply.model for secret in self.secrets):
+        told = (reply.id, reply.model, *(choice.finish_reason or "" for choice in reply.choices))
+        if not any(secret in word for secret in self.secrets for word in told):
             return reply
         from extractor.endpoint.refusals import cleaned
 
-        return replace(reply, id=cleaned(reply.id, self.secrets), model=cleaned(reply.model, self.secrets))
+        def clean(word: str) -> str:
+            return cleaned(word, self.secrets)
+
+        choices = tuple(
+            replace(each, finish_reason=clean(each.finish_reason)) if each.finish_reason else each
+            for each in reply.choices
+        )
+        return replace(reply, id=clean(reply.id), model=clean(reply.model), choices=choices)
 
     def _refused(self, response: httpx.Response, data: Any, body: bytes, why: str) -> EndpointError:
         from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
@@ -170,6 +186,7 @@ class Body:
         self._expires = expires
         self._secrets = secrets
         self._inflater: Inflater | None = None
+        self._opaque = False
         self._chunks: list[bytes] = []
         self._came = 0
         self._size = 0
@@ -185,7 +202,12 @@ class Body:
         if encoding is not None:
             from extractor.endpoint.inflate import inflater
 
-            self._inflater = inflater(encoding)
+            try:
+                self._inflater = inflater(encoding)
+            except ValueError:
+                if response.is_success:
+                    raise
+                self._opaque = True  # the status says enough
         return True
 
     def add(self, chunk: bytes) -> None:
@@ -199,7 +221,9 @@ class Body:
             raise self._too_large()
         if self._expires is not None and time.monotonic() > self._expires:
             raise too_late(self.url)
-        return iter((chunk,)) if self._inflater is None else self._inflater.feed(chunk)
+        if self._inflater is not None:
+            return self._inflater.feed(chunk)
+        return iter(() if self._opaque else (chunk,))
 
     def _add(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
@@ -225,7 +249,7 @@ class Body:
             if len(self._chunks) > _SHOWN:  # they have been read; the first are kept for errors to show
                 self._chunks.pop()
             return self.events.feed(chunk)
-        if not response.is_success or self._judged or not self.whole().strip():
+        if not response.is_success or self._judged or not chunk.strip():
             return iter(())
         self._judged = True  # by the first bytes that are not blank
         if not _is_stream(response, self.whole()):
@@ -271,6 +295,15 @@ def _events() -> Events:
     from extractor.endpoint.events import Events
 
     return Events()
+
+
+MOST_CHOICES = 1_000
+"""Candidates of one reply: `n` is 128 at most. Three bytes of an empty one become 400 here."""
+
+
+def _has_too_many(data: Any) -> bool:
+    choices = data.get("choices") if isinstance(data, dict) else None
+    return isinstance(choices, list) and len(choices) > MOST_CHOICES
 
 
 def _drain(pieces: Iterator[Piece]) -> None:
@@ -327,6 +360,8 @@ class Trip:
         """Send it, again and elsewhere where that may help."""
         errand, routes = self.errand, self._routes()
         route = routes[0]
+        if route.breaker.failures >= FAILURES and errand.endpoint < errand.others and not self._is_tried(routes):
+            return left_alone(str(route.url))
         while True:
             outcome = yield from (self._posted(route) if errand.budget is None else self._paid(route, errand.budget))
             if isinstance(outcome, ChatReply):
@@ -346,6 +381,11 @@ class Trip:
             if then.wait:
                 yield Pause(seconds=then.wait)
             route = then.route
+
+    def _is_tried(self, routes: tuple[Route, ...]) -> bool:
+        """Whether one of the addresses may be asked, or it is time to find out whether it is back."""
+        now = time.monotonic()
+        return any(route.breaker.admits(now) for route in routes)
 
     def _recovery(self, error: EndpointError, route: Route, routes: tuple[Route, ...]) -> Following | None:
         """What follows a request that has failed; None where the error is what is left."""
@@ -381,10 +421,19 @@ class Trip:
                 spending.settle(outcome.usage, self.errand.cost(outcome))
             return outcome
         finally:
-            spending.cancel(sent=self._was_sent(outcome))  # unless it has been settled
+            self._give_back(spending, outcome)
 
-    def _was_sent(self, outcome: Outcome | None) -> bool:
-        return self.body is not None and not (isinstance(outcome, EndpointError) and outcome.unsent)
+    def _give_back(self, spending: Spending, outcome: Outcome | None) -> None:
+        """Settle a request without a reply. A refusal is not billed; what broke off, or was given up, may be."""
+        sent = self.body is not None and not (isinstance(outcome, EndpointError) and outcome.unsent)
+        spending.cancel(sent=sent, billed=sent and not isinstance(outcome, StatusError))  # unless it is settled
+
+    def _unquote(self, error: StatusError) -> None:
+        """Leave the document out of the error's words; they are kept beside, for who has to understand them."""
+        from extractor.endpoint.refusals import unquoted
+
+        error.said, error.message = error.message, unquoted(error.message, _text_of(self.request))
+        error.args = (error.message,)
 
     def _posted(self, route: Route) -> Steps:
         """Send it once, when there is room for it."""
@@ -394,23 +443,23 @@ class Trip:
             entered = governor.calm and governor.in_flight < governor.window
             if entered:
                 governor.in_flight += 1
-            under_way = governor.in_flight
+            admitted: Any = governor.in_flight, 0
         if not entered:
             from extractor.endpoint.admission import admission
 
             started = errand.requests > 1 or bool(self.retries)
-            admitted = yield from admission(governor, errand, str(route.url), len(self.content), started=started)
+            url, size = str(route.url), len(self.content)
+            admitted = yield from admission(governor, errand, self.request, url, size, started=started)
             if isinstance(admitted, ExtractorError):
                 return admitted
-            under_way = admitted
         self.began, outcome = time.monotonic(), None
         try:
             outcome = yield from self._exchanged(route, self.began)
             return outcome
         finally:  # also where nobody waits for it any longer
-            self._left(governor, outcome, time.monotonic() - self.began, under_way)
+            self._left(governor, outcome, time.monotonic() - self.began, admitted)
 
-    def _left(self, governor: Governor, outcome: Outcome | None, seconds: float, under_way: int) -> None:
+    def _left(self, governor: Governor, outcome: Outcome | None, seconds: float, admitted: Any) -> None:
         """The request is over, whatever came of it."""
         response = None if self.body is None else self.body.response
         if isinstance(outcome, ChatReply) and response is not None and not _has_hints(response):
@@ -420,9 +469,9 @@ class Trip:
                     governor.in_flight -= 1
             if left:
                 return
-        from extractor.endpoint.admission import taught
+        from extractor.endpoint.admission import Admitted, taught
 
-        taught(governor, outcome, response, seconds, len(self.content), under_way)
+        taught(governor, outcome, response, seconds, Admitted(*admitted))
 
     def _exchanged(self, route: Route, began: float) -> Steps:
         exchange, errand = self.exchange, self.errand
@@ -433,9 +482,22 @@ class Trip:
         post = exchange.post(self.content, route, errand)
         self.body = post.body
         outcome = exchange.outcome((yield post), post.body, errand.expires)
+        if isinstance(outcome, StatusError):
+            self._unquote(outcome)
         if errand.watch is not None and isinstance(outcome, ChatReply):
             errand.received(outcome, time.monotonic() - began)
         return outcome
+
+
+def _text_of(request: ChatRequest) -> str:
+    """All that is text in what was said of the document."""
+    found = []
+    for turn in request.tail:
+        content = turn.get("content")
+        parts = content if isinstance(content, list) else [content]
+        texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
+        found += [text for text in texts if isinstance(text, str)]
+    return " ".join(found)
 
 
 def _has_hints(response: httpx.Response) -> bool:

@@ -20,23 +20,25 @@ if TYPE_CHECKING:  # only for those who use them
 
 __all__ = ["Errand"]
 
-_BYTES_A_TOKEN = 3.5  # of JSON and of most texts in Latin letters, rather too few than too many
+_BYTES_A_TOKEN = 3.0  # of JSON, of texts in Latin letters and in Chinese characters, rather too few than too many
 
 
 @dataclass(kw_only=True, slots=True)
 class Errand:
     """The limits and companions of one extraction, and what has been sent in it.
 
-    It `expires` by the monotonic clock. `key` names it in events and in the `Idempotency-Key` of its requests. Those
-    of one `share` wait behind each other for the endpoint, the shares take turns. `requests` counts those so far,
-    `asked` are the places that the next one asks for, `seen` how often each was looked for in the cache, `endpoint`
-    the number of the endpoint that is asked (0 is the first, the others are its `fallbacks`). `spent` is what its
-    replies have cost (US dollars; None once that is not known), where somebody minds.
+    It `expires` by the monotonic clock; with `patient`, its first turn is waited for however long that takes. `key`
+    names it in events and, unless there is an `idempotency_key`, in the header of its requests. Those of one `share`
+    wait behind each other for the endpoint, the shares take turns. `requests` counts those so far, `asked` are the
+    places that the next one asks for, `seen` how often each was looked for in the cache, `endpoint` the number of the
+    endpoint that is asked (0 is the first, the `others` are its fallbacks). It has `shown` something that cannot be
+    taken back. `spent` is what its replies have cost (US dollars; None once that is not known), where somebody minds.
     """
 
     expires: float | None = None
     policy: Policy = DEFAULT_POLICY
     key: str = ""
+    idempotency_key: str = ""
     budget: Budget | None = None
     cache: Cache | None = None
     watch: Watch | None = None
@@ -46,6 +48,9 @@ class Errand:
     asked: tuple[str, ...] = ()
     seen: Counter[bytes] = field(default_factory=Counter)
     endpoint: int = 0
+    others: int = 0
+    patient: bool = False
+    shown: bool = False
     spent: Decimal | None = Decimal(0)
 
     def cost(self, reply: ChatReply) -> Decimal | None:

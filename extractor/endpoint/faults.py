@@ -6,6 +6,7 @@ hold the headers, and so the key.
 
 from __future__ import annotations
 
+import re
 import time
 
 import httpcore
@@ -22,7 +23,7 @@ from extractor.errors import (
     TimedOut,
 )
 
-__all__ = ["BROKEN", "CAUGHT", "fault", "too_late"]
+__all__ = ["BROKEN", "CAUGHT", "fault", "left_alone", "too_late"]
 
 _TRANSLATED: tuple[tuple[tuple[type[Exception], ...], type[ExtractorError], str, str], ...] = (
     (
@@ -108,13 +109,16 @@ _UNSENT = (
     *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
     *(httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError),
 )
+# What the system said: "[Errno -2] Name or service not known".
+_WHY = re.compile(r"^\[Errno -?[0-9]+\] ([A-Za-z ]{4,60})")
 _UNTRUSTED = "Its certificate is not trusted: set SSL_CERT_FILE, or check the address."
 
 
 def _translated(error: Exception, url: str) -> ExtractorError:
     kind, what, hint = next(row[1:] for row in _TRANSLATED if isinstance(error, row[0]))
     if issubclass(kind, EndpointError):
-        failure = kind(f"{url}: {what}.", url=url, hint=hint)
+        why = _WHY.search(str(error)) if isinstance(error, (httpx.ConnectError, httpcore.ConnectError)) else None
+        failure = kind(f"{url}: {what}{f' ({why[1]})' if why else ''}.", url=url, hint=hint)
         untrusted = "CERTIFICATE" in str(error)
         failure.unsent = isinstance(error, _UNSENT)
         failure.lasting = untrusted or isinstance(error, httpx.StreamError)
@@ -127,6 +131,13 @@ def too_late(url: str, when: str = "") -> DeadlineExceeded:
     """The error for a deadline that has passed."""
     passed = f"{url}: the deadline has passed{when and ' '}{when}."
     return DeadlineExceeded(passed, url=url, hint="Raise deadline=, or ask for less at once.")
+
+
+def left_alone(url: str) -> ConnectionFailed:
+    """The error for an endpoint that has failed too often to be asked now, where another one can be."""
+    failed = ConnectionFailed(f"{url}: left alone for now, after it failed several times in a row.", url=url)
+    failed.unsent = True
+    return failed
 
 
 def fault(error: Exception, url: str, expires: float | None) -> ExtractorError:

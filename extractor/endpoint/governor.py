@@ -72,7 +72,8 @@ class Governor:
     """
 
     def __init__(self, *, rpm: float | None = None, tpm: float | None = None, concurrency: int | None = None) -> None:
-        self.lock = threading.Lock()
+        # The collector may end an abandoned stream, and with it a request, at any allocation: in here, too.
+        self.lock = threading.RLock()
         self.in_flight = 0
         self._window = Window(MOST if concurrency is None else max(1, min(MOST, concurrency)))
         self._pace: Pace | None = None
@@ -92,6 +93,11 @@ class Governor:
         self._moments: dict[str, float] = {}  # when each quota was said to be full again, when that was said first
         self.window = self._window.size
         self.calm = rpm is None and tpm is None
+
+    @property
+    def usual_tokens(self) -> int:
+        """What a request costs, on average; 0 where nobody knows."""
+        return int(self._cost)
 
     def enter(self, now: float, *, tokens: int = 0, share: Hashable = None, started: bool = False) -> Turn | None:
         """None: go ahead, it is counted in `in_flight`. Else the turn to wait for.
@@ -135,9 +141,11 @@ class Governor:
         """A request is over."""
         with self.lock:
             self.in_flight -= 1
-            self._learn(now, result)
-            self.window = self._window.size
-            woken = self._grant(now)
+            try:
+                self._learn(now, result)
+            finally:  # whatever is wrong with a result, the others wait for the place
+                self.window = self._window.size
+                woken = self._grant(now)
         _wake(woken)
 
     # ------------------------------------------------------------------------------- who goes, with the lock held

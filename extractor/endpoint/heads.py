@@ -14,9 +14,9 @@ import httpx
 from extractor.endpoint.delivery import IDEMPOTENCY_KEY, Exchange
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits, routes_of, standing
-from extractor.errors import ConfigurationError
+from extractor.errors import ConfigurationError, ConnectionFailed
 
-__all__ = ["check_client", "check_headers", "closed", "exchange_of"]
+__all__ = ["check_client", "check_headers", "closed", "ended", "exchange_of"]
 
 # A model may think for minutes before its first byte; nobody should wait long for a connection.
 DEFAULT_TIMEOUT = httpx.Timeout(600.0, connect=10.0)
@@ -39,7 +39,7 @@ def exchange_of(
     if owned:  # nothing of the client's own to merge in: half the work
         fields = httpx.Headers([*_others(client.headers, fields), *fields.raw])
         timeouts = timeouts or DEFAULT_TIMEOUT.as_dict()
-    known = standing(address, limits or RateLimits())
+    known = standing(address, RateLimits() if limits is None else limits)
     return Exchange(
         base_url=address.base_url,
         routes=routes_of(address, known),
@@ -108,6 +108,13 @@ def check_client(client: Any, kind: type) -> None:
 def closed() -> ConfigurationError:
     """The error for a client that the caller has closed."""
     return ConfigurationError("The http_client is closed.", hint="Keep it open as long as the extractor.")
+
+
+def ended() -> ConnectionFailed:
+    """The error for a call that was under way when its extractor was closed."""
+    failed = ConnectionFailed("The extractor was closed while this call was under way.", hint="Close it afterwards.")
+    failed.lasting = True
+    return failed
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

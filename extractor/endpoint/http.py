@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
 import socket
 import ssl
@@ -30,7 +31,7 @@ from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.faults import CAUGHT
-from extractor.endpoint.heads import check_client, closed, exchange_of
+from extractor.endpoint.heads import check_client, closed, ended, exchange_of
 from extractor.endpoint.places import Clients, Place, place_of
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits
@@ -63,6 +64,7 @@ KEPT_CONNECTIONS = 1_024
 
 # --------------------------------------------------------------------------------------------- deadlines
 
+_SENT_AT_ONCE = 64 * 1024
 DAY = 86_400.0  # seconds: a socket takes no century
 
 
@@ -116,7 +118,14 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, timeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, timeout.now() if isinstance(timeout, Left) else timeout)
+        if not isinstance(timeout, Left):
+            self._stream.write(buffer, timeout)
+            return
+        view = memoryview(buffer)  # httpcore gives the same time to each `send`, of which there may be thousands
+        for at in range(0, len(view), _SENT_AT_ONCE):
+            if timeout.is_over():
+                raise httpcore.WriteTimeout("the deadline has passed")
+            self._stream.write(view[at : at + _SENT_AT_ONCE], timeout.now())  # type: ignore[arg-type]
 
     def close(self) -> None:
         self._stream.close()
@@ -149,14 +158,23 @@ class _Backend(httpcore.NetworkBackend):
 
 
 def _dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float | None) -> _Stream:
-    failed: str
+    failed: Exception
     try:
-        stream = _Backend(httpcore.SyncBackend()).connect_tcp(host, port, timeout, None, ())
-    except (UnicodeError, OverflowError) as error:  # no name that can be looked up, no such port
-        failed = str(error)
-    else:
-        return stream if context is None else stream.start_tls(context, host, timeout)
-    raise httpcore.ConnectError(failed)
+        addresses = list(dict.fromkeys(each[4][0] for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    except (OSError, UnicodeError, OverflowError) as error:  # no name that can be looked up, no such port
+        failed, addresses = httpcore.ConnectError(str(error)), []
+    expires = math.inf if timeout is None else time.monotonic() + timeout
+    for address in addresses:  # one after the other, all within the time for one connection
+        left = None if timeout is None else max(expires - time.monotonic(), 0.001)
+        try:
+            stream = _Backend(httpcore.SyncBackend()).connect_tcp(str(address), port, left, None, ())
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            failed = error
+            if time.monotonic() >= expires:
+                break
+        else:
+            return stream if context is None else stream.start_tls(context, host, timeout)
+    raise failed.with_traceback(None)
 
 
 def _watch(client: httpx.Client) -> None:
@@ -197,7 +215,7 @@ class Stack(Generic[H]):
     def __init__(self) -> None:
         self._idle: deque[Link[H]] = deque()
         self._used: set[Link[H]] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # likewise: see `Governor.lock`
         self._closed = False
 
     def take(self) -> Link[H] | None:
@@ -237,7 +255,7 @@ class Stack(Generic[H]):
 
     def abandon(self) -> None:
         """Give up connections of a parent process: its own ends of them stay open."""
-        self._lock = threading.Lock()  # that may have been held by a thread that is not in this process
+        self._lock = threading.RLock()  # that may have been held by a thread that is not in this process
         for link in (*self._idle, *self._used):
             link.stream.drop()
 
@@ -394,6 +412,7 @@ class Sender:
         limits: RateLimits | None = None,
     ) -> None:
         check_client(client, httpx.Client)
+        self._closing = threading.Event()
         self._own = Connections(httpx.URL(address.base_url)) if client is None else None
         self._client: Any = client or self._own
         self._open: Callable[[httpx.Request], httpx.Response] = (
@@ -412,7 +431,7 @@ class Sender:
         try:
             while True:
                 step = steps.send(came)
-                came = self._posted(step) if isinstance(step, Post) else _carried_out(step)
+                came = self._posted(step) if isinstance(step, Post) else self._carried_out(step)
         except StopIteration as done:
             outcome: Outcome = done.value
         finally:
@@ -428,7 +447,7 @@ class Sender:
         try:
             while True:
                 step = steps.send(came)
-                came = (yield from self._streamed(step)) if isinstance(step, Post) else _carried_out(step)
+                came = (yield from self._streamed(step)) if isinstance(step, Post) else self._carried_out(step)
         except StopIteration as done:
             outcome: Outcome = done.value
         finally:
@@ -461,6 +480,8 @@ class Sender:
         return None
 
     def _chunks(self, post: Post) -> Iterator[bytes]:
+        if self._closing.is_set():
+            raise ended()
         response = self._open(timed(post))
         try:
             if post.body.begin(response):
@@ -468,24 +489,25 @@ class Sender:
         finally:
             response.close()
 
+    def _carried_out(self, step: Step) -> Any:
+        """What came of a step that is no request."""
+        if isinstance(step, Pause):
+            self._closing.wait(min(step.seconds, threading.TIMEOUT_MAX))
+        elif isinstance(step, Wait):
+            woken = threading.Event()
+            step.turn.wake = woken.set
+            # What came before there was somebody to wake is seen now: see `Turn`.
+            if not step.turn.granted and step.turn.not_before == step.not_before:
+                woken.wait(None if step.seconds is None else min(step.seconds, threading.TIMEOUT_MAX))
+        elif isinstance(step, Work):
+            return step.call()
+        return None
+
     def close(self) -> None:
         """Close the connections, unless they are the caller's."""
+        self._closing.set()
         if self._own is not None:
             self._own.close()
-
-
-def _carried_out(step: Step) -> Any:
-    """What came of a step that is no request."""
-    if isinstance(step, Pause):
-        time.sleep(step.seconds)
-    elif isinstance(step, Wait):
-        woken = threading.Event()
-        step.turn.wake = woken.set
-        if not step.turn.granted:
-            woken.wait(step.seconds)
-    elif isinstance(step, Work):
-        return step.call()
-    return None
 
 
 def timed(post: Post) -> httpx.Request:

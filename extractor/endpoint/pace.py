@@ -166,6 +166,7 @@ class Quota:
     def correct(self, now: float, started: float, more: float) -> None:
         """What was spent then was more than it was taken for, or less."""
         self._pass(now)
+        more = min(more, 60.0 * self._rate)  # no more than a minute's worth is owed for one, whatever it says
         self._level = min(self._burst, self._level - more)
         then = math.floor(started / BIN)
         self._book(then if then in self._bins else math.floor(now / BIN), more)

@@ -112,7 +112,13 @@ class Pipe(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._transport.writelines(unsent)
         # Who answers before all was sent (413) need not take the rest.
         while self._clogged and not self._received and not self._ended:
-            await self._wait(timeout, httpcore.WriteTimeout)
+            left = self._transport.get_write_buffer_size()
+            try:
+                await self._wait(timeout, httpcore.WriteTimeout)
+            except httpcore.WriteTimeout:
+                over = isinstance(timeout, Left) and timeout.is_over()
+                if over or self._transport.get_write_buffer_size() >= left:
+                    raise  # a timeout is for silence, as in the sync sender
 
     async def _wait(self, timeout: float | None, late: type[Exception]) -> None:
         self._waiter = waiter = self._loop.create_future()

@@ -47,6 +47,8 @@ def following(
         if other is not None:
             past.left, past.unwell = (*past.left, route), 0
             return Following(route=other, wait=0.0)
+    elif isinstance(error, RateLimited):
+        route.breaker.refused(now)
     elif isinstance(error, StatusError):
         route.breaker.succeeded()  # somebody is there
     wait = _wait(error, known, errand, past, now)

@@ -28,7 +28,7 @@ from extractor.errors import (
     StatusError,
 )
 
-__all__ = ["Refused", "bad_reply", "beginning", "cleaned", "error_inside", "refusal", "too_large"]
+__all__ = ["Refused", "bad_reply", "beginning", "cleaned", "error_inside", "refusal", "too_large", "unquoted"]
 
 SHOWN_BODY = 2_000  # characters of a body that an error carries
 SECRET_LENGTH = 8
@@ -177,6 +177,25 @@ def _opened(body: bytes, secrets: tuple[str, ...]) -> str:
     most = 4 * SHOWN_BODY + 2 * longest
     text = cleaned(body[:most].decode("utf-8", "replace"), secrets)
     return text if len(body) <= most else text[: max(0, len(text) - longest)]
+
+
+_QUOTED = 12  # characters in a row of the document that are a quotation, and no chance
+_SEARCHED = 2_000_000  # characters of a document that are looked through
+
+
+def unquoted(message: str, document: str) -> str:
+    """An endpoint's words without what they quote of the document."""
+    text = " ".join(document[:_SEARCHED].split())
+    kept: list[str] = []
+    at = end = 0
+    while at < len(message):
+        if message[at : at + _QUOTED] in text and at + _QUOTED <= len(message):
+            end = at + _QUOTED
+            kept += ["…"] if kept[-1:] != ["…"] else []
+        if at >= end:
+            kept.append(message[at])
+        at += 1
+    return "".join(kept)
 
 
 _ESCAPED = 7  # characters that one of a key may be written as: \\u0041

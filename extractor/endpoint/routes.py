@@ -12,6 +12,7 @@ import math
 import os
 import threading
 import weakref
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import httpx
@@ -19,12 +20,14 @@ import httpx
 from extractor.endpoint.governor import Governor
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.retry import Allowance
-from extractor.errors import OptionError
+from extractor.errors import ConfigurationError, OptionError
 
 __all__ = ["Breaker", "RateLimits", "Route", "Standing", "routes_of", "standing", "well_first"]
 
 FAILURES = 3
 """In a row, before an address is left alone."""
+REFUSALS = 48
+"""429s in a row, and nothing else, that are as good as that."""
 PAUSE = 15.0
 LONGEST_PAUSE = 240.0
 """Seconds that it is left alone for; twice as long each time that it has not come back."""
@@ -37,7 +40,7 @@ class Breaker:
     """
 
     def __init__(self) -> None:
-        self.failures = 0  # in a row
+        self.failures = 0.0  # in a row
         self._pause = PAUSE
         self._opens = 0.0  # where it has failed often enough: left alone until then
         self._probe = math.inf  # when the one began that finds out whether it is back
@@ -60,16 +63,23 @@ class Breaker:
             with self._lock:
                 self.failures, self._pause, self._probe = 0, PAUSE, math.inf
 
+    def refused(self, now: float) -> None:
+        """It would not take one more. Nothing but that, many times in a row, is as good as no answer."""
+        with self._lock:
+            before, self.failures = self.failures, self.failures + FAILURES / REFUSALS
+            if before < FAILURES <= self.failures or self._probe < math.inf:
+                self._opens, self._probe = now + self._pause, math.inf
+
     def failed(self, now: float, began: float) -> None:
         """It could not be reached, or was not able to answer, a request that `began` then. What was under way already
         when it opened changes nothing.
         """
         with self._lock:
-            self.failures += 1
+            before, self.failures = self.failures, self.failures + 1
             probed = began >= self._probe
             if self.failures > FAILURES and probed:
                 self._pause = min(LONGEST_PAUSE, 2 * self._pause)
-            if self.failures == FAILURES or probed:
+            if before < FAILURES <= self.failures or probed:
                 self._opens, self._probe = now + self._pause, math.inf
 
 
@@ -113,17 +123,26 @@ class Standing:
         self.requests = 0
 
 
+# Those asked last are remembered, whoever has closed his extractor: what was learned, and what may not be exceeded.
+_recent: OrderedDict[tuple[str, bytes, RateLimits], Standing] = OrderedDict()
+RECENT = 64
 _known: weakref.WeakValueDictionary[tuple[str, bytes, RateLimits], Standing] = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
 
 def standing(address: Address, limits: RateLimits) -> Standing:
     """What is known of an endpoint and a key. All in this process who ask it, and were told the same, share it."""
+    if not isinstance(limits, RateLimits):
+        raise ConfigurationError("limits must be RateLimits(rpm=…, tpm=…, concurrency=…).")
     key = address.base_url, hashlib.sha256((address.api_key or "").encode()).digest(), limits
     with _lock:
         known = _known.get(key)
         if known is None:
             known = _known[key] = Standing(limits)
+        _recent[key] = known
+        _recent.move_to_end(key)
+        if len(_recent) > RECENT:
+            _recent.popitem(last=False)
         return known
 
 

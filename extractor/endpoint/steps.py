@@ -40,6 +40,7 @@ class Wait:
 
     turn: Turn
     seconds: float | None
+    not_before: float  # of the turn, when `seconds` was found: another by now means to look again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
