@@ -199,7 +199,18 @@ def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, 
         attempts = getattr(error, "attempts", ())
         failed = {"file": file, "value": None, "error": type(error).__name__, "message": error.message}
         wrong = [to_jsonable_python(each) for each in getattr(error, "errors", ())]
-        return {**failed, "errors": wrong, "attempts": len(attempts)}, _code(error)
+        replies = [attempt.reply for attempt in attempts if not attempt.reply.cached]
+        usages = [reply.usage for reply in replies if reply.usage is not None]
+        costs = [attempt.cost for attempt in attempts]
+        return {
+            **failed,
+            "last_value": to_jsonable_python(getattr(error, "value", None)),
+            "errors": wrong,
+            "attempts": len(attempts),
+            "usage": to_jsonable_python(sum(usages[1:], usages[0])) if usages else None,
+            "cost": None if None in costs else float(sum(costs)),
+            "failures": [failure.message for failure in getattr(error, "failures", ())],
+        }, _code(error)
     return _record(file, result), Exit.OK
 
 

@@ -38,6 +38,7 @@ next (`hint`). No API key and no document text is ever part of a message.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -153,6 +154,12 @@ class TargetFailed(CallerError):
     attempts: tuple[Attempt, ...] = ()
 
 
+def _cost(attempts: tuple[Attempt, ...]) -> Decimal | None:
+    costs = [attempt.cost for attempt in attempts]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
 # ----------------------------------------------------------------- the network's or server's fault
 
 
@@ -177,6 +184,11 @@ class EndpointError(ExtractorError):
         super().__init__(message, hint=hint)
         self.url = url
         self.body = body
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What its attempts cost, in US dollars; None where that is not known of one of them."""
+        return _cost(self.attempts)
 
 
 class ConnectionFailed(EndpointError):
@@ -295,6 +307,11 @@ class ExtractionFailed(ExtractorError):
         self.value = value
         self.errors = errors
         self.usage = usage
+
+    @property
+    def cost(self) -> Decimal | None:
+        """What its attempts cost, in US dollars; None where that is not known of one of them."""
+        return _cost(self.attempts)
 
 
 class Refused(ExtractionFailed):

@@ -243,8 +243,8 @@ class AsyncSender:
 
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
-        self._closing = True
         if self._own is not None:
+            self._closing = True
             await self._own.close()
 
 

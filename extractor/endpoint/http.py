@@ -505,8 +505,8 @@ class Sender:
 
     def close(self) -> None:
         """Close the connections, unless they are the caller's."""
-        self._closing.set()
         if self._own is not None:
+            self._closing.set()
             self._own.close()
 
 

@@ -73,6 +73,7 @@ class Fallback:
         """
         self._check()
         if self.base_url is None and self.model is not None and _provider(self.model) is None:
+            _check_provider(self.model, first)
             return replace(first, model=self.model, api_key=_checked_key(self.api_key) or first.api_key)
         return resolve(
             self.model,
@@ -97,6 +98,19 @@ class Fallback:
         url = _checked_url(self.base_url) or (preset.base_url if preset is not None else "")
         same = bool(url and first.base_url) and _host(url) == _host(first.base_url)
         return first.api_key if same else None
+
+
+def _check_provider(model: str, first: Address) -> None:
+    """Raises `ConfigurationError` where a model of the same endpoint seems to be a provider's, mistyped."""
+    import difflib  # not for every start
+
+    name, slash, _ = model.partition("/")
+    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.75)
+    if slash and near and "/" not in first.model:
+        raise ConfigurationError(
+            f"{model!r} names no provider.",
+            hint=f"Did you mean {near[0]}/…? A model of the same endpoint is Fallback(model=…, base_url=…).",
+        )
 
 
 def _without_spare(environ: Mapping[str, str]) -> Mapping[str, str]:
