@@ -159,11 +159,14 @@ class _Client:
             raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
         settings = self._checked(call) if call else self._settings
         task, attempts = self._task(target, document, settings), list[Attempt]()
-        errand, senders = _errand(settings, task), [self._sender]
+        errand, senders = _errand(settings, task), {0: self._sender}
         if settings.fallbacks:
             from extractor.fallback import falling_back
 
-            others = [self._other(each, task, document, call, senders) for each in settings.fallbacks]
+            others = [
+                self._other(number, fallback, task, document, call, senders)
+                for number, fallback in enumerate(settings.fallbacks, 1)
+            ]
             flow = falling_back(task, others, errand, attempts)
         else:
             flow = extraction(task, attempts)
@@ -205,11 +208,12 @@ class _Client:
 
     def _other(
         self,
+        number: int,
         fallback: Fallback,
         task: Task[T],
         document: Document | None,
         call: Mapping[str, Any],
-        senders: list[Any],
+        senders: dict[int, Any],
     ) -> Other[T]:
         """Another endpoint for the same task. It is made when it is its turn."""
         from extractor.fallback import Other
@@ -218,7 +222,7 @@ class _Client:
 
         def made() -> Task[T]:
             other = self._fallen_back(fallback)
-            senders.append(other._sender)
+            senders[number] = other._sender
             return other._task(task.target, document, other._checked(own))
 
         return Other(model=self._address_of(fallback).model, task=made)
@@ -334,7 +338,7 @@ class Begun(Generic[T]):
     flow: Flow[T]
     task: Task[T]
     errand: Errand
-    senders: list[Any]
+    senders: dict[int, Any]
 
 
 def _check_extra_body(settings: Settings, address: Address) -> None:

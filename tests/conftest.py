@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent / "schema"))
 
 from documented import problems
 
+from extractor.endpoint import routes
+
 __all__ = ["problems"]
 
 
@@ -33,3 +35,10 @@ def _no_endpoint_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("EXTRACTOR_") or name.endswith("_API_KEY"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_learned() -> Iterator[None]:
+    """What is known of an endpoint stays when nobody uses it; the next test may have one at the same port."""
+    yield
+    routes._recent.clear()

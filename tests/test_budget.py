@@ -154,9 +154,29 @@ def test_a_request_without_a_reply() -> None:
     assert budget.left == Left(tokens=100, requests=9)
 
 
+def test_what_may_have_been_billed() -> None:
+    """What was sent, and may have been billed without a reply, is taken to be what was expected."""
+    budget = Budget(tokens=100, cost=10)
+    budget.begin(30, Decimal(2)).cancel(billed=True)
+    assert (budget.spent.requests, budget.spent.tokens, budget.spent.cost) == (1, 30, 2)
+    budget.begin().settle(took(20), Decimal(1))
+    budget.begin().cancel(billed=True)
+    assert (budget.spent.tokens, budget.spent.cost) == (70, 4)
+    assert budget.under_way == 0
+
+
+def test_the_collector_may_end_a_request_in_the_middle() -> None:
+    """A request may end in the thread that holds the lock: the collector ends abandoned streams at any moment."""
+    budget = Budget(tokens=100)
+    spending = budget.begin(30)
+    with budget._lock:
+        spending.cancel()
+    assert budget.under_way == 0
+
+
 @pytest.mark.parametrize(
     ("first", "requests", "tokens"),
-    [("settle", 1, 7), ("cancel", 1, 0), ("unsent", 0, 0)],
+    [("settle", 1, 7), ("cancel", 1, 0), ("billed", 1, 50), ("unsent", 0, 0)],
 )
 def test_a_spending_ends_once(first: str, requests: int, tokens: int) -> None:
     """Settling and cancelling again, in whatever order, changes nothing."""
@@ -165,6 +185,7 @@ def test_a_spending_ends_once(first: str, requests: int, tokens: int) -> None:
     ends: dict[str, Callable[[], None]] = {
         "settle": lambda: spending.settle(took(7), None),
         "cancel": spending.cancel,
+        "billed": lambda: spending.cancel(billed=True),
         "unsent": lambda: spending.cancel(sent=False),
     }
     ends[first]()

@@ -24,6 +24,9 @@ from typing_extensions import TypedDict
 import extractor
 from extractor import AsyncExtractor, Audio, Extraction, Extractor, File, Image, aextract, extract
 from extractor.chat.options import RULES
+from extractor.chat.wire import ChatReply, ChatRequest
+from extractor.endpoint.errand import Errand
+from extractor.endpoint.http import Sender
 from extractor.errors import (
     BadReply,
     CallerError,
@@ -1127,3 +1130,39 @@ def test_own_turns_when_stepping_down(kind: str, fake_endpoint: FakeEndpoint) ->
     assert before[0]["content"] != after[0]["content"]
     assert after[0]["content"].startswith("Be exact.")
     assert after[0]["content"].endswith("In years.")
+
+
+@pytest.mark.parametrize(
+    ("defaults", "call", "patient"),
+    [({}, {}, True), ({"deadline": 600}, {}, False), ({}, {"deadline": 600}, False), ({}, {"deadline": None}, False)],
+    ids=["none", "of the extractor", "of the call", "no limit"],
+)
+def test_who_gives_no_deadline_is_patient(
+    defaults: dict[str, Any],
+    call: dict[str, Any],
+    patient: bool,
+    fake_endpoint: FakeEndpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a deadline of the caller's own a call waits for its first turn however long that takes."""
+    seen: list[bool] = []
+    send = Sender.send
+
+    def noted(self: Sender, request: ChatRequest, errand: Errand | None = None) -> ChatReply:
+        assert errand is not None
+        seen.append(errand.patient)
+        return send(self, request, errand)
+
+    monkeypatch.setattr(Sender, "send", noted)
+    fake_endpoint.answer({"value": 5})
+    with Extractor("m", base_url=fake_endpoint.base_url, **defaults) as one:
+        one.run(int, "five", **call)
+    assert seen == [patient]
+
+
+@pytest.mark.parametrize("make", [Extractor, AsyncExtractor])
+def test_what_are_no_limits(make: Any) -> None:
+    """Limits that are no `RateLimits` are an error when the extractor is made."""
+    for wrong in (60, {"rpm": 60}, "60", 0):
+        with pytest.raises(ConfigurationError, match="RateLimits"):
+            make("m", base_url="http://127.0.0.1:9/v1", limits=wrong)

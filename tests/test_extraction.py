@@ -702,8 +702,19 @@ def test_absent_fields_end_it(target: Any, reply: str, data: Any, absent: set[st
     assert {error.pointer for error in result.errors} == missing
     assert result.attempts[-1].outcome is Outcome.INCOMPLETE
     with pytest.raises(FieldsAbsent) as caught:
-        whole(result)
+        whole(result, target_of(target))
     assert (caught.value.value, caught.value.errors) == (data, result.errors)
+
+
+def test_absent_fields_are_named_without_the_document() -> None:
+    """The message names the fields that are absent; keys that are none, but words of the document, it masks."""
+    target: Any = dict[str, Person]
+    _, result = _drive(_task(target, absent=True), _said('{"value": {"Alice Secret": {"name": "Ann", "age": null}}}'))
+    with pytest.raises(FieldsAbsent) as caught:
+        whole(result, target_of(target))
+    assert "Secret" not in str(caught.value)
+    assert "/*/age" in caught.value.message
+    assert [error.pointer for error in caught.value.errors] == ["/Alice Secret/age"]
 
 
 def test_only_what_is_wrong_is_asked_for_again() -> None:
@@ -722,7 +733,7 @@ def test_a_whole_value_is_preferred() -> None:
     """Of several candidates the one that lacks nothing is taken."""
     lacking, complete = _choice('{"name": "Ann", "age": null}'), _choice(GOOD)
     _, result = _drive(_task(absent=True), _reply(lacking, complete))
-    assert whole(result) == Person(name="Ann", age=34)
+    assert whole(result, target_of(Person)) == Person(name="Ann", age=34)
     assert (result.fields, result.data) == ({}, None)
 
 

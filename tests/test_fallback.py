@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import functools
+import json
 import pickle
 import socket
 import threading
@@ -24,12 +25,14 @@ from pydantic import BaseModel, field_validator
 from extractor import AsyncExtractor, Budget, Extraction, Extractor, Fallback, Price, aextract, extract
 from extractor.asking import Ask, Task
 from extractor.chat.wire import ChatReply, Prefix, decode_reply
+from extractor.endpoint.routes import FAILURES
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
     BadRequest,
     BudgetExceeded,
     CallerError,
+    ConfigurationError,
     ConnectionFailed,
     ContentFiltered,
     DeadlineExceeded,
@@ -81,6 +84,7 @@ class Carried:
 
     key: str = "k"
     endpoint: int = 0
+    shown: bool = False
     tariff: Any = None
     watch: Watch | None = None
 
@@ -279,6 +283,47 @@ def test_nobody_watching_is_no_trouble() -> None:
     """A watch that nobody listens to changes nothing."""
     carried = Carried(watch=NOBODY)
     assert _driven(falling_back(_task(), _others("b"), carried, []), _scripted(ConnectionFailed("x"), GOOD)).failures
+
+
+def _wrong_one(model: str = "b") -> Other[Any]:
+    def make() -> Task[Any]:
+        raise ConfigurationError(f"no {model}")
+
+    return Other(model=model, task=make)
+
+
+def test_one_that_cannot_be_made_is_a_failure() -> None:
+    """A fallback that cannot be made is one of the failures, and the next one is asked."""
+    carried = Carried()
+    others = [_wrong_one(), *_others("c")]
+    result = _driven(falling_back(_task(max_retries=0), others, carried, []), _scripted(BAD, GOOD))
+    assert [type(each) for each in result.failures] == [ExtractionFailed, ConfigurationError]
+    assert [each.__traceback__ for each in result.failures] == [None, None]
+    assert (result.value, carried.endpoint, len(result.attempts)) == (ANN, 2, 2)
+
+
+@pytest.mark.parametrize("last", [NotFound("no", status=404), BAD], ids=["an error", "never conforms"])
+def test_where_the_last_one_cannot_be_made(last: ChatReply | Exception) -> None:
+    """Where no fallback can be made, the error is that of the last one that was asked, with all that came before."""
+    script = [ConnectionFailed("x"), copy.copy(last)]
+    others = [*_others("b", max_retries=0), _wrong_one("c"), _wrong_one("d")]
+    with pytest.raises((NotFound, ExtractionFailed)) as caught:
+        _driven(falling_back(_task(), others, Carried(), []), _scripted(*script))
+    error: Any = caught.value
+    assert [type(each) for each in error.failures] == [ConnectionFailed, ConfigurationError, ConfigurationError]
+    assert [str(each) for each in error.failures[1:]] == ["no c", "no d"]
+    assert len(error.attempts) == (last is BAD)
+
+
+@pytest.mark.parametrize("answers", [(ServerError("x", status=500),), (BAD,)], ids=["an error", "never conforms"])
+def test_what_was_shown_ends_it(answers: tuple[ChatReply | Exception, ...]) -> None:
+    """Where something was shown that cannot be taken back, no other endpoint is made."""
+    made: list[str] = []
+    flow = falling_back(_task(max_retries=0), _others("b", made=made), Carried(shown=True), [])
+    with pytest.raises((ServerError, ExtractionFailed)) as caught:
+        _driven(flow, _scripted(*[copy.copy(each) for each in answers]))
+    error: Any = caught.value
+    assert (made, error.failures) == ([], ())
 
 
 @dataclass(frozen=True)
@@ -1042,6 +1087,66 @@ def test_a_fallback_is_no_refusal_and_no_re_ask(name: str, way: str) -> None:
     assert kinds == ["Started", "Sending", *came, "FallingBack", "Sending", "Received", "Finished"]
 
 
+# ------------------------------------------------------------------------------------- what was shown
+
+
+def _people(*names: str, broken: bool) -> Reply:
+    """A stream of a list of people; a broken one has an error in it, in the middle of the next."""
+    said = ", ".join(json.dumps({"name": name, "age": 1}) for name in names)
+    text = f'{{"value": [{said}' + (', {"name": "B' if broken else "]}")
+    ending: Any = {"error": {"message": "gone", "code": 500}} if broken else {"choices": [{"finish_reason": "stop"}]}
+    events = [{"choices": [{"index": 0, "delta": {"content": text}}]}, ending]
+    raw = "".join(f"data: {json.dumps(each)}\n\n" for each in events)
+    return Reply(raw=raw, content_type="text/event-stream")
+
+
+@pytest.mark.parametrize("way", ["items", "async items"])
+def test_items_that_were_shown_are_not_shown_otherwise(way: str) -> None:
+    """Where items of a stream were shown, no other endpoint is asked: its items would not be the same."""
+    with FakeEndpoint(_people("Ann", broken=True)) as first, FakeEndpoint(_right) as second:
+        with pytest.raises(ServerError):
+            _run(way, first, fallbacks=[_at(second)])
+        assert (len(first.requests), second.requests) == (1, [])
+
+
+@pytest.mark.parametrize("way", ["items", "async items"])
+def test_before_an_item_was_shown(way: str) -> None:
+    """Where none was shown yet, the next endpoint is asked."""
+    with FakeEndpoint(_people(broken=True)) as first, FakeEndpoint(_right) as second:
+        result = _run(way, first, fallbacks=[_at(second)])
+        assert (len(second.requests), [type(each) for each in result.failures]) == (1, [ServerError])
+
+
+@pytest.mark.parametrize("way", ["stream", "async stream"])
+def test_partial_objects_are_not_final(way: str) -> None:
+    """Partial objects are shown again otherwise: after them another endpoint is asked."""
+    raw = _people(broken=True).raw
+    assert isinstance(raw, str)
+    half = raw.replace(r"{\"value\": [, {\"name\": \"B", r"{\"name\": \"Bob\", ")
+    assert half != raw
+    with FakeEndpoint(Reply(raw=half, content_type="text/event-stream")) as first, FakeEndpoint(_right) as second:
+        result = _run(way, first, fallbacks=[_at(second)])
+    assert (result.value, [type(each) for each in result.failures]) == (ANN, [ServerError])
+
+
+# ------------------------------------------------------------------------------------- left alone
+
+
+@both
+def test_one_that_keeps_failing_is_left_alone(way: str) -> None:
+    """An endpoint that has failed three times in a row is left alone, where there is another; else it is asked."""
+    settings: dict[str, Any] = {"transport_retries": 0}
+    with FakeEndpoint(_error(503), repeat=True) as first, FakeEndpoint(_right, repeat=True) as second:
+        results = [_run(way, first, extractor=settings, fallbacks=[_at(second)]) for _ in range(FAILURES + 2)]
+        assert (len(first.requests), len(second.requests)) == (FAILURES, FAILURES + 2)
+        said = [result.failures[0] for result in results]
+        assert [type(each) for each in said] == [*[ServerError] * FAILURES, *[ConnectionFailed] * 2]
+        assert "left alone" in str(said[-1])
+        with pytest.raises(ServerError):
+            _run(way, first, extractor=settings)
+        assert len(first.requests) == FAILURES + 1
+
+
 @both
 def test_requests_are_counted_through(way: str) -> None:
     """The numbers of requests, and their idempotency keys, go on from one endpoint to the next."""
@@ -1049,7 +1154,7 @@ def test_requests_are_counted_through(way: str) -> None:
     with FakeEndpoint(_wrong, repeat=True) as first, FakeEndpoint(_right) as second:
         _run(way, first, max_retries=1, fallbacks=[_at(second)], watch=[keeping], idempotency_key="job")
         keys = [request.headers["idempotency-key"] for request in [*first.requests, *second.requests]]
-    assert keys == ["job-1", "job-2", "job-3"]
+    assert [key.rpartition("-")[0] for key in keys] == ["job-1", "job-2", "job-3"]
     assert [event.number for event in keeping.told if type(event).__name__ == "Sending"] == [1, 2, 3]  # type: ignore[attr-defined]
     finished: Any = keeping.told[-1]
     assert (finished.requests, finished.usage.total_tokens) == (3, 330)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -32,7 +33,7 @@ from extractor.errors import (
 )
 from extractor.settings import Settings
 from extractor.testing import FakeEndpoint, Recorded, Reply
-from extractor.watching import Event, Finished, Received, Watcher
+from extractor.watching import Event, Finished, Received, Started, Watcher
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = "Ann is 34."
@@ -708,7 +709,7 @@ def test_the_functions_take_all_of_it(tmp_path: Path) -> None:
         assert asyncio.run(aextract(Person, DOCUMENT, cache=cache, idempotency_key="job", **given)) == ANN
         with pytest.raises(BudgetExceeded):
             extract(Person, DOCUMENT, **given)
-        assert [request.headers["idempotency-key"] for request in fake.requests] == ["job-1"]
+        assert _numbered(fake) == ["job-1"]
 
 
 # -------------------------------------------------------------------------------------- one key for a job
@@ -718,13 +719,19 @@ def _keys(fake: FakeEndpoint) -> list[str]:
     return [request.headers["idempotency-key"] for request in fake.requests]
 
 
+def _numbered(fake: FakeEndpoint) -> list[str]:
+    """The keys without what says what was sent."""
+    return [key.rpartition("-")[0] for key in _keys(fake)]
+
+
 @every_way
 def test_the_same_key_for_the_same_job(way: str) -> None:
-    """Each request has the caller's key with its number; the same job sends the same keys again."""
+    """Each request has the caller's key with its number and content; the same job sends the same keys again."""
     with FakeEndpoint(WRONG, RIGHT, WRONG, RIGHT) as fake:
         for _ in range(2):
             _run(way, fake.base_url, idempotency_key="invoice-17")
-        assert _keys(fake) == ["invoice-17-1", "invoice-17-2"] * 2
+        assert _numbered(fake) == ["invoice-17-1", "invoice-17-2"] * 2
+        assert _keys(fake)[:2] == _keys(fake)[2:]
 
 
 @every_way
@@ -732,7 +739,8 @@ def test_retries_have_the_same_key(way: str) -> None:
     """A request that is sent again because HTTP failed keeps its key; the next one has another."""
     with FakeEndpoint(DOWN, DOWN, WRONG, DOWN, RIGHT) as fake:
         _run(way, fake.base_url, idempotency_key="job")
-        assert _keys(fake) == ["job-1"] * 3 + ["job-2"] * 2
+        assert _numbered(fake) == ["job-1"] * 3 + ["job-2"] * 2
+        assert len(set(_keys(fake))) == 2
 
 
 @both
@@ -742,19 +750,79 @@ def test_keys_stay_where_a_part_comes_from_the_cache(way: str, cache: Cache) -> 
         with pytest.raises(ServerError):
             _run(way, fake.base_url, cache=cache, idempotency_key="job", transport_retries=0)
         _run(way, fake.base_url, cache=cache, idempotency_key="job")
-        assert _keys(fake) == ["job-1", "job-2", "job-2"]
+        assert _numbered(fake) == ["job-1", "job-2", "job-2"]
+        assert _keys(fake)[1] == _keys(fake)[2]
 
 
 @both
 def test_without_a_key_each_call_has_its_own(way: str) -> None:
-    """By default the keys of two calls are different, and those of one differ by their number only."""
+    """By default the keys of two calls are different, and those of one begin alike."""
     with FakeEndpoint(WRONG, RIGHT, WRONG, RIGHT) as fake:
         for _ in range(2):
             _run(way, fake.base_url)
-        first, second, third, fourth = _keys(fake)
+        first, second, third, fourth = _numbered(fake)
     assert (first[-2:], second[-2:]) == ("-1", "-2")
     assert first[:-2] == second[:-2]
     assert third[:-2] == fourth[:-2] != first[:-2]
+
+
+@both
+def test_another_content_has_another_key(way: str) -> None:
+    """Where a job asks otherwise the second time, its key is another: an endpoint that honours it has not replied."""
+    with FakeEndpoint(RIGHT, RIGHT) as fake:
+        for temperature in (0.0, 1.0):
+            _run(way, fake.base_url, idempotency_key="job", temperature=temperature)
+        first, second = _keys(fake)
+        assert _numbered(fake) == ["job-1"] * 2
+    assert first != second
+
+
+@both
+def test_one_job_is_two_extractions(way: str) -> None:
+    """Two calls with one key have events that are told apart; the caller's key is none of their names."""
+    names: list[str] = []
+
+    class Listening(Watcher):
+        def on_start(self, event: Started) -> None:
+            names.append(event.extraction)
+
+    with FakeEndpoint(RIGHT, RIGHT) as fake:
+        for _ in range(2):
+            _run(way, fake.base_url, idempotency_key="job", watch=[Listening()])
+    assert len({*names, "job"}) == 3
+
+
+@both
+@pytest.mark.parametrize(
+    ("answer", "spent"),
+    [(DOWN, 0), (Reply(raw="{}"), 1), (Reply(raw="<html>"), 1)],
+    ids=["a refusal", "no completion", "no JSON"],
+)
+def test_what_may_have_been_billed_is_spent(answer: Reply, spent: int, way: str) -> None:
+    """What was sent and not refused may be billed, and is taken to be what was expected."""
+    budget = Budget(tokens=100_000)
+    with FakeEndpoint(answer) as fake, pytest.raises(EndpointError):
+        _run(way, fake.base_url, budget=budget, max_completion_tokens=1_000, transport_retries=0)
+    assert budget.spent.requests == 1
+    assert (budget.spent.tokens > 1_000) is bool(spent)
+
+
+def test_a_stream_that_is_left_is_spent() -> None:
+    """Streams that are left in the middle use up a budget: what they took is billed."""
+    budget = Budget(tokens=5_000)
+    with FakeEndpoint(RIGHT, repeat=True) as fake, Extractor("a", base_url=fake.base_url) as one:
+
+        def leave() -> None:
+            for _ in one.stream(Person, DOCUMENT, budget=budget, max_completion_tokens=1_000):
+                break
+
+        left = 0
+        with contextlib.suppress(BudgetExceeded):
+            for left in range(1, 50):
+                leave()
+        assert left == len(fake.requests) + 1 <= 6
+    assert budget.spent.tokens > 1_000
+    assert budget.under_way == 0
 
 
 @both

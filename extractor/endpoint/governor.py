@@ -172,7 +172,7 @@ class Governor:
         self.in_flight += 1
         self._sends.add(now)
         self._window.sent += 1
-        self._gap = now + self._window.gap(self._seconds)
+        self._gap = max(self._gap, now - _LATE) + self._window.gap(self._seconds)
         if self.calm:
             return
         if self._pace is not None:
@@ -275,7 +275,7 @@ class Governor:
         if seconds <= 0:
             return
         if self._pace is None:
-            self._pace = Pace(now, max(1.0, self._sends.rate(now) / 2), learned=False)
+            self._pace = Pace(now, max(1.0, self._sends.rate(now)), learned=False)
         self._pause = max(self._pause, now + seconds)
         self._pace.wait(self._pause)
 
@@ -308,6 +308,7 @@ class Governor:
 
 
 _SLACK = 8.0  # as fast as nothing is sent
+_LATE = 0.002  # seconds that a timer is late, given back: else gaps of a millisecond become two
 _FLAKY = 0.3  # of the last requests: a part of them that fails whatever one does; more of them are overload
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.chat.sse import EventReader, ReplyCollector
+from extractor.chat.sse import MOST_CHOICES, EventReader, ReplyCollector
 from extractor.chat.wire import decode_reply
 
 few = settings(max_examples=60, deadline=None)
@@ -289,3 +289,24 @@ def test_empty_events() -> None:
     collector = ReplyCollector()
     collector.add("")
     assert (collector.finished, collector.error) == (False, None)
+
+
+def test_candidates_are_bounded() -> None:
+    """Of more candidates than any request has, none is kept."""
+    collector = collected({"choices": [{"index": index} for index in range(MOST_CHOICES)]})
+    collector.add(json.dumps({"choices": [{"index": 0, "delta": {"content": "x"}}]}))
+    assert len(collector.body["choices"]) == MOST_CHOICES
+    with pytest.raises(ValueError, match="candidates"):
+        collector.add(json.dumps({"choices": [{"index": MOST_CHOICES}]}))
+
+
+def test_the_first_call_is_that_of_the_least_index() -> None:
+    """What a piece adds is what it adds to the first call, whichever comes first; lists in deltas are not shared."""
+    collector = ReplyCollector()
+    said = [
+        collector.add(json.dumps(piece({"tool_calls": [{"index": index, "function": {"arguments": text}}]})))
+        for index, text in ((2, "a"), (1, "b"), (2, "c"), (1, "d"))
+    ]
+    calls = collector.body["choices"][0]["message"]["tool_calls"]
+    assert [call["function"]["arguments"] for call in calls] == ["bd", "ac"]
+    assert [each.arguments for each in said] == ["a", "b", "", "d"]

@@ -341,10 +341,12 @@ def test_choices_keep_their_index() -> None:
             Usage(completion_tokens_details=CompletionTokensDetails(reasoning_tokens=9)),
         ),
         ({"input_tokens_details": {"a": 1}}, Usage(input_tokens_details={"a": 1})),
+        ({"total_tokens": 10**400}, Usage(total_tokens=10**12)),
+        ({"prompt_tokens": 1e300, "total_tokens": -(10**400)}, Usage(prompt_tokens=10**12, total_tokens=-(10**12))),
     ],
 )
 def test_usage(usage: Any, expected: Usage | None) -> None:
-    """Usage may be null, missing, or have holes; a total that is not said is the sum."""
+    """Usage may be null, missing, or have holes; a total that is not said is the sum; no number is beyond reckoning."""
     assert decode_reply({"usage": usage}).usage == expected
 
 

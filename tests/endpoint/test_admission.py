@@ -13,9 +13,9 @@ import pytest
 from extractor.budget import Budget, Spending
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix, Usage
 from extractor.endpoint import admission as room
-from extractor.endpoint.admission import admission, reservation, taught
-from extractor.endpoint.errand import Errand, prompt_tokens
-from extractor.endpoint.governor import Governor, Result
+from extractor.endpoint.admission import Admitted, admission, reservation, taught
+from extractor.endpoint.errand import Errand
+from extractor.endpoint.governor import Governor, Result, Turn
 from extractor.endpoint.steps import Outcome, Wait
 from extractor.errors import (
     BadReply,
@@ -30,7 +30,8 @@ from extractor.errors import (
 from extractor.prices import Price, Tariff
 from extractor.watching import Waited, Watch, Watcher
 
-Waiting = Generator[Wait, Any, int | DeadlineExceeded]
+Waiting = Generator[Wait, Any, Admitted | DeadlineExceeded]
+ANY = ChatRequest(prefix=Prefix(fields={"model": "m"}), tail=())
 
 
 class Clock:
@@ -67,17 +68,30 @@ class Heard(Watcher):
         self.waits.append(event.seconds)
 
 
-def enters(governor: Governor, errand: Errand | None = None, *, size: int = 100, started: bool = False) -> Waiting:
+def enters(
+    governor: Governor,
+    errand: Errand | None = None,
+    request: ChatRequest = ANY,
+    *,
+    size: int = 100,
+    started: bool = False,
+) -> Waiting:
     """A request that wants to be sent."""
-    return admission(governor, errand or Errand(), "http://h.example", size, started=started)
+    return admission(governor, errand or Errand(), request, "http://h.example", size, started=started)
 
 
-def done(waiting: Waiting) -> int | DeadlineExceeded:
+def ended(waiting: Waiting) -> Admitted | DeadlineExceeded:
     """What comes of one that need not wait any longer."""
     with pytest.raises(StopIteration) as stop:
         next(waiting)
-    value: int | DeadlineExceeded = stop.value.value
+    value: Admitted | DeadlineExceeded = stop.value.value
     return value
+
+
+def done(waiting: Waiting) -> int | DeadlineExceeded:
+    """How many are under way with one that need not wait any longer; or why it is not sent."""
+    came = ended(waiting)
+    return came.under_way if isinstance(came, Admitted) else came
 
 
 def over(governor: Governor) -> None:
@@ -165,6 +179,102 @@ def test_the_deadline_bounds_the_wait(clock: Clock) -> None:
     assert behind.turn.granted
     assert not wait.turn.granted
     assert done(other) == 1
+
+
+def test_who_is_patient_waits_longer(clock: Clock) -> None:
+    """Who is patient waits for the first turn however long that takes, and has as much time afterwards as before."""
+    governor = Governor(concurrency=1)
+    done(enters(governor))
+    errand = Errand(expires=clock.now + 3, patient=True)
+    waiting = enters(governor, errand)
+    assert next(waiting).seconds is None
+    clock.now += 100
+    over(governor)
+    assert done(waiting) == 1
+    assert errand.expires == clock.now + 3
+
+
+def test_nobody_is_patient_twice(clock: Clock) -> None:
+    """Once begun, an extraction is bounded by its deadline, patient or not."""
+    governor = Governor(concurrency=1)
+    done(enters(governor))
+    waiting = enters(governor, Errand(expires=clock.now + 3, patient=True), started=True)
+    assert next(waiting).seconds == pytest.approx(3.0)
+    clock.now += 3
+    assert isinstance(done(waiting), DeadlineExceeded)
+
+
+def test_patience_without_a_deadline(clock: Clock) -> None:
+    """Without a deadline none is made."""
+    governor, errand = Governor(concurrency=1), Errand(patient=True)
+    done(enters(governor))
+    waiting = enters(governor, errand)
+    next(waiting)
+    clock.now += 100
+    over(governor)
+    assert done(waiting) == 1
+    assert errand.expires is None
+
+
+def test_a_wait_says_what_it_has_seen(clock: Clock) -> None:
+    """A wait has the time of its turn as it was found: who sees another by then looks again."""
+    governor = Governor(rpm=60)
+    done(enters(governor))
+    first, second = enters(governor), enters(governor)
+    timed, other = next(first), next(second)
+    assert timed.not_before == timed.turn.not_before < math.inf
+    assert (other.not_before, other.seconds) == (math.inf, None)
+
+
+def test_who_is_interrupted_when_told(clock: Clock) -> None:
+    """A watcher that is interrupted when it is told of the wait takes no place with it."""
+
+    class Breaks(Watcher):
+        def on_wait(self, event: Waited) -> None:
+            raise KeyboardInterrupt
+
+    governor = Governor(concurrency=1)
+    done(enters(governor))
+    waiting = enters(governor, Errand(watch=Watch([Breaks()])))
+    next(waiting)
+    clock.now += 1
+    over(governor)
+    with pytest.raises(KeyboardInterrupt):
+        next(waiting)
+    assert governor.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "usual", "expected"),
+    [
+        ({}, 0, 117),
+        ({}, 50, 117),
+        ({}, 900, 900),
+        ({"max_tokens": 500}, 0, 617),
+        ({"max_tokens": 500}, 900, 617),
+        ({"max_tokens": 500, "n": 3}, 0, 1_617),
+    ],
+    ids=["the prompt", "the longer prompt", "what is usual", "the most", "the most, though more is usual", "each"],
+)
+def test_what_a_request_is_taken_to_cost(fields: dict[str, Any], usual: int, expected: int) -> None:
+    """The governor is told the most that a request may take, or else what its prompt or a usual one takes."""
+
+    class Told(Governor):
+        usual_tokens = usual
+
+        def enter(self, now: float, *, tokens: int = 0, share: Any = None, started: bool = False) -> Turn | None:
+            told.append(tokens)
+            return super().enter(now, tokens=tokens, share=share, started=started)
+
+    told: list[int] = []
+    request = ChatRequest(prefix=Prefix(fields={"model": "m", **fields}), tail=())
+    governor = Told(concurrency=1)
+    assert ended(enters(governor, request=request, size=350)) == Admitted(1, expected)
+    waiting = enters(governor, request=request, size=350)
+    next(waiting)
+    over(governor)
+    assert ended(waiting) == Admitted(1, expected)
+    assert told == [expected] * 2
 
 
 def test_granted_at_the_deadline(clock: Clock) -> None:
@@ -262,11 +372,11 @@ def paid(waiting: Any) -> Spending | BudgetExceeded | DeadlineExceeded:
     ("fields", "expected"),
     [
         ({}, 0),
-        ({"max_completion_tokens": 500}, 500 + 101),
-        ({"max_tokens": 500}, 500 + 101),
-        ({"max_completion_tokens": 500, "max_tokens": 900}, 500 + 101),
-        ({"max_tokens": 500, "n": 3}, 1_500 + 101),
-        ({"max_tokens": 500, "n": None}, 500 + 101),
+        ({"max_completion_tokens": 500}, 500 + 117),
+        ({"max_tokens": 500}, 500 + 117),
+        ({"max_completion_tokens": 500, "max_tokens": 900}, 500 + 117),
+        ({"max_tokens": 500, "n": 3}, 1_500 + 117),
+        ({"max_tokens": 500, "n": None}, 500 + 117),
         ({"max_tokens": None}, 0),
         ({"max_tokens": "many"}, 0),
         ({"max_tokens": 500, "n": "many"}, 0),
@@ -286,7 +396,7 @@ def test_what_it_may_cost() -> None:
     budget = Budget(cost=1_000_000)
     errand = Errand(tariff=Tariff(model="m", base_url="", own=Price(input=1_000_000, output=2_000_000)))
     paid(reserves(budget, errand))
-    assert budget.left.cost == 1_000_000 - 101 - 1_000
+    assert budget.left.cost == 1_000_000 - 117 - 1_000
 
 
 def test_it_waits_for_the_budget(clock: Clock) -> None:
@@ -351,14 +461,14 @@ class Taught(Governor):
         super().left(now, result)
 
 
-def lesson(outcome: Outcome | None, headers: dict[str, str] | None = None, *, size: int = 350) -> Result:
+def lesson(outcome: Outcome | None, headers: dict[str, str] | None = None) -> Result:
     """What the governor is told of an outcome."""
     governor = Taught()
     response = None if headers is None else httpx.Response(200, headers=headers)
-    taught(governor, outcome, response, 1.5, size, 7)
+    taught(governor, outcome, response, 1.5, Admitted(7, 117))
     assert governor.in_flight == 0
     (result,) = governor.results
-    assert (result.seconds, result.under_way, result.estimated) == (1.5, 7, prompt_tokens(size))
+    assert (result.seconds, result.under_way, result.estimated) == (1.5, 7, 117)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -19,11 +20,11 @@ from extractor.budget import Budget
 from extractor.chat.wire import ChatReply, ChatRequest, Prefix
 from extractor.endpoint import admission as admission_room
 from extractor.endpoint import delivery as room
-from extractor.endpoint.delivery import IDEMPOTENCY_KEY, MAX_REPLY_BYTES, Exchange, delivery
+from extractor.endpoint.delivery import IDEMPOTENCY_KEY, MAX_REPLY_BYTES, MOST_CHOICES, Exchange, delivery
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.retry import Allowance, Policy
-from extractor.endpoint.routes import FAILURES, PAUSE, RateLimits, Standing, routes_of
+from extractor.endpoint.routes import FAILURES, PAUSE, REFUSALS, RateLimits, Standing, routes_of
 from extractor.endpoint.steps import Outcome, Pause, Post, Step, Wait
 from extractor.errors import (
     BadReply,
@@ -36,6 +37,7 @@ from extractor.errors import (
     RateLimited,
     ReplyTooLarge,
     ServerError,
+    StatusError,
     TimedOut,
 )
 from extractor.prices import Price, Tariff
@@ -45,6 +47,7 @@ KEY = "sk-planted-0123456789"
 USAGE = {"prompt_tokens": 30, "completion_tokens": 12, "total_tokens": 42}
 TEXT = ChatRequest(prefix=Prefix(fields={"model": "m"}), tail=({"role": "user", "content": "hi"},))
 FIRST, SECOND = "http://one.example/v1/chat/completions", "http://two.example/v1/chat/completions"
+LIMITED = ChatRequest(prefix=Prefix(fields={"model": "m", "max_tokens": 500}), tail=TEXT.tail)
 NO_RETRIES = Policy(transport_retries=0)
 AT_ONCE = Policy(backoff=0.0)
 UNTOLD = RateLimits()
@@ -385,18 +388,21 @@ def test_the_key_of_a_request() -> None:
     assert desk.urls == [FIRST, FIRST, SECOND, FIRST, FIRST]
     assert desk.keys == [first] * 3 + [second] * 2
     assert first != second
-    assert (first, second) == (f"{desk.errand.key}-1", f"{desk.errand.key}-2")
+    digest = hashlib.sha256(TEXT.encode()).hexdigest()[:12]
+    assert (first, second) == (f"{desk.errand.key}-1-{digest}", f"{desk.errand.key}-2-{digest}")
     assert len(desk.errand.key) == 24
 
 
 def test_the_key_of_another_extraction() -> None:
     """No two extractions have one key, unless the caller gives it."""
-    desks = [Desk(), Desk(), *(Desk(errand=Errand(key="mine", policy=AT_ONCE)) for _ in range(2))]
+    desks = [Desk(), Desk(), *(Desk(errand=Errand(idempotency_key="mine", policy=AT_ONCE)) for _ in range(2))]
     for desk in desks:
         desk.deliver(says())
     keys = [desk.keys[0] for desk in desks]
     assert keys[0] != keys[1]
-    assert keys[2] == keys[3] == "mine-1"
+    assert keys[2] == keys[3]
+    assert keys[2].startswith("mine-1-")
+    assert len({desk.errand.key for desk in desks}) == 4
 
 
 def test_the_callers_own_key() -> None:
@@ -601,7 +607,7 @@ def test_each_try_is_a_request_of_the_budget() -> None:
 @pytest.mark.parametrize("budget", [{"tokens": 10**6}, {"cost": 100}], ids=["tokens", "cost"])
 @pytest.mark.parametrize("failure", [no(500), no(429), gone(), gone(httpx.ReadTimeout)], ids=["500", "429", "0", "-"])
 def test_a_failure_takes_nothing_from_the_budget(failure: Answer, budget: dict[str, Any]) -> None:
-    """A try that no reply came to is not known to have cost anything: it is sent again under every limit."""
+    """Where nothing is expected, a try without a reply takes nothing: it is sent again under every limit."""
     tariff = Tariff(model="m", base_url="", own=Price(input=1, output=1))
     errand = Errand(policy=AT_ONCE, budget=Budget(**budget), tariff=tariff)
     desk = Desk(errand=errand)
@@ -609,6 +615,41 @@ def test_a_failure_takes_nothing_from_the_budget(failure: Answer, budget: dict[s
     assert errand.budget is not None
     assert errand.budget.spent.tokens == 42
     assert errand.budget.spent.requests == (1 if made_no_connection(failure) else 2)
+
+
+@pytest.mark.parametrize(
+    ("failure", "spent"),
+    [
+        (no(500), 0),
+        (no(429), 0),
+        (no(400), 0),
+        (gone(), 0),
+        (gone(httpx.ReadTimeout), 1),
+        (gone(httpx.ReadError), 1),
+        (httpx.Response(200, json={}), 1),
+    ],
+    ids=["500", "429", "400", "no connection", "silence", "broken", "no completion"],
+)
+def test_what_may_have_been_billed(failure: Answer, spent: int) -> None:
+    """What broke off after it was sent is taken to be what it may take at most; a refusal takes nothing."""
+    budget = Budget(tokens=10**6, cost=10**6)
+    tariff = Tariff(model="m", base_url="", own=Price(input=1_000_000, output=1_000_000))
+    desk = Desk(errand=Errand(policy=NO_RETRIES, budget=budget, tariff=tariff))
+    assert isinstance(desk.deliver(failure, request=LIMITED), EndpointError)
+    most = 500 + len(LIMITED.encode()) // 3 + 1
+    assert (budget.spent.tokens, budget.spent.cost) == (most * spent, most * spent)
+    assert budget.spent.requests == (not made_no_connection(failure))
+
+
+@pytest.mark.parametrize("how", HOWS, ids=repr)
+def test_what_is_given_up_may_have_been_billed(how: BaseException | None) -> None:
+    """Who gives up a request that was sent has spent what it may take."""
+    budget = Budget(tokens=10**6)
+    steps = Desk(errand=Errand(budget=budget)).begin(LIMITED)
+    assert isinstance(next(steps), Post)
+    _cut(steps, how)
+    assert budget.spent.tokens > 500
+    assert (budget.spent.requests, budget.under_way) == (1, 0)
 
 
 def test_what_a_reply_cost() -> None:
@@ -644,6 +685,56 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(room, "time", clock)
     monkeypatch.setattr(admission_room, "time", clock)
     return clock
+
+
+def _unwell(desk: Desk, now: float) -> None:
+    """Let the address of this desk fail as often as it may."""
+    for route in desk.exchange.routes:
+        for _ in range(FAILURES):
+            route.breaker.failed(now, now)
+
+
+def test_left_alone_where_there_is_another(clock: Clock) -> None:
+    """An address that keeps failing is left alone while its fallbacks last, but for the one who finds out."""
+    desk = Desk(errand=Errand(policy=NO_RETRIES, others=1))
+    _unwell(desk, clock.now)
+    outcome = desk.deliver()
+    assert isinstance(outcome, ConnectionFailed)
+    assert "left alone" in outcome.message
+    assert (desk.posts, idle(desk)) == ([], True)
+    clock.now += PAUSE
+    assert isinstance(desk.deliver(no(503)), ServerError)
+    assert isinstance(desk.deliver(), ConnectionFailed)
+    clock.now += 2 * PAUSE
+    assert text_of(desk.deliver(says())) == "hello"
+    assert text_of(desk.deliver(says())) == "hello"
+
+
+@pytest.mark.parametrize(("endpoint", "others"), [(0, 0), (1, 1), (2, 2)])
+def test_the_last_one_is_asked_all_the_same(endpoint: int, others: int, clock: Clock) -> None:
+    """Where no fallback is left, an address that keeps failing is asked: nobody else could answer."""
+    desk = Desk(errand=Errand(policy=NO_RETRIES, endpoint=endpoint, others=others))
+    _unwell(desk, clock.now)
+    assert text_of(desk.deliver(says())) == "hello"
+
+
+def test_one_address_of_two_is_enough(clock: Clock) -> None:
+    """Where one of two addresses is well, that one is asked, and no fallback."""
+    desk = Desk(second=True, errand=Errand(policy=NO_RETRIES, others=1))
+    for _ in range(FAILURES):
+        desk.exchange.routes[0].breaker.failed(clock.now, clock.now)
+    assert text_of(desk.deliver(says())) == "hello"
+    assert desk.urls == [SECOND]
+
+
+def test_refusals_in_a_row_leave_it_alone(clock: Clock) -> None:
+    """An endpoint that answers 429 and nothing else is left alone in the end, where there is another."""
+    desk = Desk(errand=Errand(policy=NO_RETRIES, others=1))
+    for _ in range(REFUSALS):
+        assert isinstance(desk.deliver_all(no(429)), RateLimited)
+    sent = len(desk.posts)
+    assert isinstance(desk.deliver(), ConnectionFailed)
+    assert len(desk.posts) == sent == REFUSALS
 
 
 def test_what_was_under_way_when_an_address_went(clock: Clock) -> None:
@@ -719,6 +810,10 @@ def delta(text: str, finish_reason: str | None = None) -> dict[str, Any]:
 
 
 STREAM = {"content-type": "text/event-stream"}
+QUOTED = "Patient Jane Smith has the"
+DOCUMENTS: tuple[dict[str, Any], ...] = (
+    {"role": "user", "content": [{"type": "image_url"}, {"type": "text", "text": f"A letter.\n{QUOTED} flu."}]},
+)
 
 
 def _begun(post: Post, raw: bytes) -> list[str]:
@@ -774,6 +869,71 @@ def test_a_stream_that_has_not_begun(raw: bytes) -> None:
         steps.send(answered(again, says()))
     assert text_of(done.value.value) == "hello"
     assert idle(desk)
+
+
+@pytest.mark.parametrize("error", [gone(httpx.ReadTimeout), gone(httpx.ReadError)], ids=["silence", "broken"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        events(delta("hello"), b"[DONE]"),
+        events(delta("hello", "stop")),
+        events(delta("hello", "stop"), b"[DONE]"),
+    ],
+    ids=["its last word", "its reason", "both"],
+)
+def test_a_stream_that_is_finished(raw: bytes, error: Exception) -> None:
+    """A stream that has said its last word is whole, however its connection ends, also where that stays open."""
+    desk = Desk()
+    steps = desk.begin()
+    assert _begun(next(steps), raw)[0] == "hello"
+    with pytest.raises(StopIteration) as done:
+        steps.send(error)
+    reply = done.value.value
+    assert text_of(reply) == "hello"
+    assert reply.choices[0].complete
+    assert idle(desk)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, ServerError), (400, BadRequest)])
+def test_an_error_in_an_encoding_that_nobody_asked_for(status: int, kind: type[Any]) -> None:
+    """The status of an error says enough: a body that cannot be read is not shown, and the wait it asks for counts."""
+    desk = Desk(errand=Errand(policy=NO_RETRIES))
+    headers = {"content-encoding": "br", "retry-after": "7"}
+    error = desk.deliver(httpx.Response(status, headers=headers, stream=httpx.ByteStream(b"\x8b\x02secret")))
+    assert type(error) is kind
+    assert isinstance(error, StatusError)
+    assert (error.status, error.retry_after) == (status, 7.0)
+    assert "secret" not in error.body
+
+
+def test_a_reply_in_an_encoding_that_nobody_asked_for() -> None:
+    """A reply that cannot be read is none."""
+    headers = {"content-encoding": "br"}
+    assert isinstance(
+        Desk().deliver(httpx.Response(200, headers=headers, stream=httpx.ByteStream(b"\x8b"))), EndpointError
+    )
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("number", [MOST_CHOICES, MOST_CHOICES + 1])
+def test_more_candidates_than_anybody_asks_for(number: int, streamed: bool) -> None:
+    """A reply of more candidates than any request has is none: each takes far more room than its bytes."""
+    key = "delta" if streamed else "message"
+    body = {"choices": [{"index": index, key: {"content": "x"}} for index in range(number)]}
+    content = events(body, b"[DONE]") if streamed else json.dumps(body).encode()
+    outcome = Desk().deliver(httpx.Response(200, headers=STREAM if streamed else {}, content=content))
+    assert isinstance(outcome, ChatReply if number == MOST_CHOICES else BadReply)
+
+
+def test_what_an_error_quotes() -> None:
+    """What an endpoint quotes of the document is not in the message; its own words are beside it."""
+    said = f"Input should be a valid string, not '{QUOTED}' (of messages)"
+    error = Desk().deliver(no(400, said), request=ChatRequest(prefix=TEXT.prefix, tail=DOCUMENTS))
+    assert isinstance(error, BadRequest)
+    assert "Smith" not in str(error)
+    assert "Input should be a valid string, not '…' (of messages)" in str(error)
+    assert said in error.said
+    assert "Smith" not in repr(error.args)
 
 
 def test_a_compressed_body() -> None:

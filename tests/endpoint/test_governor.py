@@ -33,6 +33,21 @@ def entered(governor: Governor, number: int, now: float = 0.0) -> list[Turn]:
     return [turn for turn in turns if turn is not None]
 
 
+def is_free(governor: Governor) -> bool:
+    """Whether another thread could take its lock now."""
+    found: list[bool] = []
+
+    def look() -> None:
+        found.append(governor.lock.acquire(blocking=False))
+        if found[0]:
+            governor.lock.release()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
 # --------------------------------------------------------------------------------------------- who goes when
 
 
@@ -69,9 +84,54 @@ def test_who_is_granted_is_woken_outside_of_the_lock() -> None:
     turn = governor.enter(0.0)
     assert turn is not None
     woken: list[bool] = []
-    turn.wake = lambda: woken.append(turn.granted and not governor.lock.locked())
+    turn.wake = lambda: woken.append(turn.granted and is_free(governor))
     governor.left(0.1, ACCEPTED)
     assert woken == [True]
+
+
+def test_the_collector_may_end_a_request_in_the_middle() -> None:
+    """A request may end in the thread that holds the lock: the collector ends abandoned streams at any moment."""
+    governor = Governor(concurrency=1)
+    assert governor.enter(0.0) is None
+    with governor.lock:
+        assert not is_free(governor)
+        governor.left(0.1, ACCEPTED)
+    assert governor.in_flight == 0
+    assert is_free(governor)
+
+
+def test_a_result_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is wrong with what is told of a request, its place goes to the next one."""
+    governor = Governor(concurrency=1)
+    assert governor.enter(0.0) is None
+    turn = governor.enter(0.0)
+    assert turn is not None
+
+    def overflows(now: float, result: Result) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(governor, "_learn", overflows)
+    with pytest.raises(OverflowError):
+        governor.left(0.1, ACCEPTED)
+    assert turn.granted
+    assert governor.in_flight == 1
+
+
+def test_what_a_request_usually_costs() -> None:
+    """It knows what a request costs on average, once some have said so."""
+    governor = Governor(tpm=1e6)
+    assert governor.usual_tokens == 0
+    for tokens in (400, 500):
+        assert governor.enter(0.0, tokens=100) is None
+        governor.left(0.1, Result(seconds=0.1, tokens=tokens, estimated=100))
+    assert 400 < governor.usual_tokens < 500
+
+
+def test_one_usage_too_large_is_no_debt_for_ever() -> None:
+    """No request leaves more than a minute's worth to be waited for, whatever its reply says it took."""
+    quota = Quota(60.0)
+    quota.correct(0.0, 0.0, 1e12)
+    assert 59.0 <= quota.due(0.0, 1.0) <= 61.0
 
 
 def test_a_turn_given_up_gives_its_place_back() -> None:

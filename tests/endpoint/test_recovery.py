@@ -152,16 +152,19 @@ def test_the_other_address_may_be_back() -> None:
 
 
 def test_the_breaker_learns() -> None:
-    """Failures of the address count against it, and any other answer shows that somebody is there."""
+    """Failures of the address count against it, a 429 a little; any other answer shows that somebody is there."""
     call = Call(1, transport_retries=100)
     breaker = call.route.breaker
     for number, error in enumerate((unreachable(), refused(502)), 1):
         call.fails(error)
         assert breaker.failures == number
-    for other in (refused(500), limited(), refused(400, kind=BadRequest)):
+    for other in (refused(500), refused(400, kind=BadRequest)):
         breaker.failures = 2
         call.fails(other)
         assert breaker.failures == 0
+    breaker.failures = 2
+    call.fails(limited())
+    assert 2 < breaker.failures < FAILURES
     breaker.failures = 2
     for neither in (DeadlineExceeded("x"), BadReply("x")):
         call.fails(neither)
@@ -236,7 +239,7 @@ def test_the_deadline_leaves_no_time() -> None:
     """A wait that would end after the deadline ends it at once, and the error says so before its own hint."""
     error = limited(10.0)
     assert Call(expires=NOW + 10.0).fails(error) is None
-    assert error.hint.startswith("The deadline leaves no time to wait 10")
+    assert error.hint.startswith("The deadline leaves no time to wait 1")
     assert error.hint.endswith("As it is.")
     assert Call(expires=NOW + 11.5).fails(limited(10.0)) is not None
 

@@ -7,8 +7,10 @@ import pickle
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal
+from extractor.endpoint.refusals import Refused, bad_reply, error_inside, refusal, unquoted
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
@@ -388,3 +390,38 @@ def test_a_success_that_is_no_completion(headers: dict[str, str], said: str) -> 
     assert "base_url" in error.hint
     copy = pickle.loads(pickle.dumps(error))
     assert vars(copy) == vars(error)
+
+
+# ------------------------------------------------------------------------------------------- quotations
+
+TEXT = "The patient  Jane Smith\nhas the flu, says Dr. Who."
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("no such model", "no such model"),
+        ("got 'patient Jane Smith has', a text", "got '…', a text"),
+        ("'The patient Jane Smith has the flu, says Dr. Who.'", "'…'"),
+        ("Jane Smith", "Jane Smith"),
+        ("[Jane Smith h]", "[…]"),
+        ("Jane Smith has: Jane Smith has", "…:…"),
+        ("patient Jane / has the flu, ", "…/…"),
+        ("", ""),
+    ],
+    ids=["none", "a part", "all", "too short", "just enough", "twice", "two parts", "nothing"],
+)
+def test_what_is_quoted_of_the_document(message: str, expected: str) -> None:
+    """What stands in the document in a row is left out of a message, however its lines were broken."""
+    assert unquoted(message, TEXT) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("ab ", max_size=60), st.text("abc", max_size=40))
+def test_no_quotation_is_left(document: str, message: str) -> None:
+    """No 12 characters in a row of a message are of the document; what is no quotation stays."""
+    left = unquoted(message, document)
+    text = " ".join(document.split())
+    assert not any(left[at : at + 12] in text for at in range(len(left) - 11))
+    if not any(message[at : at + 12] in text for at in range(len(message) - 11)):
+        assert left == message

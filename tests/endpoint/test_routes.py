@@ -19,6 +19,8 @@ from extractor.endpoint.routes import (
     FAILURES,
     LONGEST_PAUSE,
     PAUSE,
+    RECENT,
+    REFUSALS,
     Breaker,
     RateLimits,
     Route,
@@ -26,7 +28,7 @@ from extractor.endpoint.routes import (
     standing,
     well_first,
 )
-from extractor.errors import OptionError
+from extractor.errors import ConfigurationError, OptionError
 
 KEY = "sk-planted-0123456789"
 
@@ -239,6 +241,21 @@ def test_none_is_well() -> None:
     assert well_first((first, second), 1.0) == (first, second)
 
 
+def test_refusals_in_a_row() -> None:
+    """An address that refuses many in a row, and answers nothing else, is left alone; fewer change nothing."""
+    breaker = Breaker()
+    for _ in range(REFUSALS - 1):
+        breaker.refused(0.0)
+        assert breaker.admits(0.0)
+    breaker.refused(0.0)
+    assert not breaker.admits(0.0)
+    assert breaker.admits(PAUSE)
+    breaker.refused(PAUSE)
+    assert not breaker.admits(PAUSE)
+    breaker.succeeded()
+    assert breaker.admits(PAUSE)
+
+
 def test_one_finds_out() -> None:
     """After the pause one request goes to the first address again, the others still to the second."""
     routes = _routes(_opened(), Breaker())
@@ -296,15 +313,35 @@ def test_what_is_known_is_not_shared(address: Address, limits: RateLimits) -> No
 
 
 def test_what_is_known_is_forgotten() -> None:
-    """When nobody holds it any longer, it is forgotten."""
+    """When nobody holds it any longer, and it is none of the latest, it is forgotten."""
     address = _address("forgotten")
     known = standing(address, RateLimits())
     before = len(room._known)
     known.requests = 7
     del known
+    room._recent.clear()
     gc.collect()
     assert len(room._known) < before
     assert standing(address, RateLimits()).requests == 0
+
+
+def test_what_was_learned_last_is_remembered() -> None:
+    """Of the endpoints asked last all is remembered when nobody holds it any longer; of those before, nothing."""
+    room._recent.clear()
+    for number in range(RECENT + 1):
+        standing(_address(f"many-{number}"), RateLimits()).requests = 7
+    gc.collect()
+    kept = [standing(_address(f"many-{number}"), RateLimits()).requests for number in range(RECENT, 0, -1)]
+    assert kept == [7] * RECENT
+    assert standing(_address("many-0"), RateLimits()).requests == 0
+    assert len(room._recent) == RECENT
+
+
+@pytest.mark.parametrize("limits", [60, {"rpm": 60}, None, "60"], ids=str)
+def test_what_are_no_limits(limits: Any) -> None:
+    """Limits that are no `RateLimits` are the caller's error."""
+    with pytest.raises(ConfigurationError, match="RateLimits"):
+        standing(_address(), limits)
 
 
 def test_the_key_is_not_kept() -> None:

@@ -162,7 +162,8 @@ def test_the_next_request_has_another_key(kind: str, fake_endpoint: FakeEndpoint
     first, again, second, last = (request.headers[KEYS] for request in fake_endpoint.requests)
     assert first == again
     assert second == last
-    assert first.rpartition("-")[0] == second.rpartition("-")[0]
+    assert [key.split("-")[1] for key in (first, second)] == ["1", "2"]
+    assert first.split("-")[0] == second.split("-")[0]
     assert first != second
 
 
@@ -232,6 +233,58 @@ def test_the_deadline_covers_the_queue(kind: str, fake_endpoint: FakeEndpoint) -
         first.result(LONG)
         assert governor_of(fake_endpoint.base_url, limits).in_flight == 0
         one.run(Person, "Ann")
+
+
+# ---------------------------------------------------------------------------------------- closed meanwhile
+
+
+def _closed_meanwhile(kind: str, fake: FakeEndpoint, ready: Callable[[Governor], bool], **more: Any) -> Any:
+    """What comes of a call whose extractor is closed once it is `ready`."""
+    governor = governor_of(fake.base_url)
+    if kind == "sync":
+        with Extractor("m", base_url=fake.base_url, **more) as one, ThreadPoolExecutor(1) as pool:
+            call = pool.submit(one.run, Person, "Ann")
+            while not ready(governor):
+                time.sleep(0.001)
+            one.close()
+            return call.result(LONG)
+
+    async def asked() -> Any:
+        async with AsyncExtractor("m", base_url=fake.base_url, **more) as one:
+            task = asyncio.create_task(one.run(Person, "Ann"))
+            while not ready(governor):
+                await asyncio.sleep(0.001)
+            await one.aclose()
+            return await asyncio.wait_for(task, LONG)
+
+    return asyncio.run(asked())
+
+
+@both
+def test_closed_while_it_pauses(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """A call whose extractor is closed in the pause before a retry sends nothing more, and says so."""
+    fake_endpoint.answer(Reply(status=500), ANN)
+
+    def pauses(governor: Governor) -> bool:
+        return len(fake_endpoint.requests) == 1 and not governor.in_flight
+
+    with pytest.raises(ConnectionFailed, match="was closed while this call was under way"):
+        # Without `await` it ends its pause at once: nobody waits for two minutes here.
+        _closed_meanwhile(kind, fake_endpoint, pauses, backoff=240.0 if kind == "sync" else 0.2)
+    assert len(fake_endpoint.requests) == 1
+
+
+@both
+def test_closed_while_it_is_answered(kind: str) -> None:
+    """A call whose extractor is closed while it waits for its answer ends at once, is not sent again, and says so."""
+    hold = Hold(ANN)
+    with FakeEndpoint(hold, ANN) as fake:
+        try:
+            with pytest.raises(ConnectionFailed, match="was closed while this call was under way"):
+                _closed_meanwhile(kind, fake, lambda _: hold.here == 1, backoff=0.001)
+        finally:
+            hold.release()
+        assert len(fake.requests) == 1
 
 
 # --------------------------------------------------------------------------------------- second addresses
