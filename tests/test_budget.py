@@ -158,10 +158,10 @@ def test_what_may_have_been_billed() -> None:
     """What was sent, and may have been billed without a reply, is taken to be what was expected."""
     budget = Budget(tokens=100, cost=10)
     budget.begin(30, Decimal(2)).cancel(billed=True)
-    assert (budget.spent.requests, budget.spent.tokens, budget.spent.cost) == (1, 30, 2)
+    assert (budget.spent.requests, budget.spent.tokens, budget.spent.cost) == (1, 30, Decimal(2))
     budget.begin().settle(took(20), Decimal(1))
     budget.begin().cancel(billed=True)
-    assert (budget.spent.tokens, budget.spent.cost) == (70, 4)
+    assert (budget.spent.tokens, budget.spent.cost) == (70, Decimal(4))
     assert budget.under_way == 0
 
 
@@ -169,7 +169,10 @@ def test_the_collector_may_end_a_request_in_the_middle() -> None:
     """A request may end in the thread that holds the lock: the collector ends abandoned streams at any moment."""
     budget = Budget(tokens=100)
     spending = budget.begin(30)
-    with budget._lock:
+    lock = budget._lock
+    with lock:
+        assert lock.acquire(blocking=False)
+        lock.release()
         spending.cancel()
     assert budget.under_way == 0
 

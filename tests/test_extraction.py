@@ -709,7 +709,8 @@ def test_absent_fields_end_it(target: Any, reply: str, data: Any, absent: set[st
 def test_absent_fields_are_named_without_the_document() -> None:
     """The message names the fields that are absent; keys that are none, but words of the document, it masks."""
     target: Any = dict[str, Person]
-    _, result = _drive(_task(target, absent=True), _said('{"value": {"Alice Secret": {"name": "Ann", "age": null}}}'))
+    entry = '{"key": "Alice Secret", "value": {"name": "Ann", "age": null}}'
+    _, result = _drive(_task(target, absent=True), _said(f'{{"value": [{entry}]}}'))
     with pytest.raises(FieldsAbsent) as caught:
         whole(result, target_of(target))
     assert "Secret" not in str(caught.value)

@@ -15,7 +15,7 @@ import httpx
 from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.faults import CAUGHT
+from extractor.endpoint.faults import BROKEN, CAUGHT
 from extractor.endpoint.heads import check_client, closed, ended, exchange_of
 from extractor.endpoint.http import KEPT_SECONDS, Link, Stack, answered, given, piece_of, request_to, timed
 from extractor.endpoint.pipes import dial
@@ -130,6 +130,7 @@ class AsyncSender:
     ) -> None:
         check_client(client, httpx.AsyncClient)
         self._closing = False
+        self._pauses: set[Callable[[], None]] = set()
         self._own = AsyncConnections(httpx.URL(address.base_url)) if client is None else None
         self._client: Any = client or self._own
         self._open: Callable[[httpx.Request], Awaitable[httpx.Response]] = (
@@ -148,7 +149,7 @@ class AsyncSender:
         try:
             while True:
                 step = steps.send(came)
-                came = await (self._posted(step) if isinstance(step, Post) else _awaited(step))
+                came = await (self._posted(step) if isinstance(step, Post) else self._carried_out(step))
         except StopIteration as done:
             outcome: Outcome = done.value
         finally:
@@ -167,7 +168,7 @@ class AsyncSender:
             while True:
                 step = steps.send(came)
                 if not isinstance(step, Post):
-                    came = await _awaited(step)
+                    came = await self._carried_out(step)
                     continue
                 came = None
                 try:
@@ -176,7 +177,7 @@ class AsyncSender:
                             step.body.begun = step.body.begun or bool(piece.content or piece.arguments)
                             yield piece
                 except (*CAUGHT, TimeoutError, ExtractorError) as error:
-                    came = error
+                    came = self._failed(error)
         except StopIteration as done:
             outcome: Outcome = done.value
         finally:
@@ -196,7 +197,7 @@ class AsyncSender:
                 with anyio.fail_after(_left(post.expires)):
                     await self._received(post)
         except (*CAUGHT, TimeoutError, ExtractorError) as error:
-            return error
+            return self._failed(error)
         return None
 
     def _keeps(self, post: Post) -> bool:
@@ -241,42 +242,62 @@ class AsyncSender:
         finally:
             await response.aclose()
 
+    async def _carried_out(self, step: Step) -> Any:
+        """What came of a step that is no request."""
+        if isinstance(step, Pause):
+            await self._paused(step.seconds)
+        elif isinstance(step, Wait):
+            await _granted(step)
+        elif isinstance(step, Work):
+            import anyio.to_thread
+
+            return await anyio.to_thread.run_sync(step.call)
+        return None
+
+    async def _paused(self, seconds: float) -> None:
+        import anyio
+
+        over = anyio.Event()
+        end = _waker(over)
+        self._pauses.add(end)
+        try:
+            with anyio.move_on_after(seconds):
+                await over.wait()
+        finally:
+            self._pauses.discard(end)
+
+    def _failed(self, error: Exception) -> Exception:
+        return ended() if self._closing and isinstance(error, BROKEN) else error
+
     async def close(self) -> None:
         """Close the connections, unless they are the caller's."""
         if self._own is not None:
             self._closing = True
+            for end in [*self._pauses]:
+                end()
             await self._own.close()
-
-
-async def _awaited(step: Step) -> Any:
-    """What came of a step that is no request."""
-    import anyio
-
-    if isinstance(step, Pause):
-        await anyio.sleep(step.seconds)
-    elif isinstance(step, Wait):
-        await _granted(step)
-    elif isinstance(step, Work):
-        import anyio.to_thread
-
-        return await anyio.to_thread.run_sync(step.call)
-    return None
 
 
 async def _granted(step: Wait) -> None:
     """Wait for a turn, which may be granted from another thread."""
     import anyio
 
-    woken, soon = anyio.Event(), _soon()
-
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # its loop has been closed meanwhile
-            soon(woken.set)
-
-    step.turn.wake = wake
+    woken = anyio.Event()
+    step.turn.wake = _waker(woken)
     if not step.turn.granted and step.turn.not_before == step.not_before:
         with anyio.move_on_after(step.seconds):
             await woken.wait()
+
+
+def _waker(event: Any) -> Callable[[], None]:
+    """What sets an event of this event loop, from any thread."""
+    soon = _soon()
+
+    def wake() -> None:
+        with contextlib.suppress(RuntimeError):  # its loop has been closed meanwhile
+            soon(event.set)
+
+    return wake
 
 
 def _soon() -> Callable[[Callable[[], object]], object]:

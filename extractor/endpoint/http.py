@@ -30,7 +30,7 @@ import httpx
 from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.faults import CAUGHT
+from extractor.endpoint.faults import BROKEN, CAUGHT
 from extractor.endpoint.heads import check_client, closed, ended, exchange_of
 from extractor.endpoint.places import Clients, Place, place_of
 from extractor.endpoint.resolve import Address
@@ -465,7 +465,7 @@ class Sender:
                 post.body.add(chunk)
             post.body.end()
         except (*CAUGHT, ExtractorError) as error:
-            return error
+            return self._failed(error)
         return None
 
     def _streamed(self, post: Post) -> Generator[Piece, None, Exception | None]:
@@ -476,7 +476,7 @@ class Sender:
                     yield piece
             post.body.end()
         except (*CAUGHT, ExtractorError) as error:
-            return error
+            return self._failed(error)
         return None
 
     def _chunks(self, post: Post) -> Iterator[bytes]:
@@ -488,6 +488,9 @@ class Sender:
                 yield from cast(Iterable[bytes], response.stream)
         finally:
             response.close()
+
+    def _failed(self, error: Exception) -> Exception:
+        return ended() if self._closing.is_set() and isinstance(error, BROKEN) else error
 
     def _carried_out(self, step: Step) -> Any:
         """What came of a step that is no request."""

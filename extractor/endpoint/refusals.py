@@ -180,11 +180,13 @@ def _opened(body: bytes, secrets: tuple[str, ...]) -> str:
 
 
 _QUOTED = 12  # characters in a row of the document that are a quotation, and no chance
+_BREAKS = re.compile(r"(?:\\++[nrt]|\s)++")  # written out too, as in a Python repr or in JSON
 _SEARCHED = 2_000_000  # characters of a document that are looked through
 
 
 def unquoted(message: str, document: str) -> str:
     """An endpoint's words without what they quote of the document."""
+    message = _BREAKS.sub(" ", message)
     text = " ".join(document[:_SEARCHED].split())
     kept: list[str] = []
     at = end = 0

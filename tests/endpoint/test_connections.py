@@ -22,7 +22,7 @@ import pytest
 from extractor.endpoint import ahttp, http
 from extractor.endpoint.ahttp import AsyncConnections
 from extractor.endpoint.faults import CAUGHT, fault
-from extractor.endpoint.http import Connections, Timeouts
+from extractor.endpoint.http import Connections, Stack, Timeouts
 from extractor.errors import ConfigurationError, ExtractorError
 
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
@@ -408,6 +408,17 @@ def test_a_cancelled_request(when: str) -> None:
 
     with Server(talk) as server:
         asyncio.run(main(server))
+
+
+def test_the_collector_may_end_a_request_in_the_middle() -> None:
+    """A request may end in the thread that holds the lock: the collector ends abandoned streams at any moment."""
+    stack: Stack[Any] = Stack()
+    with stack._lock:
+        assert stack._lock.acquire(blocking=False)
+        stack._lock.release()
+        assert stack.take() is None
+        stack.close()
+    assert stack._closed
 
 
 @both

@@ -9,6 +9,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -637,7 +638,7 @@ def test_what_may_have_been_billed(failure: Answer, spent: int) -> None:
     desk = Desk(errand=Errand(policy=NO_RETRIES, budget=budget, tariff=tariff))
     assert isinstance(desk.deliver(failure, request=LIMITED), EndpointError)
     most = 500 + len(LIMITED.encode()) // 3 + 1
-    assert (budget.spent.tokens, budget.spent.cost) == (most * spent, most * spent)
+    assert (budget.spent.tokens, budget.spent.cost) == (most * spent, Decimal(most * spent))
     assert budget.spent.requests == (not made_no_connection(failure))
 
 

@@ -95,6 +95,8 @@ def test_the_collector_may_end_a_request_in_the_middle() -> None:
     assert governor.enter(0.0) is None
     with governor.lock:
         assert not is_free(governor)
+        assert governor.lock.acquire(blocking=False)
+        governor.lock.release()
         governor.left(0.1, ACCEPTED)
     assert governor.in_flight == 0
     assert is_free(governor)

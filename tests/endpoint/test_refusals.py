@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -425,3 +426,11 @@ def test_no_quotation_is_left(document: str, message: str) -> None:
     assert not any(left[at : at + 12] in text for at in range(len(left) - 11))
     if not any(message[at : at + 12] in text for at in range(len(message) - 11)):
         assert left == message
+
+
+@pytest.mark.parametrize("written", [repr, json.dumps], ids=["Python", "JSON"])
+def test_quotations_of_short_lines(written: Callable[[str], str]) -> None:
+    """A document of short lines is no less a quotation where its line ends are escaped."""
+    document = "Name: Jane\nAge: 34\nHIV: yes\n"
+    left = unquoted(f"'input': {written(document)}", document)
+    assert not any(word in left for word in ("Jane", "HIV"))

@@ -22,10 +22,13 @@ import pytest
 from pydantic import BaseModel
 
 from extractor import AsyncExtractor, Extractor
+from extractor.endpoint import ahttp
 from extractor.endpoint.governor import Governor
 from extractor.endpoint.presets import PRESETS, Preset
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import FAILURES, RateLimits, standing
+from extractor.endpoint.steps import Wait
+from extractor.endpoint.turns import Turn
 from extractor.errors import (
     BadRequest,
     ConnectionFailed,
@@ -235,6 +238,26 @@ def test_the_deadline_covers_the_queue(kind: str, fake_endpoint: FakeEndpoint) -
         one.run(Person, "Ann")
 
 
+@both
+def test_what_comes_before_there_is_somebody_to_wake(kind: str) -> None:
+    """Who is told to look again before he can be woken does so, and does not wait for ever."""
+    turn = Turn()
+    seen = Wait(turn=turn, seconds=None, not_before=turn.not_before)
+    turn.not_before = 5.0  # another thread, whom nobody could wake yet
+
+    def waits() -> None:
+        if kind == "sync":
+            with Extractor("m", base_url="http://127.0.0.1:9/v1") as one:
+                one._sender._carried_out(seen)
+        else:
+            asyncio.run(ahttp._granted(seen))
+
+    thread = threading.Thread(target=waits, daemon=True)
+    thread.start()
+    thread.join(LONG)
+    assert not thread.is_alive()
+
+
 # ---------------------------------------------------------------------------------------- closed meanwhile
 
 
@@ -262,26 +285,26 @@ def _closed_meanwhile(kind: str, fake: FakeEndpoint, ready: Callable[[Governor],
 
 @both
 def test_closed_while_it_pauses(kind: str, fake_endpoint: FakeEndpoint) -> None:
-    """A call whose extractor is closed in the pause before a retry sends nothing more, and says so."""
-    fake_endpoint.answer(Reply(status=500), ANN)
+    """A call whose extractor is closed in the pause before a retry ends at once, sends nothing more, and says so."""
+    fake_endpoint.answer(Reply(status=500, headers={"retry-after": "50"}), ANN)
 
     def pauses(governor: Governor) -> bool:
         return len(fake_endpoint.requests) == 1 and not governor.in_flight
 
     with pytest.raises(ConnectionFailed, match="was closed while this call was under way"):
-        # Without `await` it ends its pause at once: nobody waits for two minutes here.
-        _closed_meanwhile(kind, fake_endpoint, pauses, backoff=240.0 if kind == "sync" else 0.2)
+        _closed_meanwhile(kind, fake_endpoint, pauses)
     assert len(fake_endpoint.requests) == 1
 
 
 @both
-def test_closed_while_it_is_answered(kind: str) -> None:
+@pytest.mark.parametrize("retries", [0, 2])
+def test_closed_while_it_is_answered(kind: str, retries: int) -> None:
     """A call whose extractor is closed while it waits for its answer ends at once, is not sent again, and says so."""
     hold = Hold(ANN)
     with FakeEndpoint(hold, ANN) as fake:
         try:
             with pytest.raises(ConnectionFailed, match="was closed while this call was under way"):
-                _closed_meanwhile(kind, fake, lambda _: hold.here == 1, backoff=0.001)
+                _closed_meanwhile(kind, fake, lambda _: hold.here == 1, backoff=0.001, transport_retries=retries)
         finally:
             hold.release()
         assert len(fake.requests) == 1
