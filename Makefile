@@ -31,6 +31,7 @@ bench: .venv-bench/ready
 	.venv-bench/bin/python benchmarks/mending.py
 	.venv-bench/bin/python benchmarks/reask.py
 	.venv-bench/bin/python benchmarks/streaming.py --fast
+	.venv-bench/bin/python benchmarks/throughput.py --fast --only async --at 64,1024
 
 .venv-bench/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
