@@ -358,9 +358,10 @@ class Trip:
 
     def sent(self) -> Steps:
         """Send it, again and elsewhere where that may help."""
-        errand, routes = self.errand, self._routes()
+        errand, now = self.errand, time.monotonic()
+        routes = self._routes(now)
         route = routes[0]
-        if route.breaker.failures >= FAILURES and errand.endpoint < errand.others and not self._is_tried(routes):
+        if route.breaker.failures >= FAILURES and errand.endpoint < errand.others and not route.breaker.admitted(now):
             return left_alone(str(route.url))
         while True:
             outcome = yield from (self._posted(route) if errand.budget is None else self._paid(route, errand.budget))
@@ -382,11 +383,6 @@ class Trip:
                 yield Pause(seconds=then.wait)
             route = then.route
 
-    def _is_tried(self, routes: tuple[Route, ...]) -> bool:
-        """Whether one of the addresses may be asked, or it is time to find out whether it is back."""
-        now = time.monotonic()
-        return any(route.breaker.admits(now) for route in routes)
-
     def _recovery(self, error: EndpointError, route: Route, routes: tuple[Route, ...]) -> Following | None:
         """What follows a request that has failed; None where the error is what is left."""
         from extractor.endpoint.recovery import Past, following
@@ -397,14 +393,14 @@ class Trip:
         self.past.began = self.began
         return following(error, route, routes, self.exchange.standing, self.errand, self.past, time.monotonic())
 
-    def _routes(self) -> tuple[Route, ...]:
+    def _routes(self, now: float) -> tuple[Route, ...]:
         """The addresses, the one to ask first."""
         exchange = self.exchange
         exchange.standing.requests += 1
-        if len(exchange.routes) == 1:
+        if len(exchange.routes) == 1 and exchange.routes[0].breaker.failures < FAILURES:
             return exchange.routes
         reverse = exchange.media_first and self.request.has_media
-        return well_first(exchange.routes[::-1] if reverse else exchange.routes, time.monotonic())
+        return well_first(exchange.routes[::-1] if reverse else exchange.routes, now)
 
     def _paid(self, route: Route, budget: Budget) -> Steps:
         """Send it once, where the budget has room for it."""

@@ -57,6 +57,10 @@ class Breaker:
             self._opens = now + self._pause  # the next may try then, should this one never come back
             return True
 
+    def admitted(self, now: float) -> bool:
+        """Whether who asked at this moment was told that it may be."""
+        return self.failures < FAILURES or self._probe == now
+
     def succeeded(self) -> None:
         """It has answered."""
         if self.failures:

@@ -1006,3 +1006,15 @@ def test_whatever_happens(names: list[str], second: bool, retries: int, cut: int
     assert idle(desk)
     assert budget.under_way == 0
     assert sent - unsent <= budget.spent.requests <= sent
+
+
+def test_who_finds_out_is_not_turned_away() -> None:
+    """Where there is a fallback, too, the one request that finds out whether an address is back is sent."""
+    desk = Desk(second=True, errand=Errand(policy=NO_RETRIES, others=1))
+    first, second = (route.breaker for route in routes_of(desk.address, desk.known))
+    now = time.monotonic()
+    for _ in range(3):
+        first.failed(now - 2 * PAUSE, now - 2 * PAUSE)
+        second.failed(now, now)
+    assert text_of(desk.deliver(says())) == "hello"
+    assert first.failures == 0

@@ -395,3 +395,14 @@ def test_a_whole_number_under_way() -> None:
 def test_limits_that_nobody_knows() -> None:
     """No limit need be told."""
     assert RateLimits() == RateLimits(rpm=None, tpm=None, concurrency=None)
+
+
+def test_who_was_told_that_it_may_be_asked() -> None:
+    """Who finds out whether an address is back was admitted; who asks at another moment was not."""
+    breaker = _opened()
+    assert not breaker.admitted(PAUSE)
+    assert breaker.admits(PAUSE)
+    assert breaker.admitted(PAUSE)
+    assert not breaker.admitted(PAUSE + 1)
+    breaker.succeeded()
+    assert breaker.admitted(PAUSE + 1)
