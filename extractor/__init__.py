@@ -18,6 +18,7 @@ from extractor.errors import (
     BadRequest,
     BudgetExceeded,
     CallerError,
+    ChunksFailed,
     ConfigurationError,
     ConnectionFailed,
     ContentFiltered,
@@ -44,21 +45,27 @@ from extractor.errors import (
     TargetFailed,
     TimedOut,
 )
-from extractor.extraction import Attempt, Extraction
+from extractor.evidence.field import Field, Span
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Repair
+from extractor.result import Attempt, ChunkResult, Extraction
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, Limits
+from extractor.schema.marks import Grounded, Inferred, Merge
 from extractor.schema.target import FieldError
 from extractor.schema.walk import Rewrite
 from extractor.shared import aextract, extract
 
 if TYPE_CHECKING:  # for those who use them: see __getattr__
     from extractor.budget import Budget
+    from extractor.documents.chunking import Chunking
+    from extractor.documents.merge import Conflict
     from extractor.endpoint.cache import Cache
     from extractor.endpoint.resolve import Fallback
     from extractor.endpoint.routes import RateLimits
+    from extractor.evidence.calibration import Calibration, calibrate
+    from extractor.evidence.completeness import Gap, ListReport
     from extractor.prices import Price
     from extractor.reply.partial import UNKNOWN, Partial
     from extractor.watching import Watcher
@@ -69,11 +76,17 @@ _WHERE = {
     "UNKNOWN": "extractor.reply.partial",
     "Budget": "extractor.budget",
     "Cache": "extractor.endpoint.cache",
+    "Calibration": "extractor.evidence.calibration",
+    "Chunking": "extractor.documents.chunking",
+    "Conflict": "extractor.documents.merge",
     "Fallback": "extractor.endpoint.resolve",
+    "Gap": "extractor.evidence.completeness",
+    "ListReport": "extractor.evidence.completeness",
     "Partial": "extractor.reply.partial",
     "Price": "extractor.prices",
     "RateLimits": "extractor.endpoint.routes",
     "Watcher": "extractor.watching",
+    "calibrate": "extractor.evidence.calibration",
 }
 
 
@@ -99,8 +112,13 @@ __all__ = [
     "Budget",
     "BudgetExceeded",
     "Cache",
+    "Calibration",
     "CallerError",
+    "ChunkResult",
+    "Chunking",
+    "ChunksFailed",
     "ConfigurationError",
+    "Conflict",
     "ConnectionFailed",
     "ContentFiltered",
     "CutOff",
@@ -114,11 +132,17 @@ __all__ = [
     "Extractor",
     "ExtractorError",
     "Fallback",
+    "Field",
     "FieldError",
     "FieldsAbsent",
     "File",
+    "Gap",
+    "Grounded",
     "Image",
+    "Inferred",
     "Limits",
+    "ListReport",
+    "Merge",
     "MissingExtra",
     "NotFound",
     "OptionError",
@@ -136,6 +160,7 @@ __all__ = [
     "Rewrite",
     "SchemaError",
     "ServerError",
+    "Span",
     "StatusError",
     "Step",
     "TargetFailed",
@@ -143,5 +168,6 @@ __all__ = [
     "Watcher",
     "adapt",
     "aextract",
+    "calibrate",
     "extract",
 ]

@@ -79,7 +79,7 @@ def saying(ask: Ask, **other: Any) -> Ask:
     prefix = ask.form.prefix
     if ask.changed:
         prefix = replace(prefix, fields={**prefix.fields, **ask.changed})
-    return replace(ask, request=ChatRequest(prefix=prefix, tail=ask.messages + ask.again))
+    return replace(ask, request=ChatRequest(prefix=prefix, tail=ask.messages + ask.again, fields=ask.own))
 
 
 # ------------------------------------------------------------------------------- what is wrong
@@ -169,6 +169,7 @@ def _narrowed(
         request=past.whole.request,  # in its place comes the one with what is said
         form=narrowed.form,
         messages=narrowed.messages,
+        own=narrowed.own,
         scope=found,
         base=data,
         descend=narrowed.descend,

@@ -16,6 +16,8 @@ from extractor.reply.reading import Reading
 from extractor.schema.target import FieldError, Target
 
 if TYPE_CHECKING:  # only where something has to be asked again, or is paid for
+    from extractor.evidence.calibration import Calibration
+    from extractor.evidence.logprobs import Tokens
     from extractor.prices import Tariff
     from extractor.reply.remainder import Remainder
     from extractor.schema.scope import Scope
@@ -34,6 +36,7 @@ class Narrowed:
 
     form: Form
     messages: tuple[Message, ...]
+    own: Mapping[str, Any] = field(default_factory=dict)
     descend: Descend | None = None
 
 
@@ -44,28 +47,34 @@ caller's settings do not allow it."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task(Generic[T]):
-    """What is to be done with one document: `messages` are its turns, after those of the form.
+    """What is to be done with one document: `messages` are its turns, after those of the form, and `own` the request
+    fields that it has alone.
 
     `context` is pydantic's validation context. With `absent`, required fields may be absent; without `coerce`
     values are left as they are. `document` is its text, where it has one of its own. `tariff` says what replies cost.
+    `evident` holds what was read against the document, where values must stand
+    there; `calibration` is for those who ask how sure a value is.
     """
 
     target: Target[T]
     form: Form
     messages: tuple[Message, ...]
     max_retries: int
+    own: Mapping[str, Any] = field(default_factory=dict)
     context: Any = None
     absent: bool = False
     coerce: bool = True
     document: str | None = None
     descend: Descend | None = None
     narrow: Narrow | None = None
+    evident: Callable[[Reading[T]], Reading[T]] | None = None
+    calibration: Calibration | None = None
     tariff: Tariff | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """One `request` to send: in `form`, with the document's `messages` and what was said `again`.
+    """One `request` to send: in `form`, with the document's `messages` and `own` fields, and what was said `again`.
 
     With a `scope` only some places are asked for, and the answer is merged into `base`; they are the `rest` of a reply
     that was cut off, or were wrong. Of a rest, optional places have to be answered too where this `insist`s.
@@ -76,6 +85,7 @@ class Ask:
     request: ChatRequest
     form: Form
     messages: tuple[Message, ...]
+    own: Mapping[str, Any] = field(default_factory=dict)
     again: tuple[Message, ...] = ()
     scope: Scope | None = None
     base: Any = None
@@ -88,13 +98,16 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict(Generic[T]):
-    """What became of one candidate: the `text` it was read from, and what a cut-off one leaves open (`rest`)."""
+    """What became of one candidate: the `text` it was read from, what a cut-off one leaves open (`rest`), and what the
+    `tokens` of the values say, by JSON pointer.
+    """
 
     outcome: Outcome
     reading: Reading[T]
     text: str = ""
     absent: tuple[str, ...] = ()
     rest: Remainder | None = None
+    tokens: Mapping[str, Tokens] = field(default_factory=dict)
 
 
 class Approach(IntEnum):
@@ -116,6 +129,7 @@ class Past:
     approach: Approach = Approach.FIELDS
     wrong: frozenset[tuple[str, str]] = frozenset()
     absent: tuple[str, ...] = ()
+    tokens: Mapping[str, Tokens] = field(default_factory=dict)
     raised: bool = False
     left: int = 0
     not_come: list[str] = field(default_factory=list)

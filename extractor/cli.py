@@ -19,6 +19,7 @@ from rich.console import Console
 from extractor.budget import Budget
 from extractor.client import Extractor
 from extractor.demo import DEMOS
+from extractor.documents.chunking import Chunking
 from extractor.endpoint.cache import Cache
 from extractor.endpoint.presets import EMBEDDED, PRESETS
 from extractor.endpoint.retry import DEFAULT_POLICY
@@ -31,7 +32,8 @@ from extractor.errors import (
     OptionError,
     SchemaError,
 )
-from extractor.extraction import Extraction
+from extractor.evidence.field import Field
+from extractor.result import Extraction
 from extractor.schema.adapt import adapt
 from extractor.schema.dialects import DIALECTS, MODES
 from extractor.schema.ready import ready_names, ready_sample
@@ -133,6 +135,23 @@ def run(
     no_coerce: Annotated[
         bool, typer.Option("--no-coerce", help="Leave values as the model gave them; ask again instead.")
     ] = False,
+    candidates: Annotated[
+        int, typer.Option(min=1, help="Answers to ask for; what most of them say is taken, field by field.")
+    ] = 1,
+    recall: Annotated[str, typer.Option(help="normal; or high: rows that were passed over are asked for.")] = "normal",
+    chunk_tokens: Annotated[
+        int | None, typer.Option(min=16, help="Cut longer documents into chunks of so many tokens.")
+    ] = None,
+    ungrounded: Annotated[
+        str, typer.Option(help="What becomes of values that are not in the document: keep, drop, ask.")
+    ] = "keep",
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Ask the endpoint how likely each token is; see --full.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page that shows where each value stands: a file.html, or a folder for several."),
+    ] = None,
     items: Annotated[
         bool, typer.Option("--items", help="All there are of TARGET in a file, each as soon as it is complete.")
     ] = False,
@@ -150,11 +169,21 @@ def run(
     With --items one line for each item instead.
     """
     with _errors():
-        if items and (full or allow_absent):
-            other = "--full" if full else "--allow-absent"
+        if items and (full or allow_absent or html):
+            other = "--full" if full else "--allow-absent" if allow_absent else "--html"
             raise OptionError(f"--items does not go with {other}.", option="items", hint="Leave one of them out.")
         wanted = _target(target)
-        options = {"mode": mode, "temperature": temperature, "max_completion_tokens": max_completion_tokens}
+        pages = _Pages(html, files) if html is not None else None
+        options = {
+            "mode": mode,
+            "temperature": temperature,
+            "max_completion_tokens": max_completion_tokens,
+            "candidates": candidates,
+            "recall": recall,
+            "chunking": "auto" if chunk_tokens is None else _chunking(chunk_tokens),
+            "ungrounded": ungrounded,
+            "confidence": confidence,
+        }
         worst = Exit.OK
         if verbose:
             logging.basicConfig(format="%(message)s", stream=sys.stderr)
@@ -184,13 +213,52 @@ def run(
                     if items:
                         code = _streamed(extractor, wanted, file, pretty)
                     else:
-                        record, code = _extracted(extractor, wanted, file)
+                        record, code = _extracted(extractor, wanted, file, pages, full)
                         _print(record if full else record["value"], pretty)
                 worst = max(worst, code)
     raise typer.Exit(worst)
 
 
-def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, Any], Exit]:
+def _chunking(tokens: int) -> Chunking:
+    return Chunking(tokens=tokens, overlap=min(100, tokens // 10))
+
+
+class _Pages:
+    """Where the pages go that show the values in their documents. Raises `OptionError`."""
+
+    def __init__(self, path: Path, files: list[str]) -> None:
+        self._alone = path if path.suffix.lower() in (".html", ".htm") else None
+        self._folder = path.parent if self._alone else path
+        self._taken: set[str] = set()
+        if self._alone and len(files) > 1:
+            raise OptionError(
+                f"{path} is one page, and there are {len(files)} files.", option="html", hint="Name a folder."
+            )
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OptionError(f"{self._folder} is no folder: {error.strerror}.", option="html") from None
+
+    def write(self, file: str, result: Extraction[Any]) -> None:
+        """Write the page of one file. Raises `OptionError`."""
+        path = self._alone or self._folder / f"{self._name(file)}.html"
+        try:
+            path.write_text(result.to_html(), encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise OptionError(f"Cannot write {path}: {error.strerror}.", option="html") from None
+
+    def _name(self, file: str) -> str:
+        """A name of its own: two folders may have files of the same name."""
+        name = "stdin" if file == "-" else Path(file).name
+        numbered = (f"{name}-{number}" if number else name for number in range(len(self._taken) + 1))
+        free = next(each for each in numbered if each not in self._taken)
+        self._taken.add(free)
+        return free
+
+
+def _extracted(
+    extractor: Extractor, wanted: Any, file: str, pages: _Pages | None, full: bool
+) -> tuple[dict[str, Any], Exit]:
     """The record of one file, and how it went. A wrong document is that file's error, not the run's."""
     try:
         result = extractor.run(wanted, _read(file))
@@ -211,7 +279,13 @@ def _extracted(extractor: Extractor, wanted: Any, file: str) -> tuple[dict[str, 
             "cost": None if None in costs else float(sum(costs)),
             "failures": [failure.message for failure in getattr(error, "failures", ())],
         }, _code(error)
-    return _record(file, result), Exit.OK
+    if pages is not None:
+        pages.write(file, result)
+    unread = [chunk.error for chunk in result.chunks if chunk.error is not None]
+    for each in unread:
+        _say(each, f"{file}: ")
+    value = _value_of(result)
+    return _record(file, result) if full else {"value": value}, Exit.NOT_CONFORMING if unread else Exit.OK
 
 
 def _streamed(extractor: Extractor, wanted: Any, file: str, pretty: bool) -> Exit:
@@ -225,12 +299,23 @@ def _streamed(extractor: Extractor, wanted: Any, file: str, pretty: bool) -> Exi
     return Exit.OK
 
 
+def _value_of(result: Extraction[Any]) -> Any:
+    """The value; where required fields are absent there is no whole one, but what there is."""
+    return result.data if result.errors else to_jsonable_python(result.value, by_alias=True)
+
+
 def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
     return {
         "file": file,
-        # Where required fields are absent there is no whole value, but what there is.
-        "value": result.data if result.errors else to_jsonable_python(result.value, by_alias=True),
-        "absent": [pointer for pointer, field in result.fields.items() if field.status == "absent"],
+        "value": _value_of(result),
+        "absent": list(result.absent),
+        "fields": {pointer: _known(field) for pointer, field in result.fields.items()},
+        "lists": to_jsonable_python(result.lists),
+        "conflicts": to_jsonable_python(result.conflicts),
+        "chunks": [
+            {"start": each.start, "end": each.end, "error": None if each.error is None else each.error.message}
+            for each in result.chunks
+        ],
         "model": result.model,
         "mode": result.mode,
         "steps": to_jsonable_python(result.steps),
@@ -244,6 +329,12 @@ def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
         "repairs": [to_jsonable_python(each) for attempt in result.attempts for each in attempt.repairs],
         "seconds": round(result.seconds, 3),
     }
+
+
+def _known(field: Field) -> dict[str, Any]:
+    """What is known of a field: status, spans, confidence."""
+    known = {name: value for name, value in to_jsonable_python(field).items() if value not in (None, [], ())}
+    return {"status": field.status, **known}
 
 
 @app.command(

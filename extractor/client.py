@@ -13,14 +13,14 @@ import math
 import os
 import threading
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 import httpx
 
 from extractor.asking import Narrowed, Task
-from extractor.chat.content import Document, user_turn
+from extractor.chat.content import Document, text_of, user_turn
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.heads import check_headers
 from extractor.endpoint.http import Sender
@@ -33,20 +33,25 @@ from extractor.errors import (
     EndpointError,
     ExtractorError,
     OptionError,
+    RequestTooLarge,
     StatusError,
 )
-from extractor.extraction import Attempt, Extraction, Flow, extraction, whole
+from extractor.extraction import Flow, extraction, whole
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
 from extractor.prices import Tariff
 from extractor.prompt import conversation
+from extractor.reply.reading import Reading, Wanted
+from extractor.result import Attempt, Extraction
 from extractor.schema.dialects import Dialect
+from extractor.schema.marks import marked
 from extractor.schema.target import Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
 
 if TYPE_CHECKING:  # only for those who stream, or have somebody to fall back to
     from extractor.fallback import Other
     from extractor.reply.partial import Partial
+    from extractor.several.pieces import Piece, Plan
     from extractor.streams import AsyncStream, Stream
 
 __all__ = ["AsyncExtractor", "Extractor"]
@@ -104,6 +109,7 @@ class _Client:
         # Lists are copied: what the caller does with them later changes nothing here.
         self._defaults = {name: list(it) if isinstance(it, list) else it for name, it in defaults.items()}
         self._address = address
+        self._context = address.context
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
         self._made: dict[tuple[Target[Any], str], Forms] = {}
         self._others: dict[Hashable, _Client] = {}
@@ -153,11 +159,47 @@ class _Client:
     def _address_of(self, fallback: Fallback) -> Address:
         return fallback.address(self._address, os.environ, local_installed=_local_installed())
 
-    def _begin(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> Begun[T]:
-        """All that a driver needs. Raises `CallerError`."""
+    def _settings_of(self, call: Mapping[str, Any]) -> Settings:
+        """The settings of a call. Raises `CallerError`."""
         if self._closed:
             raise CallerError("This extractor is closed.", hint="Make a new one, or use it inside its with block.")
-        settings = self._checked(call) if call else self._settings
+        return self._checked(call) if call else self._settings
+
+    def _plan(
+        self, target: Target[T], document: Document | None, settings: Settings, call: Mapping[str, Any]
+    ) -> Plan[T] | None:
+        """How several flows make one extraction; None in the usual case, where one flow does. Raises `CallerError`."""
+        context = 0 if settings.model else self._context
+        long = bool(context) and settings.chunking == "auto" and isinstance(document, str) and len(document) > context
+        if not settings.several and not long:
+            return None
+        from extractor.several.plan import Whole, plan, room
+
+        whole = Whole(target=target, document=document, settings=settings, call=call)
+        return plan(whole, room(whole, self._ready(target, settings).form, context) if context else None)
+
+    def _shorter(
+        self,
+        target: Target[T],
+        document: Document | None,
+        settings: Settings,
+        call: Mapping[str, Any],
+        refused: RequestTooLarge,
+    ) -> Plan[T]:
+        """The same in chunks, after the whole was refused. Raises that refusal where it is not to be cut."""
+        from extractor.several.plan import Whole, said_context, shorter
+
+        self._context = said_context(refused) or self._context
+        whole = Whole(target=target, document=document, settings=settings, call=call)
+        plan = shorter(whole, self._ready(target, settings).form, self._context)
+        if plan is None:
+            raise refused
+        return plan
+
+    def _begin(
+        self, target: Target[T], document: Document | None, settings: Settings, call: Mapping[str, Any]
+    ) -> Begun[T]:
+        """All that a driver of one flow needs. Raises `CallerError`."""
         task, attempts = self._task(target, document, settings), list[Attempt]()
         errand, senders = _errand(settings, task), {0: self._sender}
         if settings.fallbacks:
@@ -188,19 +230,35 @@ class _Client:
             )
         return Begun(flow=flow, task=task, errand=errand, senders=senders)
 
+    def _begun_stream(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> Begun[T]:
+        """The same for a stream, which shows one flow. Raises `CallerError`."""
+        streamed = _streamed(call)
+        settings = self._settings_of(streamed)
+        if settings.several:
+            raise OptionError(
+                "candidates, recall and chunking are for run and extract: a stream shows one reply.",
+                option="candidates",
+                hint="Leave them out here, or use run.",
+            )
+        return self._begin(target, document, settings, streamed)
+
     def _task(self, target: Target[T], document: Document | None, settings: Settings) -> Task[T]:
         """What is to be done. Raises `CallerError`."""
         ready = self._ready(target, settings)
         form = ready.form
+        text = document if document is None or isinstance(document, str) else text_of(document)
         return Task(
             target=target,
             form=form,
             messages=_turns(form, settings, document),
+            own=ready.own_fields(form, document) if form.way.mode == "grammar" else {},
             max_retries=settings.max_retries,
             context=settings.context,
             absent=settings.absent == "allow",
             coerce=settings.coerce,
-            document=document if isinstance(document, str) else None,
+            document=text,
+            evident=_evident(target, settings, text),
+            calibration=settings.calibration,
             descend=functools.partial(_descended, ready, settings, document),
             narrow=functools.partial(self._narrowed, settings, document),
             tariff=ready.tariff,
@@ -273,6 +331,7 @@ class _Client:
         return Narrowed(
             form=forms.form,
             messages=_turns(forms.form, own, about),
+            own=forms.own_fields(forms.form, about),
             descend=functools.partial(_descended, forms, own, about),
         )
 
@@ -298,7 +357,11 @@ def _descended(
     descent = forms.descended(refused, error)
     if descent is None or descent.form is None:
         return descent
-    return replace(descent, messages=_turns(descent.form, settings, document))
+    return replace(
+        descent,
+        messages=_turns(descent.form, settings, document),
+        own=forms.own_fields(descent.form, document),
+    )
 
 
 def _turns(form: Form, settings: Settings, document: Document | None) -> tuple[dict[str, Any], ...]:
@@ -328,7 +391,13 @@ def _started(address: Address) -> Address:
     from extractor import local
 
     endpoint = local.start(address.model)
-    return replace(address, base_url=endpoint.base_url, model=endpoint.model, api_key=endpoint.api_key)
+    return replace(
+        address,
+        base_url=endpoint.base_url,
+        model=endpoint.model,
+        api_key=endpoint.api_key,
+        context=endpoint.context,
+    )
 
 
 @dataclass(kw_only=True, slots=True)
@@ -381,6 +450,23 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
         patient=settings.patient,
         others=len(settings.fallbacks),
     )
+
+
+def _evident(target: Target[T], settings: Settings, text: str | None) -> Callable[[Reading[T]], Reading[T]] | None:
+    """What holds readings against the document, where some value must stand there."""
+    if settings.ungrounded == "keep" and not _is_grounded(target):
+        return None
+    if text is None:
+        return None
+    from extractor.evidence.holding import Holding  # only for those who want that
+
+    wanted = Wanted(target=target, context=settings.context, coerce=settings.coerce)
+    return Holding(wanted=wanted, document=text, ungrounded=settings.ungrounded)
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _is_grounded(target: Target[Any]) -> bool:
+    return marked(target.schema, "grounded")
 
 
 def _streamed(call: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -447,7 +533,28 @@ class Extractor(_Client):
         Raises `CallerError` before anything is sent, `EndpointError` where no reply comes, and
         `ExtractionFailed` where none conforms within `max_retries`.
         """
-        begun = self._begin(target_of(target), document, call)
+        wanted = target_of(target)
+        settings = self._settings_of(call)
+        plan = self._plan(wanted, document, settings, call)
+        refused: RequestTooLarge | None = None
+        if plan is None:
+            try:
+                return self._run(wanted, document, settings, call)
+            except RequestTooLarge as error:
+                refused = error
+            plan = self._shorter(wanted, document, settings, call, refused)
+        from extractor.several.driving import by_threads
+
+        return by_threads(plan, self._piece)
+
+    def _piece(self, piece: Piece) -> Extraction[Any]:
+        return self.run(piece.target, piece.document, **piece.call)
+
+    def _run(
+        self, target: Target[T], document: Document | None, settings: Settings, call: Mapping[str, Any]
+    ) -> Extraction[T]:
+        """One flow, driven."""
+        begun = self._begin(target, document, settings, call)
         flow, errand, senders = begun.flow, begun.errand, begun.senders
         try:
             ask = next(flow)
@@ -478,7 +585,7 @@ class Extractor(_Client):
         """
         from extractor.streams import Partials, Stream
 
-        begun = self._begin(target_of(target), document, _streamed(call))
+        begun = self._begun_stream(target_of(target), document, call)
         return Stream(begun, Partials(begun.task))
 
     @overload
@@ -496,7 +603,7 @@ class Extractor(_Client):
         from extractor.streams import Items, Stream
 
         item = target_of(target)
-        begun = self._begin(list_of(item), document, _streamed(call))
+        begun = self._begun_stream(list_of(item), document, call)
         return Stream(begun, Items(begun.task, item))
 
     def close(self) -> None:
@@ -555,7 +662,28 @@ class AsyncExtractor(_Client):
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]: ...
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]:
         """See `Extractor.run`."""
-        begun = self._begin(target_of(target), document, call)
+        wanted = target_of(target)
+        settings = self._settings_of(call)
+        plan = self._plan(wanted, document, settings, call)
+        refused: RequestTooLarge | None = None
+        if plan is None:
+            try:
+                return await self._run(wanted, document, settings, call)
+            except RequestTooLarge as error:
+                refused = error
+            plan = self._shorter(wanted, document, settings, call, refused)
+        from extractor.several.driving import by_tasks
+
+        return await by_tasks(plan, self._piece)
+
+    async def _piece(self, piece: Piece) -> Extraction[Any]:
+        return await self.run(piece.target, piece.document, **piece.call)
+
+    async def _run(
+        self, target: Target[T], document: Document | None, settings: Settings, call: Mapping[str, Any]
+    ) -> Extraction[T]:
+        """One flow, driven."""
+        begun = self._begin(target, document, settings, call)
         flow, errand, senders = begun.flow, begun.errand, begun.senders
         try:
             ask = next(flow)
@@ -582,7 +710,7 @@ class AsyncExtractor(_Client):
         """See `Extractor.stream`; to be gone through with `async for`."""
         from extractor.streams import AsyncStream, Partials
 
-        begun = self._begin(target_of(target), document, _streamed(call))
+        begun = self._begun_stream(target_of(target), document, call)
         return AsyncStream(begun, Partials(begun.task))
 
     @overload
@@ -600,7 +728,7 @@ class AsyncExtractor(_Client):
         from extractor.streams import AsyncStream, Items
 
         item = target_of(target)
-        begun = self._begin(list_of(item), document, _streamed(call))
+        begun = self._begun_stream(list_of(item), document, call)
         return AsyncStream(begun, Items(begun.task, item))
 
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from extractor.errors import RequestTooLarge, StatusError
-from extractor.schema.dialects import Mode
+from extractor.schema.dialects import MODES, Mode
 
 __all__ = ["COMPANIONS", "FORMATS", "LIMITS", "OPTIONAL", "About", "Complaint", "complaint_of"]
 
@@ -88,7 +88,7 @@ class _Rule:
 
     about: About | None
     text: str
-    modes: tuple[Mode, ...] = ("strict", "relaxed", "json_object", "tool", "prompt")
+    modes: tuple[Mode, ...] = MODES
 
 
 @functools.cache
@@ -129,8 +129,17 @@ _PARTICULAR = (
         # Of the text or of the moment, whatever else it speaks of: another way of asking changes nothing.
         r"content_?policy|content_?filter|moderation|safety|overloaded|at capacity|billing|insufficient",
     ),
+    # Of a grammar: whether there is no such thing here, or this one cannot be taken.
+    _rule(
+        "mode",
+        r"{field}[^.;]{{0,80}}?{no}|{no}[^.;]{{0,50}}?{field}".format(
+            field=r"\b(?:grammar|structured_outputs|ebnf)\b", no=_UNSUPPORTED
+        ),
+        modes=("grammar",),
+    ),
+    _rule("reply", r"\b(?:grammar|ebnf|gbnf)\b", modes=("grammar",)),
     # In the other modes these are the caller's own tools.
-    _rule(None, r"schema for function", *_NO_TOOLS, modes=(*FORMATS, "prompt")),
+    _rule(None, r"schema for function", *_NO_TOOLS, modes=(*FORMATS, "grammar", "prompt")),
     _rule("reply", r"json_validate_failed|tool_use_failed|failed_generation"),
     _rule(
         "size",

@@ -29,7 +29,8 @@
         ├── CutOff                     it ran into the token limit
         ├── EmptyReply                 it said nothing
         ├── BudgetExceeded             to ask on would cost more than the caller allows
-        └── FieldsAbsent               the document lacks required fields, as was allowed
+        ├── FieldsAbsent               the document lacks required fields, as was allowed
+        └── ChunksFailed               some chunks of a long document could not be read
 
 An error carries its evidence as attributes, survives pickling with it, and ends with what to do
 next (`hint`). No API key and no document text is ever part of a message.
@@ -43,8 +44,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from extractor.chat.wire import Usage
-    from extractor.extraction import Attempt
     from extractor.ladder import Step
+    from extractor.result import Attempt
     from extractor.schema.target import FieldError
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "BadRequest",
     "BudgetExceeded",
     "CallerError",
+    "ChunksFailed",
     "ConfigurationError",
     "ConnectionFailed",
     "ContentFiltered",
@@ -339,4 +341,11 @@ class FieldsAbsent(ExtractionFailed):
 
     `value` is what there is (plain data), `errors` say which fields are missing. `run` returns all of it
     without raising.
+    """
+
+
+class ChunksFailed(ExtractionFailed):
+    """Some chunks of a long document could not be read: what stands there is not in `value` (plain data).
+
+    `failures` are what they failed with. `run` returns all of it without raising, and `chunks` with the places.
     """

@@ -12,13 +12,13 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from extractor.asking import Ask, Past, Task, Verdict
-from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage
+from extractor.chat.wire import ChatReply, ChatRequest, Choice, Usage, usage_of
 from extractor.errors import (
     BudgetExceeded,
+    ChunksFailed,
     ContentFiltered,
     CutOff,
     EmptyReply,
@@ -33,90 +33,15 @@ from extractor.errors import (
 from extractor.ladder import MAX_STEPS, Lesson, Step, memory
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, has_ended, outcome_of, read, texts_of, was_cut
-from extractor.reply.repairs import Repair
-from extractor.schema.dialects import Mode
+from extractor.result import Attempt, Extraction, Version
 from extractor.schema.target import FieldError, Target
 
 if TYPE_CHECKING:
-    from extractor.prices import Tariff
+    from extractor.evidence.logprobs import Tokens
 
-__all__ = ["Ask", "Attempt", "Extraction", "Field", "Flow", "Task", "extraction", "whole"]
+__all__ = ["Ask", "Flow", "Task", "extraction", "whole"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Attempt:
-    """One request and what became of it.
-
-    `value` is the plain JSON value that it led to (None where there was none to read), `errors` are what is
-    wrong with it, and `repairs` what was mended in it without asking. `asked` are the places (JSON pointers) that
-    it asked for, none where it asked for the whole; `changed` are request fields that were changed for it. What went
-    wrong with HTTP before the reply came is in `reply.retries`; `tariff` says what it cost.
-    """
-
-    request: ChatRequest = field(repr=False)
-    reply: ChatReply = field(repr=False)
-    outcome: Outcome
-    seconds: float
-    value: Any = field(default=None, repr=False)
-    errors: tuple[FieldError, ...] = ()
-    repairs: tuple[Repair, ...] = ()
-    asked: tuple[str, ...] = ()
-    changed: Mapping[str, Any] = field(default_factory=dict)
-    tariff: Tariff | None = field(default=None, repr=False)
-
-    @property
-    def cost(self) -> Decimal | None:
-        """What the reply cost, in US dollars: nothing where it came from the cache, None where that is not known."""
-        if self.reply.cached:
-            return Decimal(0)
-        return None if self.tariff is None else self.tariff.cost(self.reply.model, self.reply.usage)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Field:
-    """What is known about one field. `absent`: the document does not say it."""
-
-    status: Literal["absent"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Extraction(Generic[T]):
-    """A validated value, and how it came about.
-
-    `candidates` are all the values that conform where more than one was asked for (`n`), `value` the first.
-
-    Where the document lacks required fields, which is possible with `absent="allow"` only, there is no
-    validated value: `value` is None then, `data` what there is as plain data, and `errors` say what is missing.
-    With `absent="allow"`, `fields` has every absent field by its JSON pointer, optional ones included.
-    `usage` sums the tokens of all `attempts` but cached ones; `model` is the one that answered last; `seconds` is the
-    whole time, waiting included. `mode` is how the endpoint was asked in the end (None: with the caller's own
-    `response_format`), `steps` are the requests that it refused before, `dropped` the request fields that
-    it does not take, as it has said now or earlier: they were not sent. `failures` are what came of the endpoints
-    that were asked before (`fallbacks`).
-    """
-
-    value: T
-    candidates: tuple[T, ...] = field(default=(), repr=False)
-    data: Any = field(default=None, repr=False)
-    errors: tuple[FieldError, ...] = ()
-    fields: Mapping[str, Field] = field(default_factory=dict)
-    usage: Usage
-    attempts: tuple[Attempt, ...] = field(repr=False)
-    model: str
-    seconds: float
-    mode: Mode | None
-    steps: tuple[Step, ...] = ()
-    dropped: frozenset[str] = frozenset()
-    failures: tuple[ExtractorError, ...] = ()
-
-    @property
-    def cost(self) -> Decimal | None:
-        """What all attempts cost, in US dollars; None where that is not known of one of them."""
-        costs = [attempt.cost for attempt in self.attempts]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 Flow: TypeAlias = "Generator[Ask, ChatReply, Extraction[T]]"
@@ -144,8 +69,8 @@ def extraction(task: Task[T], attempts: list[Attempt] | None = None) -> Flow[T]:
     `TargetFailed`.
     """
     started = time.perf_counter()
-    request = ChatRequest(prefix=task.form.prefix, tail=task.messages)
-    ask = Ask(request=request, form=task.form, messages=task.messages, descend=task.descend)
+    request = ChatRequest(prefix=task.form.prefix, tail=task.messages, fields=task.own)
+    ask = Ask(request=request, form=task.form, messages=task.messages, own=task.own, descend=task.descend)
     story = _Story(past=Past(whole=ask), attempts=[] if attempts is None else attempts)
     before = len(story.attempts)
     while True:
@@ -166,9 +91,9 @@ def extraction(task: Task[T], attempts: list[Attempt] | None = None) -> Flow[T]:
         verdicts = _judged_all(task, ask, reply, story, now - asked)
         verdict = _best(verdicts)
         story.attempts.append(_attempt(task, ask, reply, verdict, now - asked))
-        story.past.absent = verdict.absent
+        story.past.absent, story.past.tokens = verdict.absent, verdict.tokens
         if verdict.outcome in _DONE:
-            return _result(verdicts, verdict, ask, story, now - started)
+            return _result(task, verdicts, verdict, ask, story, now - started)
         if story.past.left <= 0:
             raise _failure(task, story)
         from extractor import again  # not for a reply that conforms
@@ -188,7 +113,7 @@ def _descended(ask: Ask, failed: EndpointError | BudgetExceeded, story: _Story) 
             story.lessons += descent.lessons
             from extractor.again import saying  # not for an endpoint that takes what it is asked
 
-            lower = saying(ask, form=descent.form, messages=descent.messages)
+            lower = saying(ask, form=descent.form, messages=descent.messages, own=descent.own)
             if ask.scope is None:
                 story.past.whole = lower
             return lower
@@ -249,10 +174,40 @@ def _judged(task: Task[T], ask: Ask, choice: Choice, past: Past) -> Verdict[T]:
         outcome = outcome or (Outcome.CUT_OFF if was_cut(choice) else Outcome.MALFORMED)
         from extractor import again
 
-        return again.cut_off(task, ask, Verdict(outcome=outcome, reading=reading, text=text, absent=past.absent), past)
+        verdict = Verdict(outcome=outcome, reading=reading, text=text, absent=past.absent)
+        return _with_evidence(task, again.cut_off(task, ask, verdict, past))
     outcome = Outcome.INVALID if reading.errors else Outcome.CONFORMING
-    verdict = Verdict(outcome=outcome, reading=reading, text=text)
+    verdict = _with_evidence(task, Verdict(outcome=outcome, reading=reading, text=text))
+    if choice.logprobs:
+        verdict = replace(verdict, tokens=_tokens(ask, choice, verdict, past))
     return _with_absences(ask, verdict, past) if task.absent else verdict
+
+
+def _with_evidence(task: Task[T], verdict: Verdict[T]) -> Verdict[T]:
+    """What was read, held against the document where the caller wants that."""
+    if task.evident is None or verdict.outcome not in (Outcome.CONFORMING, Outcome.INVALID):
+        return verdict
+    reading = task.evident(verdict.reading)
+    outcome = Outcome.INVALID if reading.errors else Outcome.CONFORMING
+    return replace(verdict, reading=reading, outcome=outcome)
+
+
+def _tokens(ask: Ask, choice: Choice, verdict: Verdict[Any], past: Past) -> Mapping[str, Tokens]:
+    """What the tokens say of each value, those of earlier replies included."""
+    from extractor.evidence.logprobs import tokens_of
+
+    said = tokens_of(verdict.text, choice.logprobs)
+    if ask.scope is not None:
+        from extractor.parts import own_tokens
+
+        return own_tokens(said, past.tokens, ask, ask.scope)
+    adapted = ask.form.adapted
+    if adapted.restorer is None:
+        return said
+    from extractor.schema.places import places
+
+    own = dict(places(adapted.plan, verdict.reading.wire, adapted.definitions))
+    return {own[pointer]: tokens for pointer, tokens in said.items() if pointer in own}
 
 
 def _read(task: Task[T], ask: Ask, texts: tuple[str, ...], past: Past, cut: bool) -> tuple[str, Reading[T]]:
@@ -308,7 +263,10 @@ def _wrongness(verdict: Verdict[Any]) -> tuple[bool, bool, int]:
 
 def whole(result: Extraction[T], target: Target[T]) -> T:
     """The value of an extraction. Raises `FieldsAbsent` where required fields are absent."""
-    if result.attempts[-1].outcome is not Outcome.INCOMPLETE:
+    failed = [chunk.error for chunk in result.chunks if chunk.error is not None]
+    if failed:
+        raise _unread(result, failed)
+    if result.outcome is not Outcome.INCOMPLETE:
         return result.value
     from extractor.schema.discreet import field_names, masked
 
@@ -324,15 +282,36 @@ def whole(result: Extraction[T], target: Target[T]) -> T:
     )
 
 
-def _result(verdicts: list[Verdict[T]], verdict: Verdict[T], ask: Ask, story: _Story, seconds: float) -> Extraction[T]:
+def _unread(result: Extraction[Any], failed: list[ExtractorError]) -> ChunksFailed:
+    error = ChunksFailed(
+        f"{len(failed)} of {len(result.chunks)} chunks of the document could not be read.",
+        attempts=result.attempts,
+        value=result.data,
+        errors=result.errors,
+        usage=result.usage,
+        hint="run(…) returns what there is, and what became of each chunk: .chunks.",
+    )
+    error.failures = tuple(failed)
+    return error
+
+
+def _result(
+    task: Task[T], verdicts: list[Verdict[T]], verdict: Verdict[T], ask: Ask, story: _Story, seconds: float
+) -> Extraction[T]:
     reading = verdict.reading
-    conforming = [each.reading.value for each in verdicts if each.outcome is Outcome.CONFORMING]
+    conforming = [each for each in verdicts if each.outcome is Outcome.CONFORMING]
     return Extraction(
         value=reading.value,  # type: ignore[arg-type]  # None where the target accepts null, or fields are absent
-        candidates=tuple(conforming),  # type: ignore[arg-type]  # likewise
-        data=reading.data if verdict.outcome is Outcome.INCOMPLETE else None,
+        candidates=tuple(each.reading.value for each in conforming),  # type: ignore[misc]  # likewise
+        data=reading.data,
         errors=reading.errors,
-        fields={pointer: Field(status="absent") for pointer in verdict.absent},
+        outcome=verdict.outcome,
+        document=task.document,
+        schema=task.target.schema,
+        absent=verdict.absent,
+        versions=tuple(_version(each) for each in conforming),
+        tokens=verdict.tokens,
+        calibration=task.calibration,
         usage=_usage(story.attempts),
         attempts=tuple(story.attempts),
         model=story.attempts[-1].reply.model,
@@ -343,10 +322,13 @@ def _result(verdicts: list[Verdict[T]], verdict: Verdict[T], ask: Ask, story: _S
     )
 
 
+def _version(verdict: Verdict[T]) -> Version[T]:
+    reading = verdict.reading
+    return Version(value=reading.value, data=reading.data, tokens=verdict.tokens)  # type: ignore[arg-type]  # see above
+
+
 def _usage(attempts: list[Attempt]) -> Usage:
-    replies = [attempt.reply for attempt in attempts if not attempt.reply.cached]
-    usages = [reply.usage for reply in replies if reply.usage is not None]
-    return sum(usages[1:], usages[0]) if usages else Usage()
+    return usage_of([attempt.reply for attempt in attempts])
 
 
 # ---------------------------------------------------------------------------------------- failing

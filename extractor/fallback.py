@@ -20,7 +20,8 @@ from extractor.errors import (
     ExtractionFailed,
     ExtractorError,
 )
-from extractor.extraction import Attempt, Flow, extraction
+from extractor.extraction import Flow, extraction
+from extractor.result import Attempt
 
 if TYPE_CHECKING:
     from extractor.watching import Watch

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from extractor.chat.content import Document, text_of
 from extractor.chat.wire import Prefix
 from extractor.endpoint.resolve import Address
 from extractor.errors import OptionError, SchemaError, StatusError
@@ -40,6 +41,7 @@ class Forms:
         self._target = target
         self._settings = settings
         self._dialect = dialect
+        self._copied = settings.copy is not False
         self._demonstrate = address.demonstrate and settings.messages is None
         self._model = settings.model or address.model
         self.tariff = Tariff(
@@ -48,7 +50,7 @@ class Forms:
         self._forms: dict[Way, Form] = {}
         endpoint = (address.base_url, str(settings.extra_fields.get("model", self._model)))
         self._ladder = Ladder(
-            modes=_modes(settings, dialect),
+            modes=_modes(settings, dialect, copied=_is_copied(settings, address)),
             fields=frozenset(settings.fields),
             endpoint=endpoint,
             schema=(*endpoint, dialect.name, settings.absent, _digest(target)),
@@ -63,6 +65,17 @@ class Forms:
         if form is None:
             raise self._unsayable()
         self.form, self.until, self.version = form, until, version
+
+    def own_fields(self, form: Form, document: Document | None) -> dict[str, Any]:
+        """The request fields that a document has alone."""
+        if form.way.mode != "grammar":
+            return {}
+        from extractor.grammar.shape import grammar_of
+
+        # What only stands in the caller's own turns could not be copied.
+        text = None if document is None or self._settings.messages else text_of(document)
+        copied = self._copied and text is not None
+        return _at(self._dialect.grammar, grammar_of(form.adapted.schema, text, copied=copied))
 
     def descended(self, refused: Form, error: StatusError) -> Descent | None:
         """What follows a refusal; None where it is not understood."""
@@ -95,7 +108,7 @@ class Forms:
                 continue
             if way.mode == "strict" and not form.adapted.strict:
                 _log.info("%s cannot be said in the strict form of %s.", self._target.name, self._dialect.name)
-            elif refused is None or form.prefix.fields != refused.prefix.fields:
+            elif refused is None or form.prefix.fields != refused.prefix.fields or refused.way.mode == "grammar":
                 return form
         if problem is not None and refused is None:
             raise problem
@@ -117,6 +130,10 @@ class Forms:
     def _worked_out(self, way: Way) -> Form:
         settings, rung = self._settings, OWN if way.mode is None else RUNGS[way.mode]
         adapted = rung.adapted(self._target, self._dialect, settings.absent, way.schema_slim)
+        if way.mode == "grammar":
+            from extractor.grammar.shape import grammar_of  # where one is taken
+
+            grammar_of(adapted.schema, None, copied=False)  # raises where the schema cannot be said in one
         shared = prompt(
             adapted,
             instructions=settings.instructions,
@@ -139,12 +156,29 @@ class Forms:
         )
 
 
-def _modes(settings: Settings, dialect: Dialect) -> tuple[Mode | None, ...]:
+def _modes(settings: Settings, dialect: Dialect, *, copied: bool) -> tuple[Mode | None, ...]:
     if settings.own_format:
         return (None,)
+    if settings.mode == "grammar" and not dialect.grammar:
+        raise OptionError(
+            f"mode is 'grammar', which no endpoint of the dialect {dialect.name} takes.",
+            option="mode",
+            hint="llama.cpp, vLLM and SGLang do: dialect= names them where the address is your own.",
+        )
     if settings.mode != "auto":
         return (settings.mode,)
-    return tuple(mode for mode in dialect.modes if mode != "tool" or not settings.own_tools)
+    by_grammar: tuple[Mode, ...] = ("grammar",) if copied and dialect.grammar and not settings.own_tools else ()
+    return by_grammar + tuple(mode for mode in dialect.modes if mode != "tool" or not settings.own_tools)
+
+
+def _is_copied(settings: Settings, address: Address) -> bool:
+    """Whether values are to be copied from the document; by default only by a model that wanders otherwise."""
+    return address.demonstrate if settings.copy is None else settings.copy
+
+
+def _at(path: Sequence[str], value: Any) -> dict[str, Any]:
+    """The value at that way into an object."""
+    return {path[0]: _at(path[1:], value) if path[1:] else value}
 
 
 def _digest(target: Target[Any]) -> int:

@@ -1,6 +1,6 @@
 """The ladder: the ways in which an endpoint can be asked, and what follows when it refuses one.
 
-    strict → strict, slimmed → relaxed → json_object → tool → prompt
+    grammar → strict → strict, slimmed → relaxed → json_object → tool → prompt
 
 Three rules:
 
@@ -19,7 +19,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extractor.chat.content import Message
@@ -29,6 +29,7 @@ from extractor.errors import StatusError
 from extractor.prompt import Prompt
 from extractor.schema.adapt import Absent, Adapted, adapt
 from extractor.schema.dialects import Dialect, Mode, relaxed, told
+from extractor.schema.marks import MARK
 from extractor.schema.target import Target
 
 __all__ = [
@@ -100,6 +101,11 @@ def _told(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -> A
     return adapt(target, told(dialect), absent=absent)
 
 
+def _by_grammar(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -> Adapted:
+    # What a grammar is made of may keep the marks: no endpoint gets to see the schema.
+    return adapt(target, replace(dialect, keywords=dialect.keywords | {MARK}), absent=absent)
+
+
 def _json_schema(adapted: Adapted) -> dict[str, Any]:
     return {"response_format": adapted.response_format}
 
@@ -119,6 +125,7 @@ def _nothing(adapted: Adapted) -> dict[str, Any]:
 
 
 RUNGS: Mapping[Mode, Rung] = {
+    "grammar": Rung(adapted=_by_grammar, fields=_nothing, outlined=True),  # the grammar is the document's own
     "strict": Rung(adapted=_strict, fields=_json_schema),
     "relaxed": Rung(adapted=_relaxed, fields=_json_schema, outlined=True),  # what it does not enforce is told
     "json_object": Rung(adapted=_told, fields=_json_object, outlined=True),
@@ -239,12 +246,13 @@ if hasattr(os, "register_at_fork"):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Descent:
     """What follows a refusal that is understood: the next form (None: none is left) with the document's
-    `messages` for it, the step to report, and what is learned from it when the next request is answered.
+    `messages` and `own` fields for it, the step to report, and what is learned when the next request is answered.
     """
 
     form: Form | None
     step: Step
     messages: tuple[Message, ...] = ()
+    own: Mapping[str, Any] = field(default_factory=dict)
     lessons: tuple[Lesson, ...] = ()
 
 

@@ -37,11 +37,14 @@ SLOTS = 2  # requests at once: two cores get no more done by it, but no short do
 
 @dataclass(frozen=True)
 class LocalEndpoint:
-    """Where the server listens. `model` is the name it goes by, `api_key` is "" where none is asked."""
+    """Where the server listens. `model` is the name it goes by, `api_key` is "" where none is asked, `context` the
+    number of tokens that a request may take, with its reply.
+    """
 
     base_url: str
     api_key: str = field(repr=False)
     model: str
+    context: int = 0
 
 
 _lock = threading.RLock()
@@ -122,7 +125,7 @@ def _listen(model: str, path: Path, context: int, host: str, port: int, api_key:
         message = f"llama.cpp could not serve {path.name} with {context} tokens of context."
         raise ConfigurationError(message, hint="EXTRACTOR_LOCAL_VERBOSE=1 shows why.") from error
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(server))  # never destroyed, see _leave()
-    return LocalEndpoint(f"{server.listening_address}/v1", api_key, name)
+    return LocalEndpoint(f"{server.listening_address}/v1", api_key, name, context)
 
 
 def _is_loopback(host: str) -> bool:

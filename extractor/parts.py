@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic_core import to_json
 
@@ -25,7 +25,10 @@ from extractor.schema.nodes import escaped, is_within, steps_of, value_at
 from extractor.schema.scope import Place, Scope
 from extractor.schema.target import FieldError, PartTarget
 
-__all__ = ["own_absences", "part_target", "read_parts", "rest_of_all"]
+if TYPE_CHECKING:
+    from extractor.evidence.logprobs import Tokens
+
+__all__ = ["own_absences", "own_tokens", "part_target", "read_parts", "rest_of_all"]
 
 T = TypeVar("T")
 
@@ -233,6 +236,19 @@ def own_absences(absent: tuple[str, ...], before: tuple[str, ...], base: Any, sc
     lists = {f"/{name}" for name in counts}
     now = (_shifted(pointer, scope, counts) for pointer in absent if pointer not in lists)
     return (*(pointer for pointer in before if not is_within(pointer, asked)), *now)
+
+
+def own_tokens(said: Mapping[str, Tokens], before: Mapping[str, Tokens], ask: Ask, scope: Scope) -> dict[str, Tokens]:
+    """What the tokens of an answer say of the values of the whole, and those before it of what was not asked for."""
+    asked = tuple(place.pointer for place in scope.places if not place.append)
+    counts = _counts(ask.base, scope)
+    names = {place.name for place in scope.places}
+    now = {
+        _shifted(pointer, scope, counts): tokens
+        for pointer, tokens in said.items()
+        if pointer.split("/", 2)[1:2] and pointer.split("/", 2)[1] in names
+    }
+    return {pointer: tokens for pointer, tokens in before.items() if not is_within(pointer, asked)} | now
 
 
 def _own_pointer(pointer: str, scope: Scope) -> str:

@@ -23,7 +23,10 @@ from extractor.schema.dialects import MODES, Mode
 
 if TYPE_CHECKING:  # only for those who use them
     from extractor.budget import Budget
+    from extractor.documents.chunking import Chunking
     from extractor.endpoint.cache import Cache
+    from extractor.evidence.calibration import Calibration
+    from extractor.evidence.holding import Ungrounded
     from extractor.prices import Price
     from extractor.watching import Watcher
 
@@ -72,6 +75,26 @@ class Defaults(Options, total=False):
     coerce: bool
     """Whether a value that is not quite what the schema asks for is mended where that loses nothing (`"30"` where
     a number is wanted); default true. What was mended is in `result.attempts[…].repairs`."""
+    copy: bool | None
+    """Whether texts, numbers and dates can only be copied from the document, by a grammar that is made from it, where
+    the endpoint takes one (llama.cpp, vLLM, SGLang); what is marked `Inferred` is free. By default only with the
+    embedded model."""
+    confidence: bool
+    """Whether the endpoint is asked how likely each token is (`logprobs`), where it says that: the `confidence` of
+    `result.fields` rests on it."""
+    calibration: Calibration | None
+    """What `calibrate` has learned from corrected records: it makes a confidence of 0.9 mean nine in ten."""
+    ungrounded: Ungrounded
+    """What becomes of a value that does not stand in the document and is not marked `Inferred`: "keep" (the default),
+    "drop" it where it is optional (listed in the repairs), or "ask" again. What is marked `Grounded` is always asked
+    for again."""
+    candidates: int
+    """How many answers are asked for, to take what most of them say, field by field. Default 1."""
+    recall: Literal["normal", "high"]
+    """With "high", rows of the document that look like those of a list and are not in it are asked for again."""
+    chunking: Literal["auto"] | Chunking | None
+    """Whether a document that is too long for the endpoint is cut into chunks; `Chunking(tokens=…)` says how long they
+    are, None that it is never cut."""
     absent: Absent
     """Whether required fields may be absent: with `allow` the model can say that the document has no value."""
 
@@ -97,7 +120,10 @@ class Call(OneCall, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand."""
+    """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand.
+
+    `several`: one flow is not enough for it.
+    """
 
     model: str | None = None
     instructions: str | None = None
@@ -108,7 +134,15 @@ class Settings:
     deadline: float | None = DEFAULT_DEADLINE
     mode: Literal["auto"] | Mode = "auto"
     coerce: bool = True
+    copy: bool | None = None
     absent: Absent = "forbid"
+    confidence: bool = False
+    calibration: Calibration | None = None
+    ungrounded: Ungrounded = "keep"
+    candidates: int = 1
+    recall: Literal["normal", "high"] = "normal"
+    chunking: Literal["auto"] | Chunking | None = "auto"
+    several: bool = False
     patient: bool = True
     policy: Policy = DEFAULT_POLICY
     fallbacks: tuple[Fallback, ...] = ()
@@ -131,7 +165,16 @@ class Settings:
         policy = {name: own.pop(name) for name in _POLICY if name in own}
         if "messages" in extra:
             raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
-        settings = cls(**own, patient="deadline" not in own, policy=Policy(**policy), fields=fields, extra_fields=extra)
+        if own.get("confidence") and "logprobs" not in fields and "logprobs" not in extra:
+            fields["logprobs"] = True
+        settings = cls(
+            **own,
+            several=_is_several(own),
+            patient="deadline" not in own,
+            policy=Policy(**policy),
+            fields=fields,
+            extra_fields=extra,
+        )
         settings._check_mode()
         return settings
 
@@ -154,7 +197,7 @@ class Settings:
 
     def key(self) -> str | None:
         """What the beginning of the request depends on, as a text; None where that is no plain data."""
-        own = [self.model, self.instructions, self.examples, self.mode, self.absent, self.messages is None]
+        own = [self.model, self.instructions, self.examples, self.mode, self.copy, self.absent, self.messages is None]
         plain = [*own, self.fields, self.extra_fields]
         try:
             return json.dumps(plain, sort_keys=True)
@@ -162,12 +205,26 @@ class Settings:
             return None
 
 
+def _is_several(own: Mapping[str, Any]) -> bool:
+    cut = own.get("chunking", "auto") not in (None, "auto")
+    return cut or own.get("candidates", 1) > 1 or own.get("recall") == "high"
+
+
 _POLICY = tuple(Policy.__dataclass_fields__)
 _OWN = (
     *_POLICY,
-    *(item for item in Settings.__dataclass_fields__ if item not in ("fields", "extra_fields", "policy", "patient")),
+    *(
+        item
+        for item in Settings.__dataclass_fields__
+        if item not in ("fields", "extra_fields", "policy", "patient", "several")
+    ),
 )
-_CHOICES: Mapping[str, tuple[str, ...]] = {"mode": ("auto", *MODES), "absent": get_args(Absent)}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "mode": ("auto", *MODES),
+    "absent": get_args(Absent),
+    "recall": ("normal", "high"),
+    "ungrounded": ("keep", "drop", "ask"),
+}
 
 
 def _own(name: str, value: Any) -> Any:
@@ -217,6 +274,22 @@ def _is_cache(value: Any) -> bool:
     return isinstance(value, Cache)
 
 
+def _is_calibration(value: Any) -> bool:
+    if value is None:
+        return True
+    from extractor.evidence.calibration import Calibration
+
+    return isinstance(value, Calibration)
+
+
+def _is_chunking(value: Any) -> bool:
+    if value is None or value == "auto":
+        return True
+    from extractor.documents.chunking import Chunking
+
+    return isinstance(value, Chunking)
+
+
 def _is_hashable(value: Any) -> bool:
     try:
         hash(value)
@@ -229,6 +302,7 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "max_retries": (_is_count, "a whole number, 0 or more"),
     "transport_retries": (_is_count, "a whole number, 0 or more"),
     "coerce": (lambda value: isinstance(value, bool), "true or false"),
+    "copy": (lambda value: value is None or isinstance(value, bool), "true or false"),
     "deadline": (
         lambda value: value is None or (_is_number(value) and value > 0),
         "a number of seconds, more than 0, or None",
@@ -239,6 +313,10 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "instructions": (_is_text, "a string"),
     "budget": (_is_budget, "a Budget: Budget(tokens=…)"),
     "cache": (_is_cache, "a Cache: Cache(PATH)"),
+    "confidence": (lambda value: isinstance(value, bool), "true or false"),
+    "calibration": (_is_calibration, "a Calibration: calibrate(…)"),
+    "candidates": (lambda value: _is_count(value) and 1 <= value <= 100, "a whole number from 1 to 100"),
+    "chunking": (_is_chunking, "'auto', None, or a Chunking: Chunking(tokens=…)"),
     "share": (_is_hashable, "something that can be hashed"),
     "idempotency_key": (_is_key, "a text of at most 200 printable ASCII characters"),
 }

@@ -17,12 +17,13 @@ from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply
 from extractor.endpoint.errand import Errand
 from extractor.errors import BudgetExceeded, CallerError, EndpointError, TargetFailed
-from extractor.extraction import Extraction, Flow
+from extractor.extraction import Flow
 from extractor.reply.live import Live
 from extractor.reply.node import CONTAINERS, Node
 from extractor.reply.partial import UNKNOWN
 from extractor.reply.reading import Wanted, read
 from extractor.reply.view import View
+from extractor.result import Extraction
 from extractor.schema.plans import Plans, Wrapped
 from extractor.schema.target import Target, TypeTarget
 

@@ -20,8 +20,9 @@ from extractor.chat.content import Message
 from extractor.chat.wire import ChatReply, Usage, encode
 from extractor.complaints import LIMITS
 from extractor.errors import StatusError
-from extractor.extraction import Attempt, Extraction, Flow
+from extractor.extraction import Flow
 from extractor.ladder import Way
+from extractor.result import Attempt, Extraction
 from extractor.schema.discreet import field_names, masked
 from extractor.schema.target import Target
 from extractor.watching import Failing, Finished, Reasking, Refusing, Started, Watch

@@ -21,7 +21,7 @@ from extractor.errors import (
     SchemaError,
     StatusError,
 )
-from extractor.extraction import Attempt
+from extractor.result import Attempt
 from extractor.reply.outcome import Outcome
 from extractor.schema.target import FieldError
 

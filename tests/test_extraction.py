@@ -23,7 +23,8 @@ from extractor.errors import (
     ServerError,
     StatusError,
 )
-from extractor.extraction import Extraction, Flow, Task, extraction, whole
+from extractor.extraction import Flow, Task, extraction, whole
+from extractor.result import Extraction
 from extractor.ladder import Descent, Form, Lesson, Step, Way, memory
 from extractor.prompt import Prompt
 from extractor.reply.outcome import Outcome

@@ -50,7 +50,8 @@ from extractor.errors import (
     ServerError,
     TargetFailed,
 )
-from extractor.extraction import Attempt, Flow
+from extractor.extraction import Flow
+from extractor.result import Attempt
 from extractor.fallback import Other, falling_back
 from extractor.ladder import Form, Way
 from extractor.prices import Tariff

@@ -26,6 +26,7 @@ PACKAGE = ROOT / "extractor"
 SCHEMA = "extractor.schema"
 SENDING = ("extractor.errors", "extractor.chat")
 MONEY = ("extractor.prices", "extractor.budget")
+IN = (*SENDING, SCHEMA, "extractor.reply")
 ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prices", "extractor.prompt", "extractor.feedback")
 
 # The schema stage, from the questions about one node up to the whole: each may import those before it.
@@ -41,6 +42,7 @@ ROOMS = (
         "target",
         "discreet",
     ),  # the way back, and who judges
+    "marks",
     *("merge", "standing", "scope", "answers"),  # parts of it
     *("unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),
@@ -66,6 +68,21 @@ ENDPOINT_ROOMS = (
     *("errand", "steps", "admission", "recovery", "recall"),
     *("delivery", "heads", "places", "http", "pipes", "ahttp"),
 )
+# Whether it is true: each may import those before it.
+EVIDENCE_ROOMS = (
+    "field",
+    *("folding", "amounts", "days", "source", "place"),  # the document
+    *("leaves", "lining", "nearly", "search", "records", "anchors", "labels", "placing", "grounding", "holding"),
+    *("logprobs", "consensus", "confidence", "calibration"),  # how sure values are
+    *("units", "shapes", "rows", "items", "inline", "counts", "completeness"),  # what is missing
+    *("page_style", "page_parts", "page_values", "page"),  # to look at
+    "fields",
+)
+DOCUMENT_ROOMS = ("chunking", "lengths", "chunk", "part", "joining", "merge", "recall")
+GRAMMAR_ROOMS = ("gbnf", "units", "lines", "automaton", "copied", "pattern", "shape")
+SEVERAL_ROOMS = ("pieces", "candidates", "recall", "chunks", "plan", "driving")
+EVIDENCE = "extractor.evidence"
+RESULT = (EVIDENCE, "extractor.documents.merge", "extractor.result")
 BESIDE = (*SENDING, *MONEY, "extractor.schema.dialects", "extractor.complaints", "extractor.watching")
 
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
@@ -87,6 +104,27 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         f"extractor.reply.{name}": (*SENDING, SCHEMA, *(f"extractor.reply.{each}" for each in REPLY_ROOMS[:number]))
         for number, name in enumerate(REPLY_ROOMS)
     },
+    # evidence: is it true?
+    **{
+        f"extractor.evidence.{name}": (*IN, *(f"extractor.evidence.{each}" for each in EVIDENCE_ROOMS[:number]))
+        for number, name in enumerate(EVIDENCE_ROOMS)
+    },
+    **{
+        f"extractor.documents.{name}": (
+            *(*IN, EVIDENCE),
+            *(f"extractor.documents.{each}" for each in DOCUMENT_ROOMS[:number]),
+        )
+        for number, name in enumerate(DOCUMENT_ROOMS)
+    },
+    **{
+        f"extractor.grammar.{name}": (
+            *("extractor.errors", SCHEMA, "extractor.evidence.folding", "extractor.evidence.amounts"),
+            *("extractor.evidence.days", "extractor.evidence.source"),
+            *(f"extractor.grammar.{each}" for each in GRAMMAR_ROOMS[:number]),
+        )
+        for number, name in enumerate(GRAMMAR_ROOMS)
+    },
+    **{f"extractor.{name}": () for name in ("evidence", "documents", "grammar", "several")},
     # money, and who watches
     "extractor.prices": SENDING,
     "extractor.budget": (*SENDING, "extractor.prices"),
@@ -97,13 +135,17 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.excerpt": (SCHEMA,),
     "extractor.complaints": ("extractor.errors", "extractor.schema.dialects"),
     "extractor.ladder": (*SENDING, SCHEMA, "extractor.complaints", "extractor.prompt"),
+    "extractor.result": (*ALL_ASKED, "extractor.ladder", EVIDENCE, "extractor.documents.merge"),
     "extractor.asking": (*ALL_ASKED, "extractor.ladder"),
     "extractor.parts": (*ALL_ASKED, "extractor.ladder", "extractor.asking"),
     "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt", "extractor.parts"),
-    "extractor.extraction": (*ALL_ASKED, *(f"extractor.{each}" for each in ("ladder", "asking", "parts", "again"))),
-    "extractor.fallback": (*ALL_ASKED, "extractor.asking", "extractor.extraction", "extractor.watching"),
+    "extractor.extraction": (
+        *(*ALL_ASKED, *RESULT),
+        *(f"extractor.{each}" for each in ("ladder", "asking", "parts", "again")),
+    ),
+    "extractor.fallback": (*ALL_ASKED, *RESULT, "extractor.asking", "extractor.extraction", "extractor.watching"),
     "extractor.watched": (
-        *ALL_ASKED,
+        *(*ALL_ASKED, *RESULT),
         *(f"extractor.{each}" for each in ("ladder", "complaints", "asking", "extraction", "watching")),
     ),
     # HTTP
@@ -112,11 +154,23 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         for number, name in enumerate(ENDPOINT_ROOMS)
     },
     # the front door
-    "extractor.settings": (*SENDING, SCHEMA, *MONEY, "extractor.watching", "extractor.prompt", "extractor.endpoint"),
-    "extractor.forms": (*ALL_ASKED, "extractor.ladder", "extractor.endpoint.resolve", "extractor.settings"),
-    "extractor.streams": (*ALL_ASKED, "extractor.asking", "extractor.extraction", "extractor.endpoint"),
+    "extractor.settings": (
+        *(*SENDING, SCHEMA, *MONEY, "extractor.watching", "extractor.prompt", "extractor.endpoint"),
+        *("extractor.documents.chunking", "extractor.evidence.calibration"),
+    ),
+    "extractor.forms": (
+        *(*ALL_ASKED, "extractor.ladder", "extractor.grammar", "extractor.endpoint.resolve", "extractor.settings"),
+    ),
+    "extractor.streams": (*ALL_ASKED, *RESULT, "extractor.asking", "extractor.extraction", "extractor.endpoint"),
+    **{
+        f"extractor.several.{name}": (
+            *(*ALL_ASKED, *RESULT, "extractor.documents", "extractor.ladder", "extractor.settings"),
+            *(f"extractor.several.{each}" for each in SEVERAL_ROOMS[:number]),
+        )
+        for number, name in enumerate(SEVERAL_ROOMS)
+    },
     "extractor.client": (
-        *ALL_ASKED,
+        *(*ALL_ASKED, *RESULT, "extractor.several"),
         "extractor.ladder",
         "extractor.forms",
         "extractor.asking",
@@ -131,8 +185,8 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     ),
     "extractor.shared": (*SENDING, "extractor.endpoint", "extractor.settings", "extractor.client"),
     "extractor": (
-        *ALL_ASKED,
-        *MONEY,
+        *(*ALL_ASKED, *MONEY, *RESULT),
+        "extractor.documents",
         "extractor.ladder",
         "extractor.extraction",
         "extractor.endpoint",

@@ -37,6 +37,8 @@ from extractor.testing import FakeEndpoint, Recorded, Reply
 ANN = {"name": "Ann", "age": 34}
 TEXT = "Ann is 34."
 
+USUAL: tuple[Mode, ...] = MODES[1:]  # a grammar is tried first only where values are to be copied
+
 
 class Person(BaseModel):
     """Somebody."""
@@ -128,13 +130,13 @@ def test_all_the_way_down(kind: str, fake_endpoint: FakeEndpoint) -> None:
     fake_endpoint.answer(_no(BAD_SCHEMA), _no(BAD_SCHEMA), _no(NO_OBJECT), _no(NO_TOOLS), json.dumps(ANN))
     result = _run(kind, fake_endpoint)
     assert result.value == Person(name="Ann", age=34)
-    assert _modes(fake_endpoint) == list(MODES)
+    assert _modes(fake_endpoint) == list(USUAL)
     assert (result.mode, len(result.attempts)) == ("prompt", 1)
-    assert [step.mode for step in result.steps] == list(MODES[:-1])
+    assert [step.mode for step in result.steps] == list(USUAL[:-1])
     assert result.steps[0] == Step(
         mode="strict", slim=0, dropped="", status=400, reason=f"The endpoint answered 400: {BAD_SCHEMA}"
     )
-    for body, mode in zip(_bodies(fake_endpoint), MODES, strict=True):
+    for body, mode in zip(_bodies(fake_endpoint), USUAL, strict=True):
         system, user = body["messages"]
         assert user == {"role": "user", "content": TEXT}
         assert "JSON" in system["content"]
@@ -309,7 +311,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", USUAL)
 @pytest.mark.parametrize(("target", "value"), VALUES, ids=["cycle", "list", "map", "JSON Schema"])
 @pytest.mark.parametrize("dialect", ["openai", "llama.cpp", "evolink", "anthropic"])
 def test_every_rung_takes_every_target(
@@ -435,7 +437,7 @@ def test_extra_fields_are_never_dropped(kind: str, fake_endpoint: FakeEndpoint) 
 
 
 @both
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", USUAL)
 @pytest.mark.parametrize("where", ["call", "defaults"])
 def test_a_forced_mode(where: str, mode: Mode, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A mode that is forced is the one that is sent."""
@@ -483,7 +485,7 @@ def test_on_the_command_line(
 
 
 WRONG = [
-    ({"mode": "fast"}, "mode", "auto, strict, relaxed, json_object, tool, prompt"),
+    ({"mode": "fast"}, "mode", "auto, grammar, strict, relaxed, json_object, tool, prompt"),
     ({"mode": None}, "mode", "one of auto"),
     ({"mode": ["strict"]}, "mode", "one of auto"),
     ({"absent": "maybe"}, "absent", "forbid, allow"),
@@ -511,7 +513,7 @@ def test_all_refused(kind: str, fake_endpoint: FakeEndpoint) -> None:
     fake_endpoint.answer(_no(BAD_SCHEMA), *[_no(OPAQUE)] * 4)
     with pytest.raises(BadRequest, match="Invalid schema") as caught:
         _run(kind, fake_endpoint)
-    assert [step.mode for step in caught.value.steps] == list(MODES)
+    assert [step.mode for step in caught.value.steps] == list(USUAL)
     assert caught.value.attempts == ()
     assert "Every way of asking was refused, in 5 requests" in str(caught.value)
     assert pickle.loads(pickle.dumps(caught.value)).steps == caught.value.steps
@@ -712,7 +714,7 @@ def test_an_endpoint_of_every_dialect(name: str, fake_endpoint: FakeEndpoint) ->
     assert set(modes) - set(asked) <= {"relaxed"}, "only what would have been the same is left out"
 
 
-def _ladder(modes: tuple[Mode | None, ...] = MODES, *, forced: bool = False, fields: str = "") -> Ladder:
+def _ladder(modes: tuple[Mode | None, ...] = USUAL, *, forced: bool = False, fields: str = "") -> Ladder:
     return Ladder(
         modes=modes, fields=frozenset(fields.split()), endpoint=("h", "m"), schema=("h", "m", "s"), forced=forced
     )
@@ -752,8 +754,8 @@ def test_rungs_that_are_known_to_be_refused_are_passed_over() -> None:
     memory.learn([Lesson(where=ladder.endpoint, what=("mode", "json_object"))])
     assert [way.mode for way in ladder.first()[0]] == ["strict", "relaxed", "tool", "prompt"]
     assert [way.mode for way in ladder.after(Way(mode="strict"), Complaint(about="kind"))] == ["tool", "prompt"]
-    memory.learn([Lesson(where=ladder.schema, what=("mode", mode)) for mode in MODES])
-    assert [way.mode for way in ladder.first()[0]] == list(MODES)
+    memory.learn([Lesson(where=ladder.schema, what=("mode", mode)) for mode in USUAL])
+    assert [way.mode for way in ladder.first()[0]] == list(USUAL)
 
 
 def test_a_limit_that_was_refused_under_both_names() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from extractor import ExtractionFailed, Extractor
-from extractor.extraction import Extraction
+from extractor.result import Extraction
 from extractor.testing import FakeEndpoint, Reply
 
 

@@ -24,7 +24,8 @@ from extractor.errors import (
     StatusError,
     TargetFailed,
 )
-from extractor.extraction import Attempt, Extraction, Flow, extraction
+from extractor.extraction import Flow, extraction
+from extractor.result import Attempt, Extraction
 from extractor.ladder import Descent, Form, Step, Way
 from extractor.prompt import Prompt
 from extractor.schema.adapt import adapt

@@ -22,6 +22,7 @@ __all__ = [
     "Message",
     "checked_messages",
     "content_of",
+    "text_of",
     "user_turn",
 ]
 
@@ -116,6 +117,17 @@ def content_of(document: Any) -> Content:
     if not any(part.get("type") != "text" or str(part.get("text", "")).strip() for part in content):
         raise DocumentError("The document is empty.", hint="There is nothing to extract from.")
     return content
+
+
+def text_of(document: Any) -> str | None:
+    """The text of a document, its parts one after the other, a line each; None where some of it is no text."""
+    if isinstance(document, str):
+        return document
+    content = content_of(document)
+    if isinstance(content, str):
+        return content
+    texts = [part.get("text") for part in content if part.get("type") == "text"]
+    return "\n".join(map(str, texts)) if len(texts) == len(content) else None
 
 
 def user_turn(document: Document, lead: str = "") -> dict[str, Any]:

@@ -29,6 +29,7 @@ __all__ = [
     "ToolCall",
     "Usage",
     "decode_reply",
+    "usage_of",
 ]
 
 # ------------------------------------------------------------------------------------- the request
@@ -61,10 +62,13 @@ class Prefix:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatRequest:
-    """One request: the prefix, then the messages that follow it (the document, and what was said since)."""
+    """One request: the prefix, then the messages that follow it (the document, and what was said since), then the
+    `fields` that only this document has.
+    """
 
     prefix: Prefix
     tail: tuple[Message, ...]
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -83,12 +87,13 @@ class ChatRequest:
     @property
     def body(self) -> dict[str, Any]:
         """The whole body, by wire names."""
-        return {**self.prefix.fields, "messages": [dict(message) for message in self.messages]}
+        return {**self.prefix.fields, "messages": [dict(message) for message in self.messages], **self.fields}
 
     def encode(self) -> bytes:
         """The body as it is sent."""
         comma = b"," if self.prefix.messages and self.tail else b""
-        return self.prefix.encoded + comma + b",".join(map(encode, self.tail)) + b"]}"
+        end = b"]," + encode(dict(self.fields))[1:] if self.fields else b"]}"
+        return self.prefix.encoded + comma + b",".join(map(encode, self.tail)) + end
 
 
 # --------------------------------------------------------------------------------------- the reply
@@ -358,3 +363,9 @@ def _usage(data: Mapping[str, Any]) -> Usage:
 
 def _counts(kind: Any, names: tuple[str, ...], data: Mapping[str, Any]) -> Any:
     return kind(**{name: _count(data, name) for name in names}) if data else kind()
+
+
+def usage_of(replies: Iterable[ChatReply]) -> Usage:
+    """The tokens of all replies; what came from the cache cost none."""
+    usages = [reply.usage for reply in replies if reply.usage is not None and not reply.cached]
+    return sum(usages[1:], usages[0]) if usages else Usage()

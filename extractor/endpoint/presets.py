@@ -35,6 +35,7 @@ class Preset:
     url_variable: str = ""
     url_path: str = "/v1"
     key_header: str = ""
+    context: int = 0  # tokens that a request to its default model may take; 0 where that is not known
     keyless: bool = False
     extra_body: bool = False  # whether its body has a field of that name
     demonstrate: bool = False  # whether its default model is so small that it must be shown the task
@@ -50,6 +51,7 @@ PRESETS: Mapping[str, Preset] = {
             media_first=True,
             dialect="evolink",
             model=DEFAULT_MODEL,
+            context=1_048_576,
             key_variable="EVOLINK_API_KEY",
             extra_body=True,
         ),
@@ -58,6 +60,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.openai.com/v1",
             dialect="openai",
             model="gpt-4.1-mini",
+            context=1_047_576,
             key_variable="OPENAI_API_KEY",
         ),
         Preset(
@@ -65,6 +68,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://generativelanguage.googleapis.com/v1beta/openai",
             dialect="gemini",
             model=DEFAULT_MODEL,
+            context=1_048_576,
             key_variable="GEMINI_API_KEY",
             extra_body=True,
         ),
@@ -73,6 +77,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://openrouter.ai/api/v1",
             dialect="openrouter",
             model="google/gemini-2.5-flash-lite",
+            context=1_048_576,
             key_variable="OPENROUTER_API_KEY",
         ),
         Preset(
@@ -80,6 +85,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.groq.com/openai/v1",
             dialect="groq",
             model="openai/gpt-oss-20b",
+            context=131_072,
             key_variable="GROQ_API_KEY",
         ),
         Preset(
@@ -87,6 +93,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.mistral.ai/v1",
             dialect="mistral",
             model="mistral-small-latest",
+            context=131_072,
             key_variable="MISTRAL_API_KEY",
         ),
         Preset(
@@ -94,6 +101,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.deepseek.com/v1",
             dialect="deepseek",
             model="deepseek-chat",
+            context=131_072,
             key_variable="DEEPSEEK_API_KEY",
         ),
         Preset(
@@ -101,6 +109,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.together.xyz/v1",
             dialect="together",
             model="openai/gpt-oss-20b",
+            context=131_072,
             key_variable="TOGETHER_API_KEY",
         ),
         Preset(
@@ -108,6 +117,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.fireworks.ai/inference/v1",
             dialect="fireworks",
             model="accounts/fireworks/models/gpt-oss-20b",
+            context=131_072,
             key_variable="FIREWORKS_API_KEY",
         ),
         Preset(
@@ -115,6 +125,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.x.ai/v1",
             dialect="xai",
             model="grok-3-mini",
+            context=131_072,
             key_variable="XAI_API_KEY",
         ),
         Preset(
@@ -122,6 +133,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.cerebras.ai/v1",
             dialect="cerebras",
             model="gpt-oss-120b",
+            context=131_072,
             key_variable="CEREBRAS_API_KEY",
         ),
         Preset(
@@ -129,6 +141,7 @@ PRESETS: Mapping[str, Preset] = {
             base_url="https://api.anthropic.com/v1",
             dialect="anthropic",
             model="claude-haiku-4-5",
+            context=200_000,
             key_variable="ANTHROPIC_API_KEY",
         ),
         Preset(

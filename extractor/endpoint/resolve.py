@@ -32,7 +32,8 @@ VARIABLES = (
 class Address:
     """Where requests go, as whom, for which model. `base_url` ends before `/chat/completions`;
     it is empty for the embedded endpoint until that is started. `fallback_url` is the second address of the
-    same provider, asked first where a document that is not text goes `media_first`.
+    same provider, asked first where a document that is not text goes `media_first`. `context` is how many
+    tokens a request may take, with its reply; 0 where that is not known.
     """
 
     base_url: str
@@ -46,6 +47,7 @@ class Address:
     provider: str = ""
     extra_body: bool = True
     demonstrate: bool = False
+    context: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +76,9 @@ class Fallback:
         self._check()
         if self.base_url is None and self.model is not None and _provider(self.model) is None:
             _check_provider(self.model, first)
-            return replace(first, model=self.model, api_key=_checked_key(self.api_key) or first.api_key)
+            own = _checked_key(self.api_key) or first.api_key
+            context = first.context if self.model == first.model else 0
+            return replace(first, model=self.model, api_key=own, context=context)
         return resolve(
             self.model,
             self.base_url,
@@ -245,6 +249,7 @@ def _preset(model: str, api_key: str | None, spare: str | None, environ: Mapping
         provider=preset.name,
         extra_body=preset.extra_body,
         demonstrate=preset.demonstrate and (rest or preset.model) == preset.model,
+        context=preset.context if (rest or preset.model) == preset.model else 0,
     )
 
 
@@ -259,6 +264,7 @@ def _bare(url: str, model: str | None, api_key: str | None, spare: str | None, e
         key_header=known.key_header,
         provider=known.name,
         extra_body=known.extra_body,
+        context=known.context if (model or known.model) == known.model else 0,
     )
 
 

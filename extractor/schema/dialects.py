@@ -17,13 +17,14 @@ from extractor.schema.words import WORDS
 
 __all__ = ["DIALECTS", "MODES", "Dialect", "Limits", "Mode", "relaxed", "told"]
 
-Mode: TypeAlias = Literal["strict", "relaxed", "json_object", "tool", "prompt"]
+Mode: TypeAlias = Literal["grammar", "strict", "relaxed", "json_object", "tool", "prompt"]
 """How an endpoint can be told what is wanted, from the most to the least that it enforces:
 
-a strict `json_schema`; one without strict, in a form that nearly everything takes; any JSON object, with
-the outline in the prompt; the arguments of a function; the prompt alone.
+a grammar, made for the document; a strict `json_schema`; one without strict, in a form that nearly everything takes;
+any JSON object, with the outline in the prompt; the arguments of a function; the prompt alone.
 """
 MODES: tuple[Mode, ...] = get_args(Mode)
+_USUAL: tuple[Mode, ...] = MODES[1:]
 
 _STRUCTURE = frozenset({"type", "properties", "required", "items", "enum", "anyOf", "description"})
 _REFERENCES = frozenset({"$ref", "$defs"})
@@ -90,12 +91,13 @@ class Dialect:
     - `min_items`: the only values that `minItems` may have, if only some are taken.
     - `keys`: a pattern for the names of properties.
     - `shows_schema`: the model gets to see the schema; where not, an outline of it goes into the prompt.
+    - `grammar`: the way in the request's body to where a grammar stands; empty where none is taken.
     """
 
     name: str
     keywords: frozenset[str]
     formats: frozenset[str] = frozenset()
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Mode, ...] = _USUAL
     strict: bool | None = True
     all_required: bool = True
     closed: bool = True
@@ -118,6 +120,7 @@ class Dialect:
     keys: str | None = None
     limits: Limits = Limits()
     shows_schema: bool = True
+    grammar: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("keywords", "formats"):
@@ -233,6 +236,7 @@ _LLAMA_CPP = Dialect(
     keys=r"(?s)[^\0]{0,500}",
     limits=Limits(count=1_998, enum_values=2_000),
     shows_schema=False,
+    grammar=("grammar",),
 )
 
 # The grammar engine of servers on one's own machines. Formats beside lengths, `multipleOf` and what a pattern
@@ -246,6 +250,7 @@ _XGRAMMAR = Dialect(
     pattern_lengths=False,
     real_bounds=False,
     shows_schema=False,
+    grammar=("structured_outputs", "grammar"),
 )
 
 # An endpoint nobody told us about: what the strict ones have in common, and the outline in the prompt in case
@@ -324,11 +329,11 @@ DIALECTS: Mapping[str, Dialect] = {
         # It passes requests on to many: what is common to the strict ones.
         replace(_UNKNOWN, name="openrouter"),
         _XGRAMMAR,
-        replace(_XGRAMMAR, name="sglang"),
+        replace(_XGRAMMAR, name="sglang", grammar=("ebnf",)),
         _LLAMA_CPP,
-        replace(_LLAMA_CPP, name="ollama", strict=None),
+        replace(_LLAMA_CPP, name="ollama", strict=None, grammar=()),
         # Its second engine does not take lists of types, and it has no json_object.
-        replace(_LLAMA_CPP, name="lmstudio", null="union", modes=("strict", "relaxed", "tool", "prompt")),
+        replace(_LLAMA_CPP, name="lmstudio", null="union", modes=("strict", "relaxed", "tool", "prompt"), grammar=()),
         _UNKNOWN,
     )
 }

@@ -38,7 +38,7 @@ from extractor.errors import (
     ServerError,
     TimedOut,
 )
-from extractor.extraction import Extraction
+from extractor.result import Extraction
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 ROOT = Path(__file__).resolve().parents[2]

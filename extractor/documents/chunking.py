@@ -1,0 +1,29 @@
+"""How a long document is cut into chunks, as a caller says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from extractor.errors import OptionError
+
+__all__ = ["Chunking"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunking:
+    """`tokens` that a chunk has at most, by estimate, and those of its end that the next one begins with (`overlap`).
+
+    `at_once` is how many chunks are asked for side by side. Raises `OptionError`.
+    """
+
+    tokens: int
+    overlap: int = 100
+    at_once: int = 16
+
+    def __post_init__(self) -> None:
+        for name, least in (("tokens", 16), ("overlap", 0), ("at_once", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise OptionError(f"{name} of a Chunking is a whole number, {least} or more.", option="chunking")
+        if self.overlap * 2 > self.tokens:
+            raise OptionError("The overlap is more than half of a chunk.", option="chunking")

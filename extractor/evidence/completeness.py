@@ -1,0 +1,320 @@
+"""Whether a list has all that the document has: lines that look like the rows of the found items and hold none.
+
+What cannot be told is `unknown`, never `complete`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from extractor.evidence.counts import Count, counts_in, fitting, named, numbering
+from extractor.evidence.field import Field, Span
+from extractor.evidence.inline import pieces_of
+from extractor.evidence.items import Listed, Places, lists_of, owner_of
+from extractor.evidence.rows import Found, Rows
+from extractor.evidence.source import Source
+from extractor.evidence.units import Units, doubled
+
+__all__ = ["Gap", "ListReport", "completeness"]
+
+PATIENCE = 25  # lines that are no rows, after which a table has ended: a page's end, a note, and the next page's head
+NEAR = 2  # the same where less tells the rows from other lines
+SENTENCE = 7  # spaces between words, on the average: a line with more may be one
+PHRASE = 3  # the same for a line that is alone, where nothing is seen to repeat
+SPREAD = 60  # lines that one item may have
+TRAILING = 2  # lines behind a row that may go on with it
+LEADING = 30  # lines above the first row that its header may be in
+STRONG = 3  # with so much in common, rows are told from anything else
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """A part of the document with rows that look like found ones, and that no item of the list comes from.
+
+    `start` and `end` are half-open, in characters of the document; `rows` is how many are missing, `at` where the
+    rows begin, and `after` the index of the item behind which they belong (-1: before the first).
+    """
+
+    start: int
+    end: int
+    rows: int
+    after: int
+    at: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListReport:
+    """What is known about one list of a value.
+
+    `status`: `complete`; `incomplete`, where the document has rows that look like the found ones, or says that there
+    are more; `missing`, where the value has no such list; `wrong_shape`, where it was made of something else;
+    `unknown`, where there is nothing to go on. `returned` items are there, `expected` should be: as the document says
+    at `said`, else as its rows were counted (`said` is None). `lead` is where the list's heading and header row stand.
+    """
+
+    pointer: str
+    status: Literal["complete", "incomplete", "missing", "wrong_shape", "unknown"]
+    returned: int
+    expected: int | None = None
+    said: Span | None = None
+    gaps: tuple[Gap, ...] = ()
+    lead: tuple[Span, ...] = ()
+
+    @property
+    def lacking(self) -> int:
+        """How many items are known to be missing."""
+        seen = sum(gap.rows for gap in self.gaps)
+        return max(seen, 0 if self.expected is None else self.expected - self.returned)
+
+
+def completeness(
+    schema: Mapping[str, Any],
+    data: Any,
+    source: Source,
+    fields: Mapping[str, Field],
+    *,
+    left_out: Collection[str] = (),
+    mended: Mapping[str, str] | None = None,
+) -> tuple[ListReport, ...]:
+    """One report for each list of a value, those inside of others too, and for those that the schema has and the
+    value has not.
+
+    `left_out` are the lists that the reply did not have (a default stands there), `mended` those that were made of
+    something of another shape. The time is linear in the document and the value.
+    """
+    lists = [*lists_of(schema, data)]
+    document = _Document(source, lists, fields)
+    reports = []
+    for each in lists:
+        report = document.report(each)
+        if each.pointer in (mended or {}):
+            report = replace(report, status="wrong_shape")
+        elif each.length is None or (each.pointer in left_out and not report.gaps):
+            report = replace(report, status="missing")
+        reports.append(report)
+    return tuple(reports)
+
+
+class _Document:
+    """A document, and what of it is in which list."""
+
+    def __init__(self, source: Source, lists: Sequence[Listed], fields: Mapping[str, Field]) -> None:
+        self._source = source
+        self._places = Places(source.text, lists, fields)
+        self._counts = counts_in(self._places.lines, (name for each in lists for name in named(each))) if lists else []
+        self._count_lines = [count.line for count in self._counts]
+        self._inside = Counter(_outer(each.pointer, self._places) for each in lists if each.length)
+        self._holding = {outer.rpartition("/")[0] for outer in self._inside if outer is not None}
+        self._cut: dict[str, list[int]] = {}
+
+    def report(self, each: Listed) -> ListReport:
+        """What can be told of one list. Those that it is in come first."""
+        low, high = self._region(each)
+        found = self._found(each, low, high)
+        gaps = _gaps(each, found) if found else ()
+        returned = each.length or 0
+        seen = returned + sum(gap.rows for gap in gaps)
+        count = self._said(each, found, low, high, seen)
+        expected = count.number if count else seen if found else None
+        if count and found and expected == returned and len(found.homes) == returned:
+            gaps = ()  # all of them are here, and have a place each
+        self._cut[each.pointer] = [self._places.lines.at(at) for gap in gaps for at in gap.at]
+        status: Literal["complete", "incomplete", "unknown"] = "unknown" if expected is None else "complete"
+        if expected is not None and (gaps or expected > returned):
+            status = "incomplete"
+        return ListReport(
+            pointer=each.pointer,
+            status=status,
+            returned=returned,
+            expected=expected,
+            said=self._span(count.start, count.end) if count else None,
+            gaps=gaps,
+            lead=tuple(self._span(*place) for place in _lead(found)) if found else (),
+        )
+
+    def _span(self, start: int, end: int) -> Span:
+        return Span(start=start, end=end, page=self._source.page_of(start))
+
+    def _region(self, each: Listed) -> tuple[int, int]:
+        """The lines that a list may be in; what is missing of the list that it is in ends it."""
+        low, high = self._places.region(each.pointer)
+        outer = owner_of(each.pointer, self._places.lists)
+        missing = self._cut.get(outer[0], []) if outer else []
+        at = bisect_right(missing, low)
+        return low, min(high, missing[at]) if at < len(missing) else high
+
+    def _said(self, each: Listed, found: Found | None, low: int, high: int, seen: int) -> Count | None:
+        about = self._counts[bisect_left(self._count_lines, low) : bisect_left(self._count_lines, high)]
+        alone = self._inside[_outer(each.pointer, self._places)] == 1 and each.pointer not in self._holding
+        lined = found if found and found.units is self._places.lines else None
+        taken = lined.taken if lined else frozenset()
+        count = fitting(about, each, lined.rows if lined else None, taken, alone=alone, seen=seen)
+        if count is None and lined:
+            count = numbering(lined.units, lined.rows, lined.all)
+            return count if count and count.number > seen else None
+        return count
+
+    def _found(self, each: Listed, low: int, high: int) -> Found | None:
+        items = [(item.home, index) for index, item in each.items.items() if low <= item.home < high]
+        if not items:
+            return None
+        lines = {line for line, _ in items}
+        if len(items) > 1 and len(lines) <= len(items) / 2:
+            return pieces_of(self._places, each)
+        rows = Rows(self._places.lines, sorted(lines), each.names)
+        told = rows.divided if len(lines) == 1 else rows.strength >= 2 or not rows.plain
+        if not told and _in_prose(each, self._places):
+            return None
+        lacking = [*_lacking(self._places, each.pattern, rows, sorted(lines), low, high)]
+        extra = [*doubled(self._places.lines, items, lacking), *_beside(rows, items, lacking)]
+        homes = sorted({*items, *extra})
+        gone = {line for line, _ in extra}
+        ahead, behind = _extent(each)
+        rest = [line for line in lacking if line not in gone]
+        return Found(self._places.lines, rows, homes, rest, ahead, behind, low)
+
+
+def _outer(pointer: str, places: Places) -> str | None:
+    owner = owner_of(pointer, places.lists)
+    return f"{owner[0]}/{owner[1]}" if owner else None
+
+
+# --------------------------------------------------------------------------------------- rows without an item
+
+
+def _lacking(places: Places, pattern: str, rows: Rows, homes: Sequence[int], low: int, high: int) -> Iterator[int]:
+    """The lines that look like rows and have no item: above, between and below the found ones."""
+    taken = frozenset(homes)
+    head = next((line for line in _above(rows, homes[0], low)), None)
+    own = places.lines.said(head).strip() if head is not None else None
+    above = _outward(places, pattern, rows, range(homes[0] - 1, low - 1, -1), own)
+    yield from reversed([*above])
+    for line in range(homes[0] + 1, homes[-1]):
+        if line in taken or places.taken(line, pattern):
+            continue
+        if rows.like(line) or (_joins(places.lines, line, taken) and rows.between(line)):
+            yield line
+    yield from _outward(places, pattern, rows, range(homes[-1] + 1, high), own)
+
+
+def _joins(lines: Units, line: int, taken: Collection[int]) -> bool:
+    """Whether the lines directly before and behind a line have items."""
+    return line - 1 in taken and line + 1 in taken and not lines.apart(line) and not lines.apart(line + 1)
+
+
+def _above(rows: Rows, first: int, low: int) -> Iterator[int]:
+    """The header rows above a row."""
+    return (line for line in range(first - 1, max(low, first - LEADING) - 1, -1) if rows.is_head(line))
+
+
+def _outward(places: Places, pattern: str, rows: Rows, lines: range, head: str | None) -> Iterator[int]:
+    """The rows on one side of the found ones, up to where the table ends."""
+    patience = (0, NEAR)[min(rows.strength, 1)] if rows.strength < 2 else PATIENCE
+    away = 0
+    for line in lines:
+        if _ends(places.lines, rows, line, lines.step, head):
+            return
+        if _is_row(places, pattern, rows, line):
+            yield line
+            away = 0
+        elif not rows.is_furniture(line) and not rows.continues(line):
+            away += 1
+        if away > patience:
+            return
+
+
+def _ends(lines: Units, rows: Rows, line: int, step: int, head: str | None) -> bool:
+    """Whether a list surely ends before a line: the head of another table, the sum of a bill, a blank line."""
+    if not rows.strength and rows.plain and lines.apart(line if step > 0 else line + 1):
+        return True
+    if rows.is_head(line):
+        return lines.said(line).strip() != head
+    return rows.strength < 2 and rows.is_total(line)
+
+
+def _is_row(places: Places, pattern: str, rows: Rows, line: int) -> bool:
+    if places.taken(line, pattern) or not rows.like(line):
+        return False
+    return not rows.is_after(line) and (rows.strength >= STRONG or line not in places.others)
+
+
+def _beside(rows: Rows, items: Sequence[tuple[int, int]], lacking: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The rows of items that were found on the lines behind, and not on the row itself."""
+    free, taken = frozenset(lacking), frozenset(line for line, _ in items)
+    for line, index in items:
+        if rows.like(line):
+            continue
+        above = next((each for each in range(line - 1, line - 1 - NEAR, -1) if each in free or each in taken), None)
+        if above in free:
+            yield above, index
+
+
+def _in_prose(each: Listed, places: Places) -> bool:
+    """Whether the lines of the items are as long as sentences, and say much more than the items do."""
+    own = sum(end - start for item in each.items.values() for start, end in item.spans)
+    lines = [places.lines.said(line).strip() for line in {item.home for item in each.items.values()}]
+    words = sum(line.count(" ") for line in lines) - sum(line.count("  ") for line in lines)
+    return own * 2 < sum(map(len, lines)) and words >= (SENTENCE if len(lines) > 1 else PHRASE) * len(lines)
+
+
+def _extent(each: Listed) -> tuple[int, int]:
+    """How many lines an item mostly takes before and behind its own."""
+    before, behind = Counter[int](), Counter[int]()
+    for item in each.items.values():
+        near = [line - item.home for line in item.lines if abs(line - item.home) <= SPREAD]
+        before[-min(near)] += 1
+        behind[max(near)] += 1
+    return before.most_common(1)[0][0], behind.most_common(1)[0][0]
+
+
+def _gaps(each: Listed, found: Found) -> tuple[Gap, ...]:
+    """What is missing, by the found rows between which it is."""
+    units = [unit for unit, _ in found.homes]
+    groups: dict[int, list[int]] = {}
+    for unit in found.lacking:
+        groups.setdefault(bisect_right(units, unit) - 1, []).append(unit)
+    placed = {index for _, index in found.homes}
+    lost = [index for index in range(each.length or 0) if index not in placed]
+    gaps = []
+    for at, group in sorted(groups.items()):
+        before = found.homes[at][1] if at >= 0 else -1
+        behind = found.homes[at + 1][1] if at + 1 < len(found.homes) else each.length or 0
+        # Items that stand nowhere may be these rows, said in other words.
+        between = lost[bisect_left(lost, before) : bisect_left(lost, max(before, behind))]
+        if len(group) > len(between):
+            after = between[-1] if between else before
+            start, end = _bounds(found, group, at)
+            starts = tuple(found.units.starts[unit] for unit in group)
+            gaps.append(Gap(start=start, end=end, rows=len(group) - len(between), after=after, at=starts))
+    return tuple(gaps)
+
+
+def _bounds(found: Found, group: Sequence[int], at: int) -> tuple[int, int]:
+    """Where a gap starts and ends: with the lines that belong to its rows."""
+    floor = found.homes[at][0] + found.behind + 1 if at >= 0 else 0
+    ceiling = found.homes[at + 1][0] - found.ahead - 1 if at + 1 < len(found.homes) else len(found.units) - 1
+    first = max(group[0] - found.ahead, min(floor, group[0]))
+    last = min(group[-1] + found.behind, max(ceiling, group[-1]))
+    for _ in range(TRAILING):
+        if last >= ceiling or not found.rows.continues(last + 1) or found.units.apart(last + 1):
+            break
+        last += 1
+    return found.units.starts[first], found.units.ends[last]
+
+
+def _lead(found: Found) -> Iterator[tuple[int, int]]:
+    """The header row above a list, with the line below it that parts it from the rows; else its heading."""
+    first, units = found.all[0], found.units
+    head = next(_above(found.rows, first, found.low), None)
+    if found.label:
+        yield found.label
+    elif head is not None:
+        yield units.starts[head], units.ends[head]
+        if head + 1 < first and not any(map(str.isalnum, units.said(head + 1))):
+            yield units.starts[head + 1], units.ends[head + 1]
+    elif first - found.ahead > found.low and len(units.said(first - found.ahead - 1)) <= 80:
+        yield units.starts[first - found.ahead - 1], units.ends[first - found.ahead - 1]

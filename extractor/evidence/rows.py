@@ -1,0 +1,323 @@
+"""What a row of a list looks like: the shape that the found rows have in common, and which other lines have it too.
+
+A line is read as cells (where a delimiter divides it) or as what stands before its first word and after its last
+one; each cell or word is one letter: N a number, D a date, C a code, W words, M words with numbers, E nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from extractor.evidence.shapes import Shape, cells_of, folded_name, shape_of
+from extractor.evidence.units import Units
+
+__all__ = ["Found", "Rows"]
+
+TOLD = 3  # how much tells a row that begins with the same label as all others: as much as the cells of a table
+RARE = 0.02  # the share of the found rows below which a form is taken for an accident
+MOST = 0.8  # the share of them that must agree for a rule to be made of it
+
+_ALIKE: Mapping[str, str] = {"N": "NMC", "D": "D", "C": "CMNW", "W": "WMC", "M": "MWCN", "E": "E"}
+_TOTALS = frozenset(
+    "total totals subtotal sub-total sum sums summe zwischensumme gesamt gesamtsumme gesamtbetrag endsumme übertrag "
+    "saldo sous-total somme totale subtotale suma razem totaal subtotaal итого всего 合计 小计 总计 合計 小計 المجموع "
+    "forward balance".split()
+)
+_BEFORE_TOTALS = frozenset(
+    "page grand net gross amount carried brought opening closing running over seite général general de la der the "
+    "sub".split()
+)
+_ALONE = frozenset({("net",), ("netto",), ("gross",), ("brutto",), ("amount",), ("nettobetrag",)})
+_AFTER_ROWS = frozenset(
+    "cash change card visa mastercard tax vat mwst ust tva iva tip shipping freight delivery versand discount rabatt "
+    "remise rounding paid due payment bar rückgeld".split()
+)
+_HEADS = frozenset(
+    "name date datum description beschreibung bezeichnung désignation qty quantity menge quantité amount betrag price "
+    "montant preis prix unit einheit unité item article artikel no nr pos position id code sku city country street "
+    "email phone type status number nummer value title author year debit credit balance total category "
+    "reference".split()
+)
+_PAGE = re.compile(
+    r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
+)
+_PAGE_NUMBER = re.compile(r"\W*+\d{1,4}(?:\s*+/\s*+\d{1,4})?\W*+|第\s*+\d++\s*+[页頁].*+")
+
+
+def _delimiter(lines: Sequence[str]) -> str:
+    """What divides the cells of most lines, or nothing."""
+    for delimiter in "|\t;,":
+        numbers = Counter(len(cells_of(line, delimiter)) for line in lines)
+        number, often = numbers.most_common(1)[0]
+        loose = delimiter == "," and sum(", " in line for line in lines) > len(lines) / 2
+        least = 3 if delimiter == "," else 2
+        if number >= least and often >= MOST * len(lines) and not loose:
+            return delimiter
+    return ""
+
+
+def _common(seen: Counter[str]) -> frozenset[str]:
+    return frozenset(each for each, often in seen.items() if often >= RARE * seen.total())
+
+
+def _agreed(seen: Counter[str]) -> str:
+    """What nearly all have in common, or nothing."""
+    each, often = seen.most_common(1)[0]
+    return each if often >= MOST * seen.total() else ""
+
+
+class Rows:
+    """What the found rows of a list look like. `found` are their numbers, `names` those of the items' properties."""
+
+    def __init__(self, units: Units, found: Sequence[int], names: Collection[str] = ()) -> None:
+        self.units = units
+        self._names = frozenset(map(folded_name, names)) | _HEADS
+        self._shapes: dict[int, Shape] = {}
+        self._delimiter = _delimiter([units.said(number) for number in found])
+        shapes = [self.shape(number) for number in found]
+        self._marker = _agreed(Counter(shape.marker for shape in shapes))
+        self._label = _agreed(Counter(shape.label for shape in shapes))
+        self._indents = frozenset(shape.indent for shape in shapes)
+        self._heads = _common(Counter(_plain(shape.head) for shape in shapes))
+        self._tails = _common(Counter(_plain(shape.tail) for shape in shapes))
+        self._columns = _columns(shapes)
+        self._end = _agreed(Counter(str(shape.end) for shape in shapes))
+        self._wide = all(shape.columns for shape in shapes)
+        self._decimal = all(shape.decimal for shape in shapes)
+        self._filled = min((len(shape.cells) - shape.cells.count("E") for shape in shapes), default=0)
+        self._most_words = max(len(shape.words) for shape in shapes)
+        self._least_words = min(len(shape.words) for shape in shapes)
+        self._says_total = any(_total_word(shape.words) for shape in shapes)
+        self.strength = self._strength(shapes)
+
+    def _strength(self, shapes: Sequence[Shape]) -> int:
+        """How much tells a row from any other line: 0 for nothing but words, 3 and more for the row of a table."""
+        if self._delimiter:
+            return len(Counter(shape.cells for shape in shapes).most_common(1)[0][0])
+        if self._label:
+            return TOLD
+        # Names with numbers in them make some rows look as if they had more.
+        lengths = sorted(len(shape.head + shape.tail) for shape in shapes)
+        return lengths[len(lengths) // 5]
+
+    def between(self, number: int) -> bool:
+        """Whether a unit directly between two rows is one, though it does not look like them: short lines of words,
+        of which some begin or end with a number, and this one does not.
+        """
+        shape = self.shape(number)
+        told = self._delimiter or self._label or self._marker or self.strength > 1
+        return (
+            not told
+            and 0 < len(shape.words) <= self._most_words + 1
+            and shape.indent in self._indents
+            and not self.units.said(number).rstrip().endswith((":", "."))
+            and not self.is_furniture(number)
+        )
+
+    @property
+    def divided(self) -> bool:
+        """Whether the rows are divided into at least three cells."""
+        return bool(self._delimiter) and self.strength >= TOLD
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but words and numbers tells the rows: no cells, bullets or labels."""
+        return not (self._delimiter or self._label or self._marker)
+
+    def shape(self, number: int) -> Shape:
+        """The shape of a unit, made once."""
+        made = self._shapes.get(number)
+        if made is None:
+            made = self._shapes[number] = shape_of(self.units.said(number), self._delimiter)
+        return made
+
+    def like(self, number: int) -> bool:
+        """Whether a unit looks like the found rows."""
+        shape = self.shape(number)
+        if self._label:
+            return shape.label == self._label
+        if self._delimiter:
+            return self._like_cells(shape.cells) and not self.is_head(number) and not self.is_total(number)
+        if self._marker and (shape.marker != self._marker or not self._indented(shape.indent)):
+            return False
+        if self.is_total(number) or self.is_head(number) or self.is_page(number):
+            return False
+        return self._like_ends(shape)
+
+    def like_piece(self, number: int) -> bool:
+        """Whether a piece of a line looks like the found ones."""
+        shape = self.shape(number)
+        if not shape.words:
+            return not self._least_words and _near(_plain(shape.head), self._heads)
+        return self._least_words > 0 and len(shape.words) <= self._most_words + 1
+
+    def continues(self, number: int) -> bool:
+        """Whether a unit may go on with the row before it: words further in, or a table's row without its beginning."""
+        shape = self.shape(number)
+        if shape.cells:
+            return shape.cells[0] == "E" and not self.like(number) and not self.is_total(number)
+        if self.is_furniture(number) or shape.marker or shape.label:
+            return False
+        return shape.indent > min(self._indents) and not self.like(number)
+
+    def _indented(self, indent: int) -> bool:
+        return any(indent + step in self._indents for step in (-1, 0, 1))
+
+    def _like_cells(self, cells: str) -> bool:
+        known = self._columns.get(len(cells))
+        if known is None and len(cells) > 3:  # a delimiter too few or too many
+            known = self._columns.get(len(cells) - 1) or self._columns.get(len(cells) + 1)
+        if known is None or (cells[0] == "E" and "E" not in known[0]):
+            return False
+        filled = len(cells) - cells.count("E")
+        if filled < max(1, self._filled - 1):
+            return False
+        wrong = sum(cell != "E" and not known_as(cell, column) for cell, column in zip(cells, known, strict=False))
+        return wrong <= len(cells) // 5
+
+    def _like_ends(self, shape: Shape) -> bool:
+        if self._marker and not (_digits(self._heads) and _digits(self._tails)):
+            return bool(shape.words or shape.head)
+        if not self.strength:
+            known = _plain(shape.head) in self._heads and _plain(shape.tail) in self._tails
+            return known and bool(shape.words) and len(shape.words) <= self._most_words + 1
+        if (self._wide and not shape.columns) or (self.strength < 2 and self._decimal and not shape.decimal):
+            return False
+        head, tail = _plain(shape.head), _plain(shape.tail)
+        backwards = frozenset(each[::-1] for each in self._heads)
+        # A number more or less may be part of a name ("Table 3000") where the other end is that of a row; and a number
+        # less an empty cell, where the rest stands in the columns.
+        ended = str(shape.end) == self._end
+        told = (head and head in self._heads) or (self._decimal and shape.decimal)
+        return _near(tail, self._tails, 1 if told or ended else 2, 1 if told else 2) and _near(
+            head[::-1], backwards, 1 if tail and ended else 2, 1 if tail in self._tails else 2
+        )
+
+    def is_head(self, number: int) -> bool:
+        """Whether a unit names the columns of a table."""
+        shape = self.shape(number)
+        if self._marker or shape.label or "N" in shape.head + shape.tail or "D" in shape.head + shape.tail:
+            return False
+        if self._delimiter:
+            return "W" in shape.cells and not set(shape.cells) - set("WE") and self._names_columns(number, shape)
+        known = sum(folded_name(word) in self._names for word in shape.words)
+        return len(shape.words) > 1 and known * 2 >= len(shape.words)
+
+    def _names_columns(self, number: int, shape: Shape) -> bool:
+        following = self.units.said(number + 1) if number + 1 < len(self.units) else ""
+        if "-" in following and not any(map(str.isalnum, following)):
+            return True  # the line that parts a header from its table
+        told = [cell for cell in cells_of(self.units.said(number), self._delimiter) if cell]
+        known = sum(
+            folded_name(cell) in self._names or any(folded_name(word) in self._names for word in cell.split())
+            for cell in told
+        )
+        return known * 2 >= len(told) or (len(told) > 1 and not self._like_cells(shape.cells))
+
+    def is_total(self, number: int) -> bool:
+        """Whether a unit is the sum of those above it, or carries one over."""
+        shape = self.shape(number)
+        net = shape.words[:1] in _ALONE and shape.words[1:2] == ()
+        if self._says_total or not (net or _total_word(shape.words)):
+            return False
+        if net or frozenset(shape.words) <= _TOTALS | _BEFORE_TOTALS:
+            return True
+        # "Total Commander" fills all the cells that other goods fill; and goods have a number before their name.
+        if self._delimiter:
+            return "E" in shape.cells or not self._like_cells(shape.cells)
+        return not shape.head
+
+    def is_page(self, number: int) -> bool:
+        """Whether a unit belongs to the page."""
+        said = self.units.said(number)
+        return bool(_PAGE.match(said) or _PAGE_NUMBER.fullmatch(said))
+
+    def is_after(self, number: int) -> bool:
+        """Whether a unit has words for what comes after the rows: how it was paid, taxes and the like."""
+        shape = self.shape(number)
+        return self.plain and not shape.head and any(word in _AFTER_ROWS for word in shape.words[:1])
+
+    def is_furniture(self, number: int) -> bool:
+        """Whether a unit says nothing about whether the list goes on behind it."""
+        blank = not any(map(str.isalnum, self.units.said(number)))
+        return blank or self.is_page(number) or self.is_total(number) or self.is_head(number)
+
+
+def _plain(letters: str) -> str:
+    """Codes and numbers as one: "10024" and "A10024" are both names of goods."""
+    return letters.replace("C", "N").replace("E", "N")
+
+
+def _near(letters: str, known: Collection[str], fewer: int = 2, more: int = 2) -> bool:
+    """Whether the end of a line is like a known one: one letter shorter where `fewer` are left, or up to two longer
+    where it has at least `more`.
+    """
+    return letters in known or any(
+        (
+            len(each) - len(letters) == 1
+            and len(letters) >= fewer
+            and (each.endswith(letters) or each.startswith(letters))
+        )
+        or (len(each) >= more and 0 < len(letters) - len(each) <= 2 and letters.endswith(each))
+        for each in known
+    )
+
+
+def _digits(known: Collection[str]) -> bool:
+    return any(known)
+
+
+def known_as(cell: str, column: Collection[str]) -> bool:
+    """Whether a cell is of a kind that its column has."""
+    return any(each in column for each in _ALIKE[cell])
+
+
+def _columns(shapes: Sequence[Shape]) -> dict[int, list[frozenset[str]]]:
+    """The kinds of cells by column, for each number of cells that rows have."""
+    widths = Counter(len(shape.cells) for shape in shapes)
+    common = {width for width, often in widths.items() if width and often >= RARE * len(shapes)}
+    made: dict[int, list[frozenset[str]]] = {}
+    for width in common:
+        rows = [shape.cells for shape in shapes if len(shape.cells) == width]
+        made[width] = [_common(Counter(column)) for column in zip(*rows, strict=True)]
+    return made
+
+
+def _total_word(words: Sequence[str]) -> bool:
+    """Whether a text begins with a word for a sum."""
+    for word in words[:3]:
+        if word in _TOTALS:
+            return True
+        if word not in _BEFORE_TOTALS:
+            return False
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows of one list: the units of its items, with their indexes, in order; and those that look like them and
+    hold none. An item mostly takes as many units `ahead` of its own and `behind` it. Nothing before the unit `low`
+    belongs to the list; `label` is what stands before pieces of a line.
+    """
+
+    units: Units
+    rows: Rows
+    homes: list[tuple[int, int]]
+    lacking: list[int]
+    ahead: int = 0
+    behind: int = 0
+    low: int = 0
+    label: tuple[int, int] | None = None
+
+    @property
+    def taken(self) -> frozenset[int]:
+        """The units that items stand on."""
+        return frozenset(unit for unit, _ in self.homes)
+
+    @property
+    def all(self) -> list[int]:
+        """All rows."""
+        return sorted({*self.taken, *self.lacking})

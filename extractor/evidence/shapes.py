@@ -1,0 +1,137 @@
+"""How a line is built: its cells, where a delimiter divides it; else what is before its first word and after its last.
+
+Each cell or word is one letter: N a number, D a date, C a code, W words, M words with numbers, E nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+
+__all__ = ["Shape", "cells_of", "folded_name", "shape_of"]
+
+_MARKER = re.compile(r"\s*+(?:([-*•·‣◦▪–—+>])|\[([ xX])\]|[(\[#]?(\d{1,5}|[A-Za-z])[.)\]])\s++")
+_LABEL = re.compile(r"\s*+([^\W\d_][^:|\t,;\d]{0,39}):(?=\s|$)")
+_DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:T.*)?|\d{1,2}:\d{2}(?::\d{2})?(?:[ap]m)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+−]?\d[\d.,'’٬٫]*+")
+_DECIMAL = re.compile(r"\d[.,]\d{1,2}\W{0,5}$")
+_FRACTION = re.compile(r"[\d⁄/]*+[½¼¾⅓⅔⅛⅜⅝⅞]|\d++[⁄/]\d++")
+_WRITTEN_OUT = re.compile(r"Nm{1,2}N?|mN{1,2}")
+_AROUND = "()[]{}<>*_\"'`“”„.,;:!?%€$£¥₹₽~|"
+_NOTHING = frozenset("- – — -- --- n/a na nil null none k.a. / .".split())
+_CURRENCIES = frozenset("EUR USD GBP CHF JPY CNY INR CAD AUD SEK NOK DKK PLN CZK HUF BRL MXN".split())
+_MONTHS = frozenset(
+    "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august september "
+    "october november december januar februar märz mai juni juli oktober dezember janvier février mars avril juin "
+    "juillet août septembre octobre novembre décembre".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a line is built. `cells` is empty where no delimiter divides it; `number` is what it is numbered with.
+
+    `end` is the column in which it ends, `columns` says whether wide gaps part it, `decimal` whether it ends with a
+    number with a fraction.
+    """
+
+    marker: str
+    indent: int
+    cells: str
+    head: str
+    tail: str
+    label: str
+    number: int | None
+    words: tuple[str, ...]
+    end: int
+    columns: bool
+    decimal: bool
+
+
+def _letter(token: str) -> str:
+    bare = token.strip(_AROUND)
+    if not bare or token.casefold() in _NOTHING:
+        return "E" if token.casefold() in _NOTHING else ""
+    if bare.isalpha():
+        return "" if bare in _CURRENCIES else "m" if bare.casefold() in _MONTHS else "W"
+    if _DATE.fullmatch(bare):
+        return "D"
+    if _NUMBER.fullmatch(bare) or _FRACTION.fullmatch(bare):
+        return "N"
+    return "C" if any(map(str.isdigit, bare)) else "W" if any(map(str.isalpha, bare)) else ""
+
+
+def _letters(text: str) -> str:
+    """The letters of the words of a text, dates that are written out as one."""
+    letters = "".join(map(_letter, text.split()))
+    return _WRITTEN_OUT.sub("D", letters).replace("m", "W") if "m" in letters else letters
+
+
+def _cell(text: str) -> str:
+    letters = set(_letters(text)) - {"E"}
+    if not letters:
+        return "E"
+    if "W" in letters:
+        return "W" if letters == {"W"} else "M"
+    return "D" if "D" in letters else "N" if letters == {"N"} else "C"
+
+
+def cells_of(line: str, delimiter: str) -> list[str]:
+    """The cells of a line."""
+    if delimiter == "|":
+        return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    if '"' in line and delimiter in ",;":
+        try:
+            return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter), [])]
+        except csv.Error:
+            return []
+    return [cell.strip() for cell in line.strip(" ").split(delimiter)]
+
+
+def folded_name(name: str) -> str:
+    """A name without case and punctuation, as headers are compared."""
+    return "".join(filter(str.isalnum, name.casefold()))
+
+
+def shape_of(line: str, delimiter: str = "") -> Shape:
+    """The shape of a line."""
+    marker = _MARKER.match(line)
+    bullet, box, numbered = marker.groups() if marker else (None, None, None)
+    rest = line[marker.end() :] if marker else line
+    letters = _letters(rest)
+    first, last = letters.find("W"), letters.rfind("W")
+    label = _LABEL.match(rest)
+    words = tuple(
+        word.strip(_AROUND).casefold() for word in rest.replace("|", " ").split() if _letter(word) in ("W", "m")
+    )
+    if delimiter in (",", ";", "\t"):
+        words = tuple(
+            word.casefold()
+            for cell in cells_of(line, delimiter)
+            for word in cell.split()
+            if _letter(word) in ("W", "m")
+        )
+    return Shape(
+        marker=bullet or ("[" if box else "" if numbered is None else "1" if numbered.isdigit() else "a"),
+        indent=len(line) - len(line.lstrip()),
+        cells="".join(map(_cell, cells_of(line, delimiter))) if delimiter else "",
+        head=letters if first < 0 else letters[:first],
+        tail="" if first < 0 else letters[last + 1 :],
+        label=label[1].casefold().strip() if label else "",
+        number=_numbered(numbered, line, delimiter),
+        words=tuple(filter(None, words)),
+        end=len(line.rstrip()),
+        columns="   " in line.strip(),
+        decimal=bool(_DECIMAL.search(line)),
+    )
+
+
+def _numbered(marker: str | None, line: str, delimiter: str) -> int | None:
+    first = (
+        marker or (cells_of(line, delimiter)[:1] or [""])[0]
+        if delimiter or marker
+        else (line.split(None, 1) or [""])[0]
+    )
+    first = first.strip(_AROUND + "#")
+    return int(first) if first.isdecimal() and len(first) <= 6 else None

@@ -1,0 +1,348 @@
+"""A schema as a grammar: what it does not allow cannot be generated, and where values are to be copied, nothing that
+does not stand in the document.
+
+There is one style, without a space that nobody asked for, and every property in its place: a small model loses its
+way where it is free. What a grammar cannot say (a bound on numbers, most patterns) is left to the validation.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field, TypeAdapter
+from pydantic_core import SchemaError as PatternError
+from pydantic_core import ValidationError
+
+from extractor.errors import SchemaError
+from extractor.grammar.copied import Copied
+from extractor.grammar.gbnf import MOST_TIMES, Rules, TooLong, any_of, choice, json_text, literal, repeated
+from extractor.grammar.lines import Row
+from extractor.grammar.pattern import expression_of
+from extractor.schema.marks import MARK
+from extractor.schema.nodes import PREFIX
+
+__all__ = ["grammar_of"]
+
+COMMA, COLON = ", ", ": "  # as models write JSON that they have learned from
+MOST_LEVELS = 60  # of schemas inside of each other
+MOST_LENGTH = 40  # characters: a text that may be no longer is a short one
+ANY_LEVELS = 3  # of a value of which nothing is known
+
+# A control character cannot be written, nor half of one that UTF-16 writes as two.
+_CHARACTER = r'[^\"\\\x00-\x1F] | "\\" [\"\\/bfnrt]'
+_DIGITS = "[0-9]"
+_DATE = '[0-9] [0-9] [0-9] [0-9] "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [1-2] [0-9] | "3" [0-1])'
+_TIME = '([0-1] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9]'
+_ZONE = '("Z" | [+-] [0-1] [0-9] ":" [0-5] [0-9])?'
+_HEX = "[0-9a-fA-F]"
+_FORMATS: Mapping[str, str] = {
+    "date": _DATE,
+    "time": f"{_TIME} {_ZONE}",
+    "date-time": f'{_DATE} "T" {_TIME} {_ZONE}',
+    "uuid": ' "-" '.join(f"{_HEX}{{{count}}}" for count in (8, 4, 4, 4, 12)),
+}
+
+
+def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool) -> str:
+    """The grammar of a schema in the wire's form, in GBNF; its first rule is `root`.
+
+    With `copied`, texts, numbers and dates are those of the `document`, but for those that are marked as inferred. A
+    document that is too long for it gives the grammar of the schema alone. Raises `SchemaError` where the schema
+    cannot be said in one.
+    """
+    if copied and document is not None:
+        try:
+            return _written(schema, document)
+        except TooLong:
+            pass
+    return _written(schema, None)
+
+
+def _written(schema: Mapping[str, Any], document: str | None) -> str:
+    rules = Rules()
+    writer = _Writer(schema, rules, None if document is None else Copied(document, rules))
+    rules.set("root", writer.at(schema, 0, inferred=False))
+    return str(rules)
+
+
+class _Lacking(Exception):
+    """A line of the document has no value for what is required."""
+
+
+class _Writer:
+    def __init__(self, root: Mapping[str, Any], rules: Rules, copied: Copied | None) -> None:
+        self._definitions = root.get("$defs", {}) if isinstance(root, Mapping) else {}
+        self._rules = rules
+        self._copied = copied
+
+    def at(self, schema: Any, level: int, *, inferred: bool) -> str:
+        """The expression for the values of a schema; `inferred` ones are not copied."""
+        if level > MOST_LEVELS:
+            raise SchemaError("The schema is too deep for a grammar.", hint="Ask for less at once.")
+        if schema is True:
+            return self._any(ANY_LEVELS, inferred=inferred)
+        if not isinstance(schema, Mapping) or not schema.keys().isdisjoint(_UNSAID):
+            raise SchemaError("The schema has a part that a grammar cannot say.")
+        inferred = schema.get(MARK, "inferred" if inferred else "") == "inferred"
+        for keyword, write in _SAID.items():
+            if keyword in schema:
+                return write(self, schema, level + 1, inferred)
+        return self._any(ANY_LEVELS, inferred=inferred)
+
+    def _reference(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
+        name = str(schema["$ref"]).removeprefix(PREFIX)
+        if name not in self._definitions:
+            raise SchemaError(f"The schema refers to {name[:100]!r}, which it does not define.")
+        stem = f"definition-{list(self._definitions).index(name)}-{self._mark(inferred)}"
+        return self._rules.once(stem, lambda: self.at(self._definitions[name], level, inferred=inferred))
+
+    def _mark(self, inferred: bool) -> str:
+        """What tells the rules for the same schema apart."""
+        return "free" if inferred or self._copied is None else f"copied{self._copied.mark}"
+
+    def _enum(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
+        """Where the document mentions some of the values, one of those; else it may say it in other words."""
+        values = schema["enum"]
+        mentioned = self._copied.mentioned(values) if self._copied is not None and not inferred else []
+        rest = [each for each in values if each is None] if mentioned else values
+        return any_of(map(json_text, [*mentioned, *rest]))
+
+    def _union(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
+        members = schema.get("anyOf") or schema.get("oneOf") or ()
+        return choice(self.at(each, level, inferred=inferred) for each in members)
+
+    def _typed(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
+        kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        nullable = "null" in kinds
+        found = []
+        for kind in kinds:
+            if kind not in _KINDS:
+                raise SchemaError(f"There is no type {str(kind)[:100]!r}.")
+            found.append(_KINDS[kind](self, schema, level, inferred, nullable))
+        return choice(filter(None, found))
+
+    # ------------------------------------------------------------------------------- objects and lists
+
+    def _object(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str:
+        properties = schema.get("properties") or {}
+        required = set(schema.get("required", ()))
+        if not required <= properties.keys():
+            raise SchemaError("The schema requires a property of which it says nothing.")
+        if not properties:
+            return self._map(schema.get("additionalProperties", True), level, inferred)
+        # From the last one on: whether a comma is needed depends on what is before, where that may be left out.
+        first = later = '"}"'
+        for key, each in reversed(properties.items()):
+            name, value = json_text(key) + COLON, self.at(each, level, inferred=inferred)
+            begun, after = f"{literal(name)} {value} {later}", f"{literal(COMMA + name)} {value} {later}"
+            if key in required:
+                first, later = begun, after
+            else:
+                first, later = (
+                    self._rules.add("first", f"{begun} | {first}"),
+                    self._rules.add("rest", f"{after} | {later}"),
+                )
+        return self._rules.add("object", f'"{{" {first}')
+
+    def _map(self, value: Any, level: int, inferred: bool) -> str:
+        if value is False:
+            return '"{}"'
+        key = self._string(inferred)
+        pair = self._rules.add("pair", f"{key} {literal(COLON)} {self.at(value, level, inferred=inferred)}")
+        return self._rules.add("map", f'"{{" {self._series(pair, 0, None)} "}}"')
+
+    def _array(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str:
+        heads = schema.get("prefixItems") or ()
+        rest, least, most = schema.get("items", not heads), schema.get("minItems", 0), schema.get("maxItems")
+        if heads:
+            return self._tuple([self.at(each, level, inferred=inferred) for each in heads], rest, level, inferred)
+        if rest is False or most == 0:
+            return '"[]"'
+        if self._copied is not None and not inferred and not least and most is None and self._is_object(rest):
+            by_rows = self._by_rows(rest, level)
+            if by_rows:
+                return by_rows
+        item = self._rules.add("item", self.at(rest, level, inferred=inferred))
+        return self._rules.add("list", f'"[" {self._series(item, least, most)} "]"')
+
+    def _is_object(self, schema: Any) -> bool:
+        """Whether the values of a schema have properties."""
+        name = str(schema.get("$ref", "")).removeprefix(PREFIX) if isinstance(schema, Mapping) else ""
+        schema = self._definitions.get(name, schema)
+        return isinstance(schema, Mapping) and bool(schema.get("properties"))
+
+    def _by_rows(self, schema: Any, level: int) -> str | None:
+        """A list with one item for a line of the document, in their order; None where the lines are no rows."""
+        found: list[tuple[str, Row]] = []
+        for copied, row in self._copied.rows if self._copied else ():
+            writer, count = _Writer({"$defs": self._definitions}, self._rules, copied), len(self._rules.bodies)
+            try:
+                found.append((self._rules.add("item", writer.at(schema, level, inferred=False)), row))
+            except _Lacking:
+                self._rules.forget(count)
+        if not any(row.follows(before) for (_, before), (_, row) in pairwise(found)):
+            return None
+        # From the last row on. Rows that are alike are all taken or none: a small model stops early, and skips.
+        first = later = beyond = self._rules.add("rows", '"]"')
+        for number in reversed(range(len(found))):
+            item, row = found[number]
+            begun, further = f"{item} {later}", f"{literal(COMMA)} {item} {later}"
+            if number and row.follows(found[number - 1][1]):
+                later = self._rules.add("rows", further)
+            else:
+                first = self._rules.add("rows", f"{begun} | {first}")
+                later = beyond = self._rules.add("rows", f"{further} | {beyond}")
+        return self._rules.add("list", f'"[" {first}')
+
+    def _tuple(self, heads: Sequence[str], rest: Any, level: int, inferred: bool) -> str:
+        written = f" {literal(COMMA)} ".join(heads)
+        if rest is not False:
+            item = self._rules.add("item", self.at(rest, level, inferred=inferred))
+            written += f" ({literal(COMMA)} {item})*"
+        return self._rules.add("list", f'"[" {written} "]"')
+
+    def _series(self, item: str, least: int, most: int | None) -> str:
+        """Items with commas between; where there is a document, no more than it has words."""
+        if self._copied is not None:
+            words = max(least, len(self._copied.units), 1)
+            most = words if most is None else min(most, words)
+        further = repeated(f"{literal(COMMA)} {item}", max(least - 1, 0), None if most is None else most - 1)
+        whole = item if most == 1 else f"{item} {further}"
+        return whole if least else f"({whole})?"
+
+    # --------------------------------------------------------------------------------- what is copied
+
+    def _text(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str | None:
+        """The texts of the document that fit; any where there are none, or only null where that is possible."""
+        form = str(schema.get("format"))
+        if self._copied is None or inferred:
+            return self._free(schema)
+        if form in _FOUND:
+            texts: Iterable[str] | None = _FOUND[form](self._copied)
+        elif form in _FORMATS:
+            return self._free(schema)
+        elif "pattern" in schema or schema.get("maxLength", MOST_LENGTH + 1) <= MOST_LENGTH:
+            texts = self._copied.short(_fits(schema))
+        else:
+            texts = None
+            if self._copied.text:
+                return self._copied.text
+        if texts:
+            return self._rules.add("text", any_of(map(json_text, texts)))
+        if nullable:
+            return None
+        self._lacking()
+        return self._free(schema)
+
+    def _lacking(self) -> None:
+        """In a row, what is required has to stand there. Raises `_Lacking`."""
+        if self._copied is not None and self._copied.mark:
+            raise _Lacking
+
+    def _free(self, schema: Mapping[str, Any]) -> str:
+        inside = _FORMATS.get(schema.get("format", "")) or expression_of(schema.get("pattern", ""))
+        if inside is None:
+            least, most = schema.get("minLength", 0), schema.get("maxLength")
+            if not least and (most is None or most > MOST_TIMES):
+                return self._string(inferred=True)
+            inside = repeated(self._rules.once("character", lambda: _CHARACTER), least, most)
+        return self._rules.add("text", rf'"\"" {inside} "\""')
+
+    def _string(self, inferred: bool) -> str:
+        rule = None if inferred or self._copied is None else self._copied.text
+        character = self._rules.once("character", lambda: _CHARACTER)
+        return rule or self._rules.once("string", lambda: rf'"\"" {character}* "\""')
+
+    def _numeral(self, whole: bool, schema: Mapping[str, Any], inferred: bool, nullable: bool) -> str | None:
+        if self._copied is not None and not inferred:
+            found = [each for each in self._copied.numbers if not (whole and "." in each) and _within(each, schema)]
+            if found:
+                return self._rules.add("number", any_of(found))
+            if nullable:
+                return None
+            self._lacking()
+        sign = "" if max(schema.get("minimum", -1), schema.get("exclusiveMinimum", -1)) >= 0 else '"-"? '
+        most = min(len(str(int(abs(schema.get("maximum", 10**15))))), 16)
+        plain = f'{sign}("0" | [1-9] {repeated(_DIGITS, 0, most - 1)})' if sign or most > 1 else _DIGITS
+        return self._rules.add("number", plain if whole else f'{plain} ("." [0-9]{{1,15}})?')
+
+    def _any(self, levels: int, *, inferred: bool) -> str:
+        """Any value that is no deeper than so many levels."""
+        name = f"any-{self._mark(inferred)}-{'i' * levels}-"
+        return self._rules.once(name, functools.partial(self._any_body, levels, inferred))
+
+    def _any_body(self, levels: int, inferred: bool) -> str:
+        plain = [self._string(inferred), self._numeral(False, {}, inferred, True), '"true"', '"false"', '"null"']
+        if not levels:
+            return " | ".join(filter(None, plain))
+        inner = self._any(levels - 1, inferred=inferred)
+        pair = f"{self._string(inferred)} {literal(COLON)} {inner}"
+        nested = [f'"[" {self._series(inner, 0, None)} "]"', f'"{{" {self._series(pair, 0, None)} "}}"']
+        return " | ".join(filter(None, [*plain, *nested]))
+
+
+# What a schema says of its values, the first of which is taken, and what only some schemas say beside it.
+_Write: TypeAlias = "Callable[[_Writer, Mapping[str, Any], int, bool], str]"
+_SAID: Mapping[str, _Write] = {
+    "$ref": _Writer._reference,
+    "const": lambda writer, schema, level, inferred: literal(json_text(schema["const"])),
+    "enum": _Writer._enum,
+    "anyOf": _Writer._union,
+    "oneOf": _Writer._union,
+    "type": _Writer._typed,
+}
+_UNSAID = frozenset("allOf not if patternProperties propertyNames dependentSchemas dependentRequired".split())
+_KINDS: Mapping[str, Callable[[_Writer, Mapping[str, Any], int, bool, bool], str | None]] = {
+    "object": _Writer._object,
+    "array": _Writer._array,
+    "string": _Writer._text,
+    "number": lambda writer, schema, level, inferred, nullable: writer._numeral(False, schema, inferred, nullable),
+    "integer": lambda writer, schema, level, inferred, nullable: writer._numeral(True, schema, inferred, nullable),
+    "boolean": lambda *_: '("true" | "false")',
+    "null": lambda *_: '"null"',
+}
+
+
+def _moments(copied: Copied) -> list[str]:
+    times = copied.times[:50] or ["00:00:00"]
+    return [f"{day}T{time}{zone}" for day in copied.dates[:50] for time in times for zone in ("", "Z")]
+
+
+_FOUND: Mapping[str, Callable[[Copied], list[str]]] = {
+    "date": lambda copied: copied.dates,
+    "time": lambda copied: [f"{time}{zone}" for time in copied.times for zone in ("", "Z")],
+    "date-time": _moments,
+}
+
+
+def _fits(schema: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Whether a text has the length and the pattern that are asked for."""
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    try:
+        rule = TypeAdapter(Annotated[str, Field(pattern=schema.get("pattern"))])  # takes linear time
+    except PatternError:
+        return lambda text: False
+
+    def fits(text: str) -> bool:
+        if len(text) < least or (most is not None and len(text) > most):
+            return False
+        try:
+            rule.validate_python(text)
+        except ValidationError:
+            return False
+        return True
+
+    return fits
+
+
+def _within(number: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a number keeps its bounds."""
+    value = float(number)
+    return (
+        schema.get("minimum", value) <= value <= schema.get("maximum", value)
+        and not value <= schema.get("exclusiveMinimum", value - 1)
+        and not value >= schema.get("exclusiveMaximum", value + 1)
+    )

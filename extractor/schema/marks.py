@@ -1,0 +1,76 @@
+"""What a model says about where the values of a field come from.
+
+    vendor: Annotated[str, Grounded()]      # must stand in the document, else it is asked for again
+    summary: Annotated[str, Inferred()]     # need not stand there
+    balance: Annotated[float, Merge("last")]            # what the last chunk of a long document says
+    lines: Annotated[list[Line], Merge(key="number")]   # lines with the same number are one
+
+In a JSON Schema the same is said by `"x-evidence": "grounded"` or `"inferred"`, by `"x-merge"` and `"x-key"`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+__all__ = ["KEY", "MARK", "RULE", "Grounded", "Inferred", "Merge", "marked"]
+
+MARK, RULE, KEY = "x-evidence", "x-merge", "x-key"
+"""The keywords in a schema."""
+
+
+class _Mark:
+    word: ClassVar[str]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core), MARK: self.word}
+
+
+@dataclass(frozen=True)
+class Grounded(_Mark):
+    """The value (or every value inside) must stand in the document: one that does not is asked for again."""
+
+    word: ClassVar[str] = "grounded"
+
+
+@dataclass(frozen=True)
+class Inferred(_Mark):
+    """The value (or every value inside) need not stand in the document: it is concluded, summarised, translated."""
+
+    word: ClassVar[str] = "inferred"
+
+
+@dataclass(frozen=True)
+class Merge:
+    """How what the chunks of a long document say is merged.
+
+    `rule`: the "first" or the "last" of them counts, the "best" grounded one, what "most" of them say, or texts are
+    "join"ed. `key` names the property (or properties) of a list's items by which they are known to be the same.
+    """
+
+    rule: Literal["first", "last", "best", "most", "join"] | None = None
+    key: str | tuple[str, ...] | None = None
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        key = list(self.key) if isinstance(self.key, tuple) else self.key
+        said = {RULE: self.rule, KEY: key}
+        return {**handler(core), **{keyword: value for keyword, value in said.items() if value is not None}}
+
+
+def marked(schema: Any, word: str) -> bool:
+    """Whether any node of a schema has this mark."""
+    ahead = [schema]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, Mapping):
+            if node.get(MARK) == word:
+                return True
+            ahead += node.values()
+        elif isinstance(node, list):
+            ahead += node
+    return False

@@ -1,0 +1,84 @@
+"""Which plan a call needs: a document too long for one request is cut, rows passed over are asked for, candidates vote.
+
+Each plan makes the pieces of the next one: of a long document every chunk is looked through for rows that were
+passed over, and every one of those answers is the vote of its candidates.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from extractor.chat.content import text_of
+from extractor.documents.chunking import Chunking
+from extractor.documents.lengths import tokens_in
+from extractor.errors import RequestTooLarge
+from extractor.ladder import Form
+from extractor.several.pieces import Plan, Whole
+
+__all__ = ["Whole", "plan", "room", "said_context", "shorter"]
+
+MOST_REPLY = 16_384  # tokens that are kept free for a reply whose limit is not known
+LEAST_ROOM = 128  # tokens: less is no document
+SHORT = 1_000  # characters: a document that is refused although it is no longer is not cut
+MOST_OVERLAP = 200  # tokens
+
+
+def plan(whole: Whole, room: int | None) -> Plan[Any] | None:
+    """The outermost plan that is needed; None where one flow does all. `room`: tokens that a document may have."""
+    settings = whole.settings
+    text = None if whole.document is None else text_of(whole.document)
+    if text is not None and not text.strip():
+        return None  # one flow says that there is nothing in it
+    chunking = settings.chunking
+    if chunking == "auto":
+        chunking = None if room is None else _chunking(room)
+    if text is not None and isinstance(chunking, Chunking) and tokens_in(text) > chunking.tokens:
+        from extractor.several.chunks import chunked
+
+        return chunked(whole, text, chunking)
+    if text is not None and settings.recall == "high":
+        from extractor.several.recall import recalled
+
+        return recalled(whole, text)
+    if settings.candidates > 1:
+        from extractor.several.candidates import candidates
+
+        return candidates(whole)
+    return None
+
+
+def room(whole: Whole, form: Form, context: int) -> int:
+    """How many tokens a document may have where a request and its reply may have `context`."""
+    fields = whole.settings.fields
+    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
+    reply = min(limit or context // 4, MOST_REPLY if limit is None else context // 2)
+    prompt = tokens_in(form.prefix.encoded.decode("utf-8", "replace"))
+    return max(context - prompt - reply, LEAST_ROOM)
+
+
+def shorter(whole: Whole, form: Form, context: int) -> Plan[Any] | None:
+    """The plan for a document that was refused as too long; None where it is not to be cut."""
+    text = None if whole.document is None else text_of(whole.document)
+    if whole.settings.chunking is None or text is None or len(text) <= SHORT:
+        return None
+    from extractor.several.chunks import chunked
+
+    tokens = tokens_in(text) // 2
+    if context:
+        tokens = min(tokens, room(whole, form, context))
+    return chunked(whole, text, _chunking(max(tokens, LEAST_ROOM)))
+
+
+def _chunking(tokens: int) -> Chunking:
+    return Chunking(tokens=tokens, overlap=min(MOST_OVERLAP, tokens // 10))
+
+
+# "maximum context length is 8192 tokens", "n_ctx": 8192, "context window of 128,000 tokens"
+_CONTEXT = re.compile(r"(?:n_ctx|context (?:length|window|size))\W{1,4}(?:is|of)?\W{0,4}(\d[\d,]{2,9})", re.I)
+
+
+def said_context(refused: RequestTooLarge) -> int:
+    """How many tokens the endpoint says that a request may have; 0 where it does not say."""
+    found = _CONTEXT.search(f"{refused.said} {refused.body}"[:10_000])
+    return int(found[1].replace(",", "")) if found else 0

@@ -1,0 +1,261 @@
+"""Asking for the rows that a list lacks."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from extractor.documents.recall import Answer, Region, inserted, merge_found, placed, regions
+from extractor.evidence.completeness import Gap, ListReport, completeness
+from extractor.evidence.field import Field, Span
+from extractor.evidence.grounding import ground
+from extractor.evidence.source import source_of
+
+ITEM = {"type": "object", "properties": {"number": {"type": "string"}, "name": {"type": "string"}}}
+LIST = {"type": "array", "items": ITEM}
+SCHEMA = {"type": "object", "properties": {"order": {"type": "string"}, "items": LIST}}
+
+
+def row(index: int, name: str = "lamp") -> dict[str, str]:
+    """One row."""
+    return {"number": f"A-{1000 + index}", "name": name}
+
+
+def document(rows: Sequence[Mapping[str, str]]) -> str:
+    """A table with a header."""
+    lines = [f"{each['number']};{each['name']};{index + 2}.50" for index, each in enumerate(rows)]
+    return "\n".join(["Order B-7", "", "number;name;price", *lines, "", "Thank you.", ""])
+
+
+def looked_at(text: str, data: Any) -> tuple[dict[str, Field], ListReport]:
+    """The fields of a value, and the report of its list."""
+    source = source_of(text)
+    fields = ground(SCHEMA, data, source)
+    return fields, next(each for each in completeness(SCHEMA, data, source, fields) if each.pointer == "/items")
+
+
+def answered(text: str, report: ListReport, rows: Sequence[Mapping[str, str]], most: int = 40) -> list[Answer]:
+    """What somebody answers who gives all rows of each region."""
+    source = source_of(text)
+    answers: list[Answer] = []
+    for region in regions(report, source, rows=most):
+        items = [dict(each) for each in rows if each["number"] in region.text]
+        answers.append((region, items, placed(LIST, items, region, source)))
+    return answers
+
+
+ROWS = [row(index, name) for index, name in enumerate(["lamp", "desk", "sofa", "stool", "shelf", "chair"])]
+TEXT = document(ROWS)
+
+
+def test_a_region_has_the_missing_rows_under_their_header() -> None:
+    """What is sent are the rows of the gaps and no others, with the list's header before them."""
+    _, report = looked_at(TEXT, {"order": "B-7", "items": [ROWS[0], ROWS[2], ROWS[5]]})
+    (region,) = regions(report, source_of(TEXT))
+    assert region.text == "number;name;price\nA-1001;desk;3.50\nA-1003;stool;5.50\nA-1004;shelf;6.50"
+    assert (region.rows, region.after) == (3, 0)
+    assert [TEXT[piece.start : piece.end] for piece in region.pieces] == [
+        "A-1001;desk;3.50",
+        "A-1003;stool;5.50\nA-1004;shelf;6.50",
+    ]
+    for piece in region.pieces:
+        assert region.text[piece.at :].startswith(TEXT[piece.start : piece.end])
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(40, [40, 40, 17]), (100, [97]), (1, [1] * 97)])
+def test_a_region_has_at_most_so_many_rows(most: int, sizes: list[int]) -> None:
+    """Long gaps are divided, and short ones put together."""
+    rows = [row(index) for index in range(100)]
+    text = document(rows)
+    _, report = looked_at(text, {"items": [rows[0], rows[50], rows[99]]})
+    found = regions(report, source_of(text), rows=most)
+    assert [region.rows for region in found] == sizes
+    numbers = [line for region in found for line in region.text.split("\n") if line.startswith("A-")]
+    assert len(numbers) == len(set(numbers)) == 97
+
+
+def test_where_missing_items_are_not_seen_the_whole_document_is_asked_for() -> None:
+    """A list that is not there, or of which the document says that it is longer."""
+    source = source_of("Some text.")
+    for status in ("missing", "wrong_shape"):
+        (region,) = regions(ListReport(pointer="/items", status=status, returned=0), source)
+        assert (region.text, region.start, region.end, region.rows) == ("Some text.", 0, 10, 0)
+    (region,) = regions(ListReport(pointer="/items", status="incomplete", returned=1, expected=3), source)
+    assert (region.text, region.rows) == ("Some text.", 2)
+
+
+@pytest.mark.parametrize("status", ["complete", "unknown"])
+def test_nothing_is_asked_for_without_reason(status: Any) -> None:
+    """Of a list that is complete, or of which nothing is known."""
+    assert regions(ListReport(pointer="/items", status=status, returned=3), source_of("text")) == ()
+
+
+@pytest.mark.parametrize("left", [[0], [5], [2, 3], [0, 2, 4], [1, 3, 5]])
+def test_what_is_found_goes_to_its_place(left: list[int]) -> None:
+    """The list is in document order, the fields belong to their items, and nothing else has changed."""
+    data = {"order": "B-7", "items": [ROWS[index] for index in left]}
+    before = copy.deepcopy(data)
+    fields, report = looked_at(TEXT, data)
+    merged, moved = merge_found(data, fields, "/items", answered(TEXT, report, ROWS))
+    assert merged == {"order": "B-7", "items": ROWS}
+    assert data == before
+    assert moved["/order"] == fields["/order"]
+    for index, each in enumerate(ROWS):
+        span = moved[f"/items/{index}/number"].span
+        assert span is not None
+        assert TEXT[span.start : span.end] == each["number"]
+    _, report = looked_at(TEXT, merged)
+    assert report.status == "complete"
+
+
+def test_nothing_is_put_in_twice() -> None:
+    """An item from a place that another has, and answers that are given twice, change nothing."""
+    data = {"items": ROWS[:4]}
+    fields, report = looked_at(TEXT, data)
+    answers = answered(TEXT, report, ROWS)
+    source = source_of(TEXT)
+    end = len(TEXT)
+    (whole,) = regions(ListReport(pointer="/items", status="missing", returned=0), source)
+    assert whole.end == end
+    again = (whole, ROWS, placed(LIST, ROWS, whole, source))
+    merged, _ = merge_found(data, fields, "/items", [*answers, *answers, again])
+    assert merged == {"items": ROWS}
+
+
+def test_equal_rows_of_the_document_all_stay() -> None:
+    """Two equal rows are two items, also where the second is found later."""
+    rows = [row(0), row(1), row(0), row(2)]
+    text = "number;name\n" + "".join(f"{each['number']};{each['name']}\n" for each in rows)
+    data = {"items": [rows[0], rows[1], rows[3]]}
+    fields, report = looked_at(text, data)
+    assert report.lacking == 1
+    merged, _ = merge_found(data, fields, "/items", answered(text, report, [rows[0]]))
+    assert merged == {"items": rows}
+
+
+def test_the_callers_own_order_stays() -> None:
+    """What is found goes behind the item before it in the document, whatever order the list has."""
+    data = {"items": [ROWS[4], ROWS[2], ROWS[0]]}
+    fields, report = looked_at(TEXT, data)
+    merged, _ = merge_found(data, fields, "/items", answered(TEXT, report, ROWS))
+    assert [each["name"] for each in merged["items"]] == ["shelf", "chair", "sofa", "stool", "lamp", "desk"]
+
+
+def test_what_is_made_up_is_left_out() -> None:
+    """An item that stands nowhere in the region it was asked for from is none of its rows."""
+    data = {"items": ROWS[:3]}
+    fields, report = looked_at(TEXT, data)
+    source = source_of(TEXT)
+    (region,) = regions(report, source)
+    made_up = [{"number": "Z-9", "name": "piano"}]
+    merged, _ = merge_found(data, fields, "/items", [(region, made_up, placed(LIST, made_up, region, source))])
+    assert merged == data
+
+
+def test_an_item_that_stands_nowhere_is_not_doubled() -> None:
+    """An item of the list that was not found in the document is the equal one of an answer."""
+    data = {"items": [ROWS[0], ROWS[1], ROWS[2]]}
+    fields, report = looked_at(TEXT, data)
+    fields |= {f"/items/1/{name}": Field(status="absent") for name in ("number", "name")}
+    region = Region(
+        start=0,
+        end=len(TEXT),
+        text=TEXT,
+        after=0,
+        rows=1,
+        pieces=regions(ListReport(pointer="", status="missing", returned=0), source_of(TEXT))[0].pieces,
+    )
+    found = [ROWS[1], ROWS[3]]
+    merged, _ = merge_found(data, fields, "/items", [(region, found, placed(LIST, found, region, source_of(TEXT)))])
+    assert merged == {"items": ROWS[:4]}
+    assert report.lacking == 3
+
+
+@pytest.mark.parametrize("data", [{"order": "B-7"}, {"order": "B-7", "items": None}])
+def test_a_list_that_is_not_there_is_made(data: dict[str, Any]) -> None:
+    """What is found for a missing list becomes the list; where nothing is found, nothing changes."""
+    fields = ground(SCHEMA, data, source_of(TEXT))
+    (report,) = completeness(SCHEMA, data, source_of(TEXT), fields)
+    assert report.status == "missing"
+    merged, moved = merge_found(data, fields, "/items", answered(TEXT, report, ROWS))
+    assert merged == {"order": "B-7", "items": ROWS}
+    assert ground(SCHEMA, merged, source_of(TEXT)).keys() == moved.keys()
+    assert merge_found(data, fields, "/items", []) == (data, fields)
+
+
+def test_lists_inside_of_items_are_filled() -> None:
+    """The list may be anywhere, and its items lists or plain values."""
+    data = {"a": [{"b": ["one"]}, {"b": ["three"]}]}
+    spot = Field(status="exact", spans=(Span(start=0, end=3),), score=1.0)
+    behind = Field(status="exact", spans=(Span(start=9, end=12),), score=1.0)
+    fields = {"/a/0/b/0": spot, "/a/1/b/0": behind}
+    region = Region(start=0, end=20, text="", after=0, rows=1, pieces=())
+    found = Field(status="exact", spans=(Span(start=5, end=8),), score=1.0)
+    merged, moved = merge_found(data, fields, "/a/0/b", [(region, ["two"], {"/0": found})])
+    assert merged == {"a": [{"b": ["one", "two"]}, {"b": ["three"]}]}
+    assert moved == {"/a/0/b/0": spot, "/a/0/b/1": found, "/a/1/b/0": behind}
+    assert data == {"a": [{"b": ["one"]}, {"b": ["three"]}]}
+
+
+def test_places_in_the_lead_are_none() -> None:
+    """A value that stands in the header only has no place among the rows; pages are those of the document."""
+    text = "front\f" + TEXT.replace("number;", "A-1000;", 1)
+    start = text.index("A-1003")
+    gap = Gap(start=start, end=text.index("\n", start), rows=1, after=2, at=(start,))
+    lead = Span(start=text.index("A-1000"), end=text.index("A-1000") + 17, page=2)
+    report = ListReport(pointer="/items", status="incomplete", returned=3, gaps=(gap,), lead=(lead,))
+    (region,) = regions(report, source_of(text))
+    fields = placed(LIST, [{"number": "A-1000", "name": "stool"}], region, source_of(text))
+    assert fields["/0/number"] == Field(status="absent")
+    span = fields["/0/name"].span
+    assert span is not None
+    assert (text[span.start : span.end], span.page) == ("stool", 2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(2, 50), st.integers(1, 20), st.randoms(use_true_random=False))
+def test_rounds_of_asking_find_all(count: int, most: int, rnd: random.Random) -> None:
+    """Whatever is dropped from an answer is asked for again, and in the end all rows are there once, in order."""
+    rows = [row(index, rnd.choice(["lamp", "desk", "table 3000"])) for index in range(count)]
+    text = document(rows)
+    data: Any = {"items": [each for each in rows if rnd.random() < 0.5] or rows[:1]}
+    fields, report = looked_at(text, data)
+    for _ in range(count):
+        if report.status == "complete":
+            break
+        answers = []
+        for region, items, _ in answered(text, report, rows, most):
+            kept = [each for each in items if rnd.random() < 0.5] or list(items[:1])
+            answers.append((region, kept, placed(LIST, kept, region, source_of(text))))
+        data, fields = merge_found(data, fields, "/items", answers)
+        report = next(each for each in completeness(SCHEMA, data, source_of(text), fields) if each.pointer == "/items")
+    assert data["items"] == rows
+    assert fields.keys() == {f"/items/{index}/{name}" for index in range(count) for name in ("number", "name")}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(0, 9), max_size=6),
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=8),
+    st.booleans(),
+)
+def test_nothing_that_is_there_is_lost(own: list[int], found: list[tuple[int, int]], somewhere: bool) -> None:
+    """Whatever is found, the items of the list stay, in their order."""
+    fields = {
+        f"/{index}": Field(status="exact", spans=(Span(start=value, end=value + 1),)) for index, value in enumerate(own)
+    }
+    theirs = {
+        f"/{index}": Field(status="fuzzy", spans=(Span(start=at, end=at + 1),) if somewhere else ())
+        for index, (_, at) in enumerate(found)
+    }
+    region = Region(start=0, end=100, text="", after=-1, rows=0, pieces=())
+    items, _ = inserted(own, fields, [(region, [value for value, _ in found], theirs)])
+    ahead = iter(items)
+    assert all(any(value == other for other in ahead) for value in own)
+    assert len(items) <= len(own) + len(found)
