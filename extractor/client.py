@@ -1,12 +1,11 @@
 """`Extractor` and `AsyncExtractor`: thin drivers of the loop, and the public methods.
 
 What both do before anything is sent (resolving the endpoint, checking the settings, composing the request)
-is in `_Client`; they differ in how they send.
+is in `Client`; they differ in how they send.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
 import logging
 import math
@@ -14,22 +13,21 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 import httpx
 
 from extractor.asking import Narrowed, Task
 from extractor.chat.content import Document, text_of, user_turn
+from extractor.elsewhere import Reach, check_extra_body, check_price, local_installed, other, started, wrong_with
 from extractor.endpoint.errand import Errand
-from extractor.endpoint.heads import check_headers
 from extractor.endpoint.http import Sender
-from extractor.endpoint.resolve import Address, Fallback, resolve
+from extractor.endpoint.resolve import Address, resolve
 from extractor.endpoint.routes import RateLimits
 from extractor.errors import (
     BudgetExceeded,
     CallerError,
-    ConfigurationError,
     EndpointError,
     ExtractorError,
     OptionError,
@@ -39,7 +37,6 @@ from extractor.errors import (
 from extractor.extraction import Flow, extraction, whole
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
-from extractor.prices import Tariff
 from extractor.prompt import conversation
 from extractor.reply.reading import Reading, Wanted
 from extractor.result import Attempt, Extraction
@@ -49,7 +46,6 @@ from extractor.schema.target import Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
 
 if TYPE_CHECKING:  # only for those who stream, or have somebody to fall back to
-    from extractor.fallback import Other
     from extractor.reply.partial import Partial
     from extractor.several.pieces import Piece, Plan
     from extractor.streams import AsyncStream, Stream
@@ -62,17 +58,7 @@ _log = logging.getLogger("extractor")
 CACHED = 256  # targets and settings kept: bounded, for callers with a new target in every call
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Reach:
-    """How an endpoint is reached: what a sender takes beside the address."""
-
-    client: Any = None
-    timeout: Any = None
-    headers: Mapping[str, str] | None = field(default=None, repr=False)
-    limits: RateLimits | None = None
-
-
-class _Client:
+class Client:
     """What the sync and the async extractor share: everything but sending."""
 
     _address: Address
@@ -83,13 +69,13 @@ class _Client:
         base_url: str | None,
         api_key: str | None,
         dialect: str | Dialect | None,
-        reach: _Reach,
+        reach: Reach,
         defaults: Mapping[str, Any],
     ) -> ExtractorError | None:
         """Make it. The error is given, not raised: its traceback would show the key."""
         try:
-            address = resolve(model, base_url, api_key, os.environ, local_installed=_local_installed())
-            self._set_up(_started(address), reach, dialect, defaults)
+            address = resolve(model, base_url, api_key, os.environ, local_installed=local_installed())
+            self._set_up(started(address), reach, dialect, defaults)
         except ExtractorError as error:
             return error.with_traceback(None)
         return None
@@ -97,7 +83,7 @@ class _Client:
     def _set_up(
         self,
         address: Address,
-        reach: _Reach,
+        reach: Reach,
         dialect: str | Dialect | None,
         defaults: Mapping[str, Any],
         sender: Any = None,
@@ -112,12 +98,12 @@ class _Client:
         self._context = address.context
         self._settings = self._checked({})  # a wrong default is an error here, not in the first call
         self._made: dict[tuple[Target[Any], str], Forms] = {}
-        self._others: dict[Hashable, _Client] = {}
+        self._others: dict[Hashable, Client] = {}
         self._lock = threading.Lock()
         self._closed = False
         self._sender: Any = sender or self._new_sender(address, reach)
 
-    def _new_sender(self, address: Address, reach: _Reach) -> Any:
+    def _new_sender(self, address: Address, reach: Reach) -> Any:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -137,27 +123,12 @@ class _Client:
 
     def _checked(self, call: Mapping[str, Any]) -> Settings:
         settings = Settings.of(self._defaults, call)
-        _check_extra_body(settings, self._address)
+        check_extra_body(settings, self._address)
         for fallback in settings.fallbacks:  # a wrong one is an error here, not when it is needed
-            wrong = self._wrong(fallback, settings)
+            wrong = wrong_with(self, fallback, settings)
             if wrong is not None:
                 raise wrong
         return settings
-
-    def _wrong(self, fallback: Fallback, settings: Settings) -> CallerError | None:
-        """What is wrong with a fallback. Given, not raised: the traceback would show its key."""
-        try:
-            address = self._address_of(fallback)
-            Dialect.named(address.dialect if fallback.dialect is None else fallback.dialect)
-            check_headers(fallback.headers)
-            _check_extra_body(settings, address)
-            _check_price(settings, Tariff(model=address.model, base_url=address.base_url, own=settings.price))
-        except CallerError as error:
-            return error.with_traceback(None)
-        return None
-
-    def _address_of(self, fallback: Fallback) -> Address:
-        return fallback.address(self._address, os.environ, local_installed=_local_installed())
 
     def _settings_of(self, call: Mapping[str, Any]) -> Settings:
         """The settings of a call. Raises `CallerError`."""
@@ -206,7 +177,7 @@ class _Client:
             from extractor.fallback import falling_back
 
             others = [
-                self._other(number, fallback, task, document, call, senders)
+                other(self, number, fallback, task, document, call, senders)
                 for number, fallback in enumerate(settings.fallbacks, 1)
             ]
             flow = falling_back(task, others, errand, attempts)
@@ -263,51 +234,6 @@ class _Client:
             narrow=functools.partial(self._narrowed, settings, document),
             tariff=ready.tariff,
         )
-
-    def _other(
-        self,
-        number: int,
-        fallback: Fallback,
-        task: Task[T],
-        document: Document | None,
-        call: Mapping[str, Any],
-        senders: dict[int, Any],
-    ) -> Other[T]:
-        """Another endpoint for the same task. It is made when it is its turn."""
-        from extractor.fallback import Other
-
-        own = {name: value for name, value in call.items() if name not in ("model", "fallbacks")}
-
-        def made() -> Task[T]:
-            other = self._fallen_back(fallback)
-            senders[number] = other._sender
-            return other._task(task.target, document, other._checked(own))
-
-        return Other(model=self._address_of(fallback).model, task=made)
-
-    def _fallen_back(self, fallback: Fallback) -> _Client:
-        """The extractor for an endpoint to fall back to: kept, and closed with this one."""
-        with self._lock:
-            if self._closed:
-                raise CallerError("This extractor has been closed.")
-            other = self._others.get(fallback.key)
-            if other is None:
-                other = self._others[fallback.key] = self._at(fallback)
-            return other
-
-    def _at(self, fallback: Fallback) -> _Client:
-        """An extractor there. Only for the same host it has what the caller has given for that: headers, a client."""
-        address = _started(self._address_of(fallback))
-        here = address.base_url == self.base_url
-        reach = self._reach if here else _Reach(timeout=self._reach.timeout)
-        if fallback.headers:
-            reach = replace(reach, headers={**(reach.headers or {}), **fallback.headers})
-        dialect = self._dialect if here and fallback.dialect is None else fallback.dialect
-        other = copy.copy(self)
-        defaults = {name: value for name, value in self._defaults.items() if name not in ("model", "fallbacks")}
-        same = here and address.api_key == self._address.api_key and not fallback.headers
-        other._set_up(address, reach, dialect, defaults, self._sender if same else None)
-        return other
 
     def _ended(self) -> list[Any]:
         """No more is asked; the senders that are to be closed."""
@@ -377,29 +303,6 @@ def _turn(document: Document, lead: str) -> dict[str, Any]:
     return user_turn(document, lead)
 
 
-@functools.cache
-def _local_installed() -> bool:
-    from extractor import local
-
-    return local.installed()
-
-
-def _started(address: Address) -> Address:
-    """The same address; that of the embedded endpoint once it is running."""
-    if not address.local:
-        return address
-    from extractor import local
-
-    endpoint = local.start(address.model)
-    return replace(
-        address,
-        base_url=endpoint.base_url,
-        model=endpoint.model,
-        api_key=endpoint.api_key,
-        context=endpoint.context,
-    )
-
-
 @dataclass(kw_only=True, slots=True)
 class Begun(Generic[T]):
     """An extraction that can be driven: what the `flow` asks is sent by `senders[errand.endpoint]`."""
@@ -410,28 +313,10 @@ class Begun(Generic[T]):
     senders: dict[int, Any]
 
 
-def _check_extra_body(settings: Settings, address: Address) -> None:
-    if "extra_body" in settings.fields and not address.extra_body:
-        raise OptionError(
-            f"extra_body is a field of the Gemini family's requests; {address.base_url} has none.",
-            option="extra_body",
-            hint="Top-level fields that only your endpoint knows go into extra_fields=.",
-        )
-
-
-def _check_price(settings: Settings, tariff: Tariff) -> None:
-    if settings.budget is not None and settings.budget.limits_cost and not tariff.known:
-        raise ConfigurationError(
-            f"What {tariff.model} costs is not known, so that the budget's limit of cost cannot be kept.",
-            hint="Give price=Price(input=…, output=…), in US dollars for a million tokens; or install "
-            '"extractor[prices]"; or limit tokens or requests instead.',
-        )
-
-
 def _errand(settings: Settings, task: Task[Any]) -> Errand:
     """What the requests of an extraction carry along."""
-    if task.tariff is not None:
-        _check_price(settings, task.tariff)
+    if task.tariff is not None and settings.budget is not None:
+        check_price(settings, task.tariff)
     watch = None
     if settings.watch or _log.isEnabledFor(logging.INFO):
         from extractor.watching import watch_of  # only for those who watch
@@ -479,7 +364,7 @@ def _value_of(done: StopIteration) -> Extraction[Any]:
     return result
 
 
-class Extractor(_Client):
+class Extractor(Client):
     """Extracts validated records from documents, over one endpoint.
 
     `model` is `PROVIDER/MODEL`, or any name with `base_url` (which includes its `/v1`). Without either,
@@ -505,13 +390,13 @@ class Extractor(_Client):
         limits: RateLimits | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
-        reach = _Reach(client=http_client, timeout=timeout, headers=headers, limits=limits)
+        reach = Reach(client=http_client, timeout=timeout, headers=headers, limits=limits)
         failed = self._made_of(model, base_url, api_key, dialect, reach, defaults)
         del api_key, headers, http_client, reach  # a traceback would show them
         if failed is not None:
             raise failed
 
-    def _new_sender(self, address: Address, reach: _Reach) -> Sender:
+    def _new_sender(self, address: Address, reach: Reach) -> Sender:
         return Sender(address, client=reach.client, timeout=reach.timeout, headers=reach.headers, limits=reach.limits)
 
     @overload
@@ -618,7 +503,7 @@ class Extractor(_Client):
         self.close()
 
 
-class AsyncExtractor(_Client):
+class AsyncExtractor(Client):
     """`Extractor` with `await`: the same arguments, methods and errors."""
 
     def __init__(
@@ -634,13 +519,13 @@ class AsyncExtractor(_Client):
         limits: RateLimits | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
-        reach = _Reach(client=http_client, timeout=timeout, headers=headers, limits=limits)
+        reach = Reach(client=http_client, timeout=timeout, headers=headers, limits=limits)
         failed = self._made_of(model, base_url, api_key, dialect, reach, defaults)
         del api_key, headers, http_client, reach  # a traceback would show them
         if failed is not None:
             raise failed
 
-    def _new_sender(self, address: Address, reach: _Reach) -> Any:
+    def _new_sender(self, address: Address, reach: Reach) -> Any:
         from extractor.endpoint.ahttp import AsyncSender  # the others need no asyncio
 
         return AsyncSender(

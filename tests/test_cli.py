@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from extractor.cli import app
 from extractor.schema.ready import ready_names
-from extractor.testing import FakeEndpoint, Reply
+from extractor.testing import FakeEndpoint, Recorded, Reply
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CONTACT = {"name": "Ann"}
@@ -249,3 +249,165 @@ def test_without_the_extra(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "extractor"], env=environ, capture_output=True, check=False)
     assert done.returncode == 1
     assert b'pip install "extractor[cli]"' in done.stderr
+
+
+# ------------------------------------------------------------------------------- evidence
+
+ORDER = {
+    "type": "object",
+    "properties": {
+        "vendor": {"type": "string"},
+        "note": {"type": ["string", "null"]},
+        "lines": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"item": {"type": "string"}}, "required": ["item"]},
+        },
+    },
+    "required": ["vendor", "lines"],
+}
+
+
+def _order(count: int) -> None:
+    """A schema and a document with so many rows, in this folder."""
+    rows = "".join(f"- claw hammer {n}00, as ordered in the spring of the year\n" for n in range(1, count + 1))
+    Path("order.json").write_text(json.dumps(ORDER), encoding="utf-8")
+    Path("order.txt").write_text(f"Order from Acme\n\n{rows}", encoding="utf-8")
+
+
+def _ordered(request: Recorded) -> Any:
+    text = next(message["content"] for message in request.body["messages"] if message["role"] == "user")
+    items = [{"item": item} for item in re.findall(r"claw hammer \d+", text)]
+    return {"vendor": "Acme" if "Acme" in text else None, "note": None, "lines": items}
+
+
+def test_a_page(fake_endpoint: FakeEndpoint) -> None:
+    """With --html a page shows where the values stand, and the data goes to stdout as ever."""
+    fake_endpoint.answer({"name": "Ann"})
+    result = _run("run", "person.json", "a.txt", "--html", "pages/ann.html")
+    assert (result.exit_code, _lines(result), result.stderr) == (0, [{"name": "Ann"}], "")
+    page = Path("pages/ann.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Ann" in page
+
+
+def test_pages_in_a_folder(fake_endpoint: FakeEndpoint) -> None:
+    """With a folder every file has a page of its own, also where two have the same name; one that fails has none."""
+    Path("other").mkdir()
+    Path("other/a.txt").write_text("Cy", encoding="utf-8")
+    fake_endpoint.answer({"name": "Ann"}, {"name": "Cy"}, "no json", {"name": "Dee"})
+    files = ("a.txt", "other/a.txt", "b.txt", "-")
+    result = _run("run", "person.json", *files, "--html", "pages", "--max-retries", "0", stdin="Dee")
+    assert result.exit_code == 1
+    assert sorted(path.name for path in Path("pages").iterdir()) == ["a.txt-1.html", "a.txt.html", "stdin.html"]
+    assert "Cy" in Path("pages/a.txt-1.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("a.txt", "b.txt", "--html", "page.html"), "page.html is one page, and there are 2 files"),
+        (("a.txt", "--html", "a.txt/page.html"), "is no folder"),
+        (("a.txt", "--items", "--html", "page.html"), "--items does not go with --html"),
+        (("a.txt", "--recall", "all"), "recall is 'all', but must be one of normal, high"),
+        (("a.txt", "--ungrounded", "forget"), "ungrounded is 'forget', but must be one of keep, drop, ask"),
+        (("a.txt", "--candidates", "101"), "candidates must be a whole number from 1 to 100"),
+        (("a.txt", "--items", "--candidates", "2"), "a stream shows one reply"),
+        (("a.txt", "--items", "--recall", "high"), "a stream shows one reply"),
+        (("a.txt", "--items", "--chunk-tokens", "100"), "a stream shows one reply"),
+    ],
+)
+def test_wrong_calls_for_evidence(arguments: tuple[str, ...], said: str, fake_endpoint: FakeEndpoint) -> None:
+    """What makes no sense is a wrong call, and nothing is sent."""
+    result = _run("run", "person.json", *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not fake_endpoint.requests
+
+
+@pytest.mark.parametrize("arguments", [("--candidates", "0"), ("--chunk-tokens", "15"), ("--candidates", "many")])
+def test_numbers_out_of_range(arguments: tuple[str, ...], fake_endpoint: FakeEndpoint) -> None:
+    """A number that is out of range is a wrong call."""
+    assert _run("run", "person.json", "a.txt", *arguments).exit_code == 2
+    assert not fake_endpoint.requests
+
+
+def test_candidates(fake_endpoint: FakeEndpoint) -> None:
+    """With --candidates several answers are asked for, and the full record says how many agree."""
+    fake_endpoint.answer({"name": "Ann"}, {"name": "Bo"}, {"name": "Ann"})
+    (full,) = _lines(_run("run", "person.json", "a.txt", "--candidates", "3", "--full"))
+    assert (full["value"], full["attempts"]) == ({"name": "Ann"}, 3)
+    assert full["fields"]["/name"]["agreement"] == pytest.approx(2 / 3)
+    assert full["fields"]["/name"]["others"] == [["Bo", pytest.approx(1 / 3)]]
+
+
+def test_recall(fake_endpoint: FakeEndpoint) -> None:
+    """With --recall high the rows that were passed over are asked for; without, they are reported."""
+    _order(6)
+
+    def forgetful(request: Recorded) -> Any:
+        answer = _ordered(request)
+        if answer["vendor"]:
+            return {**answer, "lines": [*answer["lines"][:2], *answer["lines"][3:]]}
+        return {"lines": answer["lines"]}
+
+    fake_endpoint.script, fake_endpoint.repeat = [forgetful], True
+    (full,) = _lines(_run("run", "order.json", "order.txt", "--full"))
+    assert (len(full["value"]["lines"]), full["lists"][0]["status"]) == (5, "incomplete")
+    (full,) = _lines(_run("run", "order.json", "order.txt", "--full", "--recall", "high"))
+    assert (len(full["value"]["lines"]), full["lists"][0]["status"]) == (6, "complete")
+
+
+def test_chunks(fake_endpoint: FakeEndpoint) -> None:
+    """With --chunk-tokens a long document is cut, and the full record has the chunks and their places."""
+    _order(20)
+    fake_endpoint.script, fake_endpoint.repeat = [_ordered], True
+    result = _run("run", "order.json", "order.txt", "--chunk-tokens", "100", "--full")
+    (full,) = _lines(result)
+    assert (result.exit_code, len(full["value"]["lines"])) == (0, 20)
+    assert len(full["chunks"]) == full["attempts"] == len(fake_endpoint.requests) > 3
+    text = Path("order.txt").read_text(encoding="utf-8")
+    for number in (0, 19):
+        (span,) = full["fields"][f"/lines/{number}/item"]["spans"]
+        assert text[span["start"] : span["end"]] == full["value"]["lines"][number]["item"]
+
+
+def test_a_chunk_that_fails(fake_endpoint: FakeEndpoint) -> None:
+    """A chunk that could not be read is an error on stderr and an exit code; what there is is printed."""
+    _order(20)
+
+    def broken(request: Recorded) -> Any:
+        return "no json" if "hammer 1900" in str(request.body) else _ordered(request)
+
+    fake_endpoint.script, fake_endpoint.repeat = [broken], True
+    arguments = ("--chunk-tokens", "100", "--max-retries", "0", "--full", "--html", "page.html")
+    result = _run("run", "order.json", "order.txt", *arguments)
+    (full,) = _lines(result)
+    assert result.exit_code == 1
+    assert "error: order.txt: No order after 1 request" in result.stderr
+    assert full["value"]["lines"][0] == {"item": "claw hammer 100"}
+    assert [chunk["error"] is not None for chunk in full["chunks"]].count(True) in (1, 2)  # neighbours share rows
+    assert "could not be read" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_values_that_are_not_in_the_document(fake_endpoint: FakeEndpoint) -> None:
+    """With --ungrounded drop they are left out, which the full record lists; with ask they are asked for again."""
+    _order(1)
+    said = {"vendor": "Acme", "note": "Utopia", "lines": []}
+    fake_endpoint.answer(said, said, said, {"note": None})
+    (full,) = _lines(_run("run", "order.json", "order.txt", "--full"))
+    assert (full["value"]["note"], full["fields"]["/note"]["status"]) == ("Utopia", "absent")
+    (full,) = _lines(_run("run", "order.json", "order.txt", "--full", "--ungrounded", "drop"))
+    assert (full["value"]["note"], [repair["kind"] for repair in full["repairs"]]) == (None, ["ungrounded"])
+    (full,) = _lines(_run("run", "order.json", "order.txt", "--full", "--ungrounded", "ask"))
+    assert (full["value"]["note"], full["attempts"]) == (None, 2)
+
+
+def test_confidence(fake_endpoint: FakeEndpoint) -> None:
+    """With --confidence the endpoint is asked for its log-probabilities, and the full record has what they say."""
+    text = '{"name": "Ann"}'
+    tokens = [{"token": token, "logprob": -0.25} for token in ('{"name"', ': "', "Ann", '"}')]
+    fake_endpoint.answer(Reply(content=text, choice={"logprobs": {"content": tokens}}))
+    (full,) = _lines(_run("run", "person.json", "a.txt", "--full", "--confidence"))
+    assert fake_endpoint.requests[0].body["logprobs"] is True
+    assert full["fields"]["/name"]["logprob"] == -0.25
+    assert 0 < full["fields"]["/name"]["confidence"] < 1

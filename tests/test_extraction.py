@@ -736,7 +736,7 @@ def test_a_whole_value_is_preferred() -> None:
     lacking, complete = _choice('{"name": "Ann", "age": null}'), _choice(GOOD)
     _, result = _drive(_task(absent=True), _reply(lacking, complete))
     assert whole(result, target_of(Person)) == Person(name="Ann", age=34)
-    assert (result.fields, result.data) == ({}, None)
+    assert (result.absent, result.data) == ((), {"name": "Ann", "age": 34})
 
 
 def test_without_leave_null_is_wrong() -> None:

@@ -169,7 +169,12 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         )
         for number, name in enumerate(SEVERAL_ROOMS)
     },
+    "extractor.elsewhere": (
+        *(*ALL_ASKED, *MONEY, "extractor.asking", "extractor.endpoint", "extractor.fallback", "extractor.settings"),
+        "extractor.local",
+    ),
     "extractor.client": (
+        "extractor.elsewhere",
         *(*ALL_ASKED, *RESULT, "extractor.several"),
         "extractor.ladder",
         "extractor.forms",

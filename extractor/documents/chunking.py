@@ -8,22 +8,27 @@ from extractor.errors import OptionError
 
 __all__ = ["Chunking"]
 
+OVERLAP = 100  # tokens
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chunking:
-    """`tokens` that a chunk has at most, by estimate, and those of its end that the next one begins with (`overlap`).
+    """`tokens` that a chunk has at most, by estimate, and those of its end that the next one begins with (`overlap`;
+    where it is not given 100, or a tenth of a small chunk).
 
     `at_once` is how many chunks are asked for side by side. Raises `OptionError`.
     """
 
     tokens: int
-    overlap: int = 100
+    overlap: int | None = None
     at_once: int = 16
 
     def __post_init__(self) -> None:
+        if self.overlap is None and isinstance(self.tokens, int):
+            object.__setattr__(self, "overlap", max(0, min(OVERLAP, self.tokens // 10)))
         for name, least in (("tokens", 16), ("overlap", 0), ("at_once", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise OptionError(f"{name} of a Chunking is a whole number, {least} or more.", option="chunking")
-        if self.overlap * 2 > self.tokens:
+        if 2 * (self.overlap or 0) > self.tokens:
             raise OptionError("The overlap is more than half of a chunk.", option="chunking")

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from extractor.evidence.field import Field
-from extractor.evidence.shapes import Shape, shape_of
+from extractor.evidence.shapes import shape_of
 from extractor.evidence.units import Units, lines_of
 from extractor.schema.nodes import escaped
 from extractor.schema.standing import Way, Ways, agreeing, member
@@ -222,7 +222,8 @@ def _settle(each: Listed, lines: Units) -> None:
     alone = sum(item.lines[item.home] >= SINGLE * sum(item.lines.values()) for item in items)
     if not items:
         return
-    kinds = [_kinds(item, lines) for item in items]
+    known = _Kinds(lines)
+    kinds = [known.of(item) for item in items]
     often = Counter(kind for mine in kinds for kind in mine)
     # Among those that all have, one with a label or with numbers tells more than words.
     best = max(often, key=lambda kind: (often[kind], bool(kind[0]), len(kind[1])))
@@ -234,16 +235,24 @@ def _settle(each: Listed, lines: Units) -> None:
     steps = [0, *(step for step, number in usual.most_common(3) if number >= USUAL * len(items))]
     for item in items:
         near = (item.home - step for step in steps if 0 <= item.home - step < len(lines))
-        item.home = next((line for line in near if _kind(shape_of(lines.said(line))) == best), item.home)
+        item.home = next((line for line in near if known[line] == best), item.home)
 
 
-def _kinds(item: Item, lines: Units) -> dict[tuple[str, str], int]:
-    """The lines of an item by their kinds: of each the one nearest to where most of it stands."""
-    kinds: dict[tuple[str, str], int] = {}
-    for line in sorted(item.lines, key=lambda line: (abs(line - item.home), line))[:PIECES]:
-        kinds.setdefault(_kind(shape_of(lines.said(line))), line)
-    return kinds
+class _Kinds(dict[int, tuple[str, str]]):
+    """The kinds of lines, each made once: how a line is built, or the label with which it begins."""
 
+    def __init__(self, lines: Units) -> None:
+        super().__init__()
+        self._lines = lines
 
-def _kind(shape: Shape) -> tuple[str, str]:
-    return shape.label, "" if shape.label else f"{shape.marker} {shape.head} {shape.tail}"
+    def __missing__(self, line: int) -> tuple[str, str]:
+        shape = shape_of(self._lines.said(line))
+        kind = self[line] = shape.label, "" if shape.label else f"{shape.marker} {shape.head} {shape.tail}"
+        return kind
+
+    def of(self, item: Item) -> dict[tuple[str, str], int]:
+        """The lines of an item by their kinds: of each the one nearest to where most of it stands."""
+        kinds: dict[tuple[str, str], int] = {}
+        for line in sorted(item.lines, key=lambda line: (abs(line - item.home), line))[:PIECES]:
+            kinds.setdefault(self[line], line)
+        return kinds

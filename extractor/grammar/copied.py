@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -82,14 +83,17 @@ class Copied:
         return [each for each in values if isinstance(each, str) and (words := _words(each)) and self._has(words)]
 
     def _has(self, words: Iterable[str]) -> bool:
-        return all(
-            word in self._words or (len(word) >= LEAST_STEM and any(each.startswith(word) for each in self._words))
-            for word in words
-        )
+        return all(self._stands(word) for word in words)
+
+    def _stands(self, word: str) -> bool:
+        """Whether a word stands there, or a longer one begins with it."""
+        known = self._words
+        at = bisect_left(known, word)
+        return at < len(known) and (known[at] == word or (len(word) >= LEAST_STEM and known[at].startswith(word)))
 
     @functools.cached_property
-    def _words(self) -> frozenset[str]:
-        return frozenset(_words(self._document))
+    def _words(self) -> list[str]:
+        return sorted(set(_words(self._document)))
 
     def short(self, fits: Callable[[str], bool]) -> list[str] | None:
         """The texts of few words for which `fits` holds; None where there are too many to look at, or none."""
@@ -119,7 +123,9 @@ class Copied:
             written[text] = None
             if isinstance(each.value, float):
                 whole, _, fraction = text.partition(".")
-                written |= {whole: None} if fraction == "0" else {f"{whole}.{fraction:0<2}": None}
+                written[f"{whole}.{fraction:0<2}"] = None
+                if fraction == "0":
+                    written[whole] = None
         return list(written)
 
     @functools.cached_property

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from extractor.errors import SchemaError
 
 __all__ = ["KEY", "MARK", "RULE", "Grounded", "Inferred", "Merge", "marked"]
 
@@ -45,16 +47,24 @@ class Inferred(_Mark):
     word: ClassVar[str] = "inferred"
 
 
+Rule: TypeAlias = Literal["first", "last", "best", "most", "join"]
+
+
 @dataclass(frozen=True)
 class Merge:
     """How what the chunks of a long document say is merged.
 
     `rule`: the "first" or the "last" of them counts, the "best" grounded one, what "most" of them say, or texts are
     "join"ed. `key` names the property (or properties) of a list's items by which they are known to be the same.
+    Raises `SchemaError` for another rule.
     """
 
-    rule: Literal["first", "last", "best", "most", "join"] | None = None
+    rule: Rule | None = None
     key: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.rule is not None and self.rule not in get_args(Rule):
+            raise SchemaError(f"There is no rule {self.rule!r}.", hint="Merge takes " + ", ".join(get_args(Rule)) + ".")
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         key = list(self.key) if isinstance(self.key, tuple) else self.key

@@ -31,13 +31,14 @@ def candidates(whole: Whole) -> Plan[Any]:
     first = yield (_piece(whole, 0, n=wanted),)
     if first.error is not None and is_final(first.error):
         raise first.error
-    came, versions = [first], _versions(first)
-    missing = wanted - (0 if isinstance(first.error, BadRequest) else max(1, len(versions)))  # it may not take `n`
-    ahead: Sequence[Piece] = [_piece(whole, number, **_unlike(first)) for number in range(1, missing + 1)]
-    while missing > 0:
+    came = [first]
+    count = 0 if isinstance(first.error, BadRequest) else max(1, len(_versions(first)))  # it may not take `n`
+    ahead: Sequence[Piece] = [_piece(whole, number, **_unlike(first)) for number in range(1, wanted - count + 1)]
+    for _ in range(count, wanted):
         came.append((yield ahead))
-        versions += _versions(came[-1])
-        ahead, missing = (), missing - 1
+        ahead = ()
+    came.sort(key=lambda each: each.piece.number)  # as they came, the first of several would be another each time
+    versions = [version for each in came for version in _versions(each)]
     seconds = time.perf_counter() - started
     if any(isinstance(each.error, TargetFailed) for each in came) or all(each.result is None for each in came):
         raise failed(came)
@@ -53,7 +54,7 @@ def _piece(whole: Whole, number: int, **changes: Any) -> Piece:
         own["seed"] = fields.get("seed", 0)
     if number:
         own |= {"n": None, "seed": fields.get("seed", 0) + number}
-    return whole.piece(number, "candidate", **own)
+    return whole.piece(number, f"candidate{number}", **own)
 
 
 def _unlike(first: Came) -> dict[str, Any]:

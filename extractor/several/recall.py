@@ -21,18 +21,19 @@ from extractor.several.pieces import Came, Piece, Plan, Whole, joined, read_as
 
 __all__ = ["recalled"]
 
-ROUNDS = 4
+ROUNDS = 6
 """How often what is missing is asked for: a model that drops rows drops some of those that it is asked for, too."""
+ROWS, LEAST_ROWS = 40, 10  # in one request at first, and where that did not help: of fewer rows fewer are dropped
 _SAID = "The document is a part of a longer one: give an entry for each row of it, and leave none out."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Asked:
-    """A region of the document that is asked for, and the list that its rows belong to."""
+    """A region of the document that is asked for, and the list that its rows belong to; no scope: it is the whole."""
 
     pointer: str
     region: Region
-    scope: Scope
+    scope: Scope | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,8 +63,8 @@ def recalled(whole: Whole, text: str) -> Plan[Any]:
         raise first.error
     result, came = first.result, [first]
     state = _State(came=came, data=result.data, fields=result.fields, reports=result.lists)
-    for _ in range(ROUNDS):
-        asked = dict(enumerate(_asked(whole, state, source), len(came)))
+    for turn in range(ROUNDS):
+        asked = dict(enumerate(_asked(whole, state, source, max(ROWS >> turn, LEAST_ROWS)), len(came)))
         if not asked:
             break
         ahead: Sequence[Piece] = [_piece(whole, number, each) for number, each in asked.items()]
@@ -79,17 +80,19 @@ def recalled(whole: Whole, text: str) -> Plan[Any]:
     return _result(whole, result, came, state, time.perf_counter() - started)
 
 
-def _asked(whole: Whole, state: _State, source: Source) -> Iterator[_Asked]:
+def _asked(whole: Whole, state: _State, source: Source, rows: int) -> Iterator[_Asked]:
     for report in state.reports:
-        own = scope(whole.target.schema, state.data, [report.pointer])
-        if own is None or own.places[0].pointer != report.pointer:
+        own = scope(whole.target.schema, state.data, [report.pointer]) if report.pointer else None
+        if report.pointer and (own is None or own.places[0].pointer != report.pointer):
             continue  # the list cannot be asked for by itself
-        for region in regions(report, source):
+        for region in regions(report, source, rows=rows):
             yield _Asked(pointer=report.pointer, region=region, scope=own)
 
 
 def _piece(whole: Whole, number: int, asked: _Asked) -> Piece:
-    target = PartTarget(name=f"{whole.target.name}_part", schema=asked.scope.schema)
+    target = whole.target
+    if asked.scope is not None:
+        target = PartTarget(name=f"{whole.target.name}_part", schema=asked.scope.schema)
     return whole.piece(
         number,
         f"region{number}",
@@ -118,12 +121,15 @@ def _with_found(whole: Whole, state: _State, answers: Sequence[tuple[_Asked, Cam
 
 def _answer(whole: Whole, asked: _Asked, result: Extraction[Any], source: Source) -> Answer:
     """The items that a region gave, with their places in the whole document."""
-    name = asked.scope.places[0].name
-    items = result.data.get(name) or []
-    schema = {**asked.scope.schema["properties"][name], "$defs": asked.scope.schema.get("$defs", {})}
+    schema, place, found = whole.target.schema, "", result.data
+    if asked.scope is not None:
+        name = asked.scope.places[0].name
+        schema = {**asked.scope.schema["properties"][name], "$defs": asked.scope.schema.get("$defs", {})}
+        place, found = f"/{name}", result.data.get(name)
+    items = found or []
     fields = placed(schema, items, asked.region, source)
     for pointer, field in fields.items():
-        known = result.fields.get(f"/{name}{pointer}")
+        known = result.fields.get(place + pointer)
         if known is not None:
             fields[pointer] = replace(field, confidence=known.confidence, logprob=known.logprob)
     return asked.region, items, fields
