@@ -45,7 +45,7 @@ from extractor.errors import (
     TargetFailed,
     TimedOut,
 )
-from extractor.evidence.field import Field, Span
+from extractor.evidence.field import Span
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Repair
@@ -132,7 +132,6 @@ __all__ = [
     "Extractor",
     "ExtractorError",
     "Fallback",
-    "Field",
     "FieldError",
     "FieldsAbsent",
     "File",

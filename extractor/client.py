@@ -158,11 +158,16 @@ class Client:
         refused: RequestTooLarge,
     ) -> Plan[T]:
         """The same in chunks, after the whole was refused. Raises that refusal where it is not to be cut."""
-        from extractor.several.plan import Whole, said_context, shorter
+        from extractor.several.plan import Whole, known_context, shorter
 
-        self._context = said_context(refused) or self._context
+        text = None if document is None else text_of(document)
+        if refused.attempts or text is None:  # what was refused is what was asked again
+            raise refused
+        context = known_context(refused, text)
+        if not settings.model:
+            self._context = context
         whole = Whole(target=target, document=document, settings=settings, call=call)
-        plan = shorter(whole, self._ready(target, settings).form, self._context)
+        plan = shorter(whole, self._ready(target, settings).form, context)
         if plan is None:
             raise refused
         return plan
@@ -209,7 +214,7 @@ class Client:
             raise OptionError(
                 "candidates, recall and chunking are for run and extract: a stream shows one reply.",
                 option="candidates",
-                hint="Leave them out here, or use run.",
+                hint="Use run; or give candidates=1, recall='normal', chunking=None here.",
             )
         return self._begin(target, document, settings, streamed)
 
@@ -421,13 +426,13 @@ class Extractor(Client):
         wanted = target_of(target)
         settings = self._settings_of(call)
         plan = self._plan(wanted, document, settings, call)
-        refused: RequestTooLarge | None = None
-        if plan is None:
-            try:
-                return self._run(wanted, document, settings, call)
-            except RequestTooLarge as error:
-                refused = error
-            plan = self._shorter(wanted, document, settings, call, refused)
+        try:
+            return self._run(wanted, document, settings, call) if plan is None else self._driven(plan)
+        except RequestTooLarge as error:
+            refused = error
+        return self._driven(self._shorter(wanted, document, settings, call, refused))
+
+    def _driven(self, plan: Plan[T]) -> Extraction[T]:
         from extractor.several.driving import by_threads
 
         return by_threads(plan, self._piece)
@@ -550,13 +555,13 @@ class AsyncExtractor(Client):
         wanted = target_of(target)
         settings = self._settings_of(call)
         plan = self._plan(wanted, document, settings, call)
-        refused: RequestTooLarge | None = None
-        if plan is None:
-            try:
-                return await self._run(wanted, document, settings, call)
-            except RequestTooLarge as error:
-                refused = error
-            plan = self._shorter(wanted, document, settings, call, refused)
+        try:
+            return await (self._run(wanted, document, settings, call) if plan is None else self._driven(plan))
+        except RequestTooLarge as error:
+            refused = error
+        return await self._driven(self._shorter(wanted, document, settings, call, refused))
+
+    async def _driven(self, plan: Plan[T]) -> Extraction[T]:
         from extractor.several.driving import by_tasks
 
         return await by_tasks(plan, self._piece)

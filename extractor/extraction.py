@@ -175,11 +175,15 @@ def _judged(task: Task[T], ask: Ask, choice: Choice, past: Past) -> Verdict[T]:
         from extractor import again
 
         verdict = Verdict(outcome=outcome, reading=reading, text=text, absent=past.absent)
-        return _with_evidence(task, again.cut_off(task, ask, verdict, past))
+        verdict = again.cut_off(task, ask, verdict, past)
+        if choice.logprobs:
+            verdict = replace(verdict, tokens=_tokens(ask, choice, verdict, past))
+        return _with_evidence(task, verdict)
     outcome = Outcome.INVALID if reading.errors else Outcome.CONFORMING
-    verdict = _with_evidence(task, Verdict(outcome=outcome, reading=reading, text=text))
+    verdict = Verdict(outcome=outcome, reading=reading, text=text)
     if choice.logprobs:
         verdict = replace(verdict, tokens=_tokens(ask, choice, verdict, past))
+    verdict = _with_evidence(task, verdict)
     return _with_absences(ask, verdict, past) if task.absent else verdict
 
 
@@ -187,9 +191,14 @@ def _with_evidence(task: Task[T], verdict: Verdict[T]) -> Verdict[T]:
     """What was read, held against the document where the caller wants that."""
     if task.evident is None or verdict.outcome not in (Outcome.CONFORMING, Outcome.INVALID):
         return verdict
-    reading = task.evident(verdict.reading)
+    before, tokens = verdict.reading, verdict.tokens
+    reading = task.evident(before)
+    if tokens and reading.data is not before.data:
+        from extractor.evidence.holding import kept_tokens
+
+        tokens = kept_tokens(tokens, before.data, reading.repairs)
     outcome = Outcome.INVALID if reading.errors else Outcome.CONFORMING
-    return replace(verdict, reading=reading, outcome=outcome)
+    return replace(verdict, reading=reading, outcome=outcome, tokens=tokens)
 
 
 def _tokens(ask: Ask, choice: Choice, verdict: Verdict[Any], past: Past) -> Mapping[str, Tokens]:
@@ -206,7 +215,9 @@ def _tokens(ask: Ask, choice: Choice, verdict: Verdict[Any], past: Past) -> Mapp
         return said
     from extractor.schema.places import places
 
-    own = dict(places(adapted.plan, verdict.reading.wire, adapted.definitions))
+    rest = verdict.rest
+    wire = verdict.reading.wire if rest is None else rest.wire
+    own = dict(places(adapted.plan, wire, adapted.definitions))
     return {own[pointer]: tokens for pointer, tokens in said.items() if pointer in own}
 
 

@@ -159,6 +159,13 @@ class Forms:
 def _modes(settings: Settings, dialect: Dialect, *, copied: bool) -> tuple[Mode | None, ...]:
     if settings.own_format:
         return (None,)
+    own = bool(dialect.grammar) and dialect.grammar[0] in settings.extra_fields  # a grammar of the caller's own
+    if settings.mode == "grammar" and own:
+        raise OptionError(
+            f"mode='grammar' sends {dialect.grammar[0]}, which extra_fields has, too.",
+            option="extra_fields",
+            hint="Leave one of them out.",
+        )
     if settings.mode == "grammar" and not dialect.grammar:
         raise OptionError(
             f"mode is 'grammar', which no endpoint of the dialect {dialect.name} takes.",
@@ -167,7 +174,8 @@ def _modes(settings: Settings, dialect: Dialect, *, copied: bool) -> tuple[Mode 
         )
     if settings.mode != "auto":
         return (settings.mode,)
-    by_grammar: tuple[Mode, ...] = ("grammar",) if copied and dialect.grammar and not settings.own_tools else ()
+    taken = copied and bool(dialect.grammar) and not (own or settings.own_tools)
+    by_grammar: tuple[Mode, ...] = ("grammar",) if taken else ()
     return by_grammar + tuple(mode for mode in dialect.modes if mode != "tool" or not settings.own_tools)
 
 

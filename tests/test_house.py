@@ -42,7 +42,7 @@ ROOMS = (
         "target",
         "discreet",
     ),  # the way back, and who judges
-    "marks",
+    *("marks", "portion"),
     *("merge", "standing", "scope", "answers"),  # parts of it
     *("unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),

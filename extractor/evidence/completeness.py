@@ -186,19 +186,87 @@ def _outer(pointer: str, places: Places) -> str | None:
 # --------------------------------------------------------------------------------------- rows without an item
 
 
-def _lacking(places: Places, pattern: str, rows: Rows, homes: Sequence[int], low: int, high: int) -> Iterator[int]:
-    """The lines that look like rows and have no item: above, between and below the found ones."""
-    taken = frozenset(homes)
-    head = next((line for line in _above(rows, homes[0], low)), None)
-    own = places.lines.said(head).strip() if head is not None else None
-    above = _outward(places, pattern, rows, range(homes[0] - 1, low - 1, -1), own)
-    yield from reversed([*above])
-    for line in range(homes[0] + 1, homes[-1]):
-        if line in taken or places.taken(line, pattern):
-            continue
-        if rows.like(line) or (_joins(places.lines, line, taken) and rows.between(line)):
-            yield line
-    yield from _outward(places, pattern, rows, range(homes[-1] + 1, high), own)
+@dataclass(slots=True)
+class _Walk:
+    """Going outward from the found rows of a list, line by line, to where the list ends.
+
+    What a list of the same shape stands under (a heading of its own) parts it from this one, unless it is the head of
+    a page or this list's header again: rows behind such a border may belong to the list, or not.
+    """
+
+    places: Places
+    pattern: str
+    rows: Rows
+    head: str | None
+    spread: bool  # blank lines stand between the rows
+    lines: range
+    numbers: int | None = None  # what the last row is numbered with
+    away: int = 0
+    border: bool = False
+    exempt: bool = False
+
+    def __iter__(self) -> Iterator[tuple[int, bool]]:
+        """The rows, and whether they are behind a border."""
+        patience = (0, NEAR)[min(self.rows.strength, 1)] if self.rows.strength < 2 else PATIENCE
+        for line in self.lines:
+            if self._ends(line):
+                return
+            self._turns(line)
+            if _is_row(self.places, self.pattern, self.rows, line):
+                if self._goes_on(line):
+                    self.border = False
+                yield line, self.border
+                self.away, self.exempt = 0, False
+            elif not self._is_part(line):
+                self.away += 1
+                self.border = self.border or not self.exempt
+            if self.away > patience:
+                return
+
+    @property
+    def _down(self) -> bool:
+        return self.lines.step > 0
+
+    def _is_part(self, line: int) -> bool:
+        """Whether a line that is no row says nothing about whether the list goes on behind it."""
+        return (
+            self.rows.is_furniture(line)
+            or self.rows.continues(line)
+            or self._said(line) == self.head
+            or self.places.taken(line, self.pattern)
+        )
+
+    def _said(self, line: int) -> str:
+        return self.places.lines.said(line).strip()
+
+    def _turns(self, line: int) -> None:
+        """Notice a page's end, and the list's own header."""
+        lines = self.places.lines
+        page = lines.paged(line if self._down else line + 1) or self.rows.is_page(line)
+        own = self._said(line) == self.head
+        if own or (page and not self._down):
+            self.border, self.exempt = False, not self._down
+        elif page:
+            self.exempt = True
+        elif self.exempt and self._down and lines.apart(line) and not self.rows.is_furniture(line - 1):
+            self.exempt = False  # the page's head is over
+
+    def _goes_on(self, line: int) -> bool:
+        """Whether a row has the number that comes next."""
+        before, self.numbers = self.numbers, self.rows.shape(line).number
+        return before is not None and self.numbers == before + self.lines.step
+
+    def _ends(self, line: int) -> bool:
+        """Whether the list surely ends before a line: the head of another table, the sum of a bill, a blank line."""
+        lines, rows = self.places.lines, self.rows
+        edge = line if self._down else line + 1
+        if rows.plain and rows.strength < STRONG and not self.spread and lines.apart(edge) and not lines.paged(edge):
+            passing = rows.is_page(line) or rows.is_page(line - self.lines.step) or self.exempt
+            if not rows.strength or not (passing or rows.is_furniture(line) or self._said(line) == self.head):
+                return True
+        if rows.is_head(line) or self._said(line) == self.head:
+            return self._said(line) != self.head
+        return rows.strength < 2 and rows.is_total(line)
 
 
 def _joins(lines: Units, line: int, taken: Collection[int]) -> bool:
@@ -206,34 +274,14 @@ def _joins(lines: Units, line: int, taken: Collection[int]) -> bool:
     return line - 1 in taken and line + 1 in taken and not lines.apart(line) and not lines.apart(line + 1)
 
 
-def _above(rows: Rows, first: int, low: int) -> Iterator[int]:
-    """The header rows above a row."""
-    return (line for line in range(first - 1, max(low, first - LEADING) - 1, -1) if rows.is_head(line))
-
-
-def _outward(places: Places, pattern: str, rows: Rows, lines: range, head: str | None) -> Iterator[int]:
-    """The rows on one side of the found ones, up to where the table ends."""
-    patience = (0, NEAR)[min(rows.strength, 1)] if rows.strength < 2 else PATIENCE
-    away = 0
-    for line in lines:
-        if _ends(places.lines, rows, line, lines.step, head):
-            return
-        if _is_row(places, pattern, rows, line):
-            yield line
-            away = 0
-        elif not rows.is_furniture(line) and not rows.continues(line):
-            away += 1
-        if away > patience:
-            return
-
-
-def _ends(lines: Units, rows: Rows, line: int, step: int, head: str | None) -> bool:
-    """Whether a list surely ends before a line: the head of another table, the sum of a bill, a blank line."""
-    if not rows.strength and rows.plain and lines.apart(line if step > 0 else line + 1):
-        return True
-    if rows.is_head(line):
-        return lines.said(line).strip() != head
-    return rows.strength < 2 and rows.is_total(line)
+def _header(rows: Rows, first: int, low: int) -> int | None:
+    """The header row above a row: one with names of columns, or what is directly above the first line of the rows."""
+    above = range(first - 1, max(low, first - LEADING) - 1, -1)
+    named = next((line for line in above if rows.is_head(line)), None)
+    top = next((line for line in above if not rows.like(line) and not rows.is_rule(line)), None)
+    if top is not None and (named is None or named < top) and rows.is_header(top) and not rows.units.apart(top + 1):
+        return top
+    return named
 
 
 def _is_row(places: Places, pattern: str, rows: Rows, line: int) -> bool:

@@ -7,8 +7,10 @@ another request, optional ones are left out, which is listed.
 from __future__ import annotations
 
 import copy
+from bisect import bisect_left
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
@@ -20,7 +22,10 @@ from extractor.reply.repairs import Repair
 from extractor.schema.nodes import is_within, steps_of, value_at
 from extractor.schema.target import FieldError
 
-__all__ = ["Holding", "Ungrounded"]
+if TYPE_CHECKING:
+    from extractor.evidence.logprobs import Tokens
+
+__all__ = ["Holding", "Ungrounded", "kept_tokens"]
 
 T = TypeVar("T")
 
@@ -100,6 +105,32 @@ MOST_TRIED = 50  # values that are left out one by one
 def _left_out(leaf: Leaf) -> Repair:
     message = f"Left out {_shown(leaf)}: it does not stand in the document."
     return Repair(kind="ungrounded", message=message, pointer=leaf.pointer)
+
+
+def kept_tokens(tokens: Mapping[str, Tokens], data: Any, repairs: Iterable[Repair]) -> dict[str, Tokens]:
+    """What the tokens say of what is left of `data`, by the pointers that it has now: items move up in their lists."""
+    gone = {repair.pointer for repair in repairs if repair.kind == "ungrounded" and repair.pointer}
+    lists: dict[str, list[int]] = {}
+    for pointer in gone:
+        above, _, step = pointer.rpartition("/")
+        if isinstance(value_at(data, above), list):
+            lists.setdefault(above, []).append(int(step))
+    for indexes in lists.values():
+        indexes.sort()
+    moved = ((_moved_up(pointer, gone, lists), said) for pointer, said in tokens.items())
+    return {pointer: said for pointer, said in moved if pointer is not None}
+
+
+def _moved_up(pointer: str, gone: Container[str], lists: Mapping[str, list[int]]) -> str | None:
+    """The pointer when items of lists are gone; None where it is gone itself."""
+    before = now = ""
+    for step in pointer.split("/")[1:]:
+        at = bisect_left(lists[before], int(step)) if before in lists else 0
+        now += f"/{int(step) - at}" if at else f"/{step}"
+        before += f"/{step}"
+        if before in gone:
+            return None
+    return now
 
 
 def _error(leaf: Leaf) -> FieldError:

@@ -48,12 +48,15 @@ class Item:
 
 @dataclass(slots=True)
 class Listed:
-    """One list of a value. `length` is None where the value has not got it; `names` are those of its items'
-    properties, `sums` what their whole numbers come to; `items` are those that stand somewhere, by index.
+    """One list of a value. `length` is None where the value has not got it, `required` says that it must then;
+    `names` are those of its items' properties, `sums` what their whole numbers come to; `items` are those that stand
+    somewhere, by index; `scalar` says that all are plain values.
     """
 
     pointer: str
     length: int | None
+    required: bool = False
+    scalar: bool = False
     names: tuple[str, ...] = ()
     sums: Mapping[str, int] = field(default_factory=dict)
     items: dict[int, Item] = field(default_factory=dict)
@@ -82,7 +85,7 @@ def owner_of(pointer: str, lists: Collection[str]) -> tuple[str, int] | None:
 def lists_of(schema: Any, data: Any) -> Iterator[Listed]:
     """All lists in document order, with those that the schema has and the data has not."""
     reader = Ways(schema.get("$defs", {}) if isinstance(schema, Mapping) else {})
-    wanted: dict[int, tuple[Any, tuple[str, ...]]] = {}
+    wanted: dict[int, tuple[Any, Mapping[str, bool]]] = {}
     ahead: list[tuple[str, Any, Any, int]] = [("", schema, data, 0)]
     while ahead:
         pointer, node, value, level = ahead.pop()
@@ -93,8 +96,9 @@ def lists_of(schema: Any, data: Any) -> Iterator[Listed]:
             yield _listed(pointer, value)
         elif isinstance(value, dict):
             ways, inner = agreeing(reader.ways(node, "object"), value, reader), value.items()
-            absent = (key for key in _wanted(node, ways, reader, wanted) if value.get(key) is None)
-            yield from (Listed(f"{pointer}/{escaped(key)}", None) for key in absent)
+            for key, required in _wanted(node, ways, reader, wanted).items():
+                if value.get(key) is None:
+                    yield Listed(f"{pointer}/{escaped(key)}", None, required)
         if level < LEVELS:
             below = [
                 (f"{pointer}/{escaped(str(step))}", _inner(ways, step), each, level + 1)
@@ -110,16 +114,22 @@ def _inner(ways: Sequence[Way], step: str | int) -> Any:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas} if schemas else {}
 
 
-def _wanted(node: Any, ways: Sequence[Way], reader: Ways, known: dict[int, Any]) -> tuple[str, ...]:
-    """The properties that are lists, or null."""
+def _wanted(
+    node: Any, ways: Sequence[Way], reader: Ways, known: dict[int, tuple[Any, Mapping[str, bool]]]
+) -> Mapping[str, bool]:
+    """The properties that are lists, or null; and whether they must be there and be lists."""
     if len(ways) != 1:
-        return ()
+        return {}
     if id(node) not in known:
         properties = {key: it for part in ways[0] for key, it in part.get("properties", {}).items()}
-        # With the node, which so keeps its identity.
-        known[id(node)] = (node, tuple(key for key, it in properties.items() if _is_list(it, reader)))
-    names: tuple[str, ...] = known[id(node)][1]
-    return names
+        required = {key for part in ways[0] for key in part.get("required", ())}
+        found = {
+            key: key in required and not reader.ways(it, "null")
+            for key, it in properties.items()
+            if _is_list(it, reader)
+        }
+        known[id(node)] = node, found  # with the node, which so keeps its identity
+    return known[id(node)][1]
 
 
 def _is_list(node: Any, reader: Ways) -> bool:
@@ -135,7 +145,8 @@ def _listed(pointer: str, value: list[Any]) -> Listed:
     sums: Counter[str] = Counter()
     for item in objects:
         sums.update({key: item[key] for key in names if type(item.get(key)) is int})
-    return Listed(pointer, len(value), tuple(names), sums)
+    scalar = not any(isinstance(item, (dict, list)) for item in value[:100])
+    return Listed(pointer, len(value), scalar=scalar, names=tuple(names), sums=sums)
 
 
 # ------------------------------------------------------------------------------ their places in a document

@@ -44,6 +44,7 @@ _HEADS = frozenset(
 _PAGE = re.compile(
     r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
 )
+_GAP = re.compile(r"\s{2,}+")
 _PAGE_NUMBER = re.compile(r"\W*+\d{1,4}(?:\s*+/\s*+\d{1,4})?\W*+|第\s*+\d++\s*+[页頁].*+")
 
 
@@ -52,11 +53,16 @@ def _delimiter(lines: Sequence[str]) -> str:
     for delimiter in "|\t;,":
         numbers = Counter(len(cells_of(line, delimiter)) for line in lines)
         number, often = numbers.most_common(1)[0]
-        loose = delimiter == "," and sum(", " in line for line in lines) > len(lines) / 2
+        loose = delimiter == "," and sum(", " in line or _no_commas(line) for line in lines) > len(lines) / 2
         least = 3 if delimiter == "," else 2
         if number >= least and often >= MOST * len(lines) and not loose:
             return delimiter
     return ""
+
+
+def _no_commas(line: str) -> bool:
+    """Whether the commas of a line are all decimal ones: other things than they part its numbers."""
+    return " " in line.strip() and not re.search(r"(?<!\d),|,(?!\d)", line)
 
 
 def _common(seen: Counter[str]) -> frozenset[str]:
@@ -217,6 +223,13 @@ class Rows:
         )
         return known * 2 >= len(told) or (len(told) > 1 and not self._like_cells(shape.cells))
 
+    def is_header(self, number: int) -> bool:
+        """Whether a unit directly above the rows, whatever its words mean, is the header of their columns."""
+        said = self.units.said(number).strip()
+        shape = self.shape(number)
+        bare = not any(map(str.isdigit, said)) and not self._marker and not shape.label and not self._label
+        return bare and self._wide and len(_GAP.split(said)) > 1 and not self.is_total(number)
+
     def is_total(self, number: int) -> bool:
         """Whether a unit is the sum of those above it, or carries one over."""
         shape = self.shape(number)
@@ -300,7 +313,8 @@ def _total_word(words: Sequence[str]) -> bool:
 class Found:
     """The rows of one list: the units of its items, with their indexes, in order; and those that look like them and
     hold none. An item mostly takes as many units `ahead` of its own and `behind` it. Nothing before the unit `low`
-    belongs to the list; `label` is what stands before pieces of a line.
+    belongs to the list; `label` is what stands before pieces of a line. `doubtful` says that there are more units
+    that look like them, of which it cannot be told whether they belong to the list.
     """
 
     units: Units
@@ -311,6 +325,8 @@ class Found:
     behind: int = 0
     low: int = 0
     label: tuple[int, int] | None = None
+    head: int | None = None
+    doubtful: bool = False
 
     @property
     def taken(self) -> frozenset[int]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from extractor.evidence.amounts import amounts
 from extractor.evidence.days import clocks, days
 from extractor.grammar.automaton import Automaton, windows
-from extractor.grammar.gbnf import Rules, choice, json_text, trie
+from extractor.grammar.gbnf import Rules, TooLong, choice, json_text, trie
 from extractor.grammar.lines import Row, rows_of
 from extractor.grammar.units import Unit, units
 
@@ -23,7 +23,6 @@ LONGEST = 60
 """Units of a value that can be copied for certain; none has more than twice as many."""
 SHORT = 8  # units of a value for which there is a rule
 MOST_SHORT = 4_000
-MOST_CHARACTERS = 200_000  # of the numbers and days of a document, and of its short texts
 
 LEAST_STEM = 4  # characters: "moderate" stands in "moderately", but "red" not in "reduced"
 
@@ -33,9 +32,10 @@ _END = r'"\""'
 class Copied:
     """The rules for what can be copied from a document; written when they are first needed."""
 
-    def __init__(self, document: str, rules: Rules, mark: str = "") -> None:
+    def __init__(self, document: str, rules: Rules, *, mark: str = "", tabular: bool = False) -> None:
         self._rules = rules
         self._document = document
+        self._tabular = tabular
         self.mark = mark
         """What the names of its rules end with."""
 
@@ -46,10 +46,10 @@ class Copied:
 
     @functools.cached_property
     def text(self) -> str | None:
-        """The rule for any text of the document; None where it has none, or too many."""
-        if len(self.units) > MOST_UNITS or not any(unit.starts for unit in self.units):
-            return None
-        return self._rules.once(f"copied{self.mark}", self._texts)
+        """The rule for any text of the document; None where it has none. Raises `TooLong`."""
+        if len(self.units) > MOST_UNITS:
+            raise TooLong("The document is too long for a grammar.", hint="Leave copy out.")
+        return self._rules.once("copied" + self.mark, self._texts) if any(unit.starts for unit in self.units) else None
 
     def _texts(self) -> str:
         automaton = Automaton(windows(self.units, LONGEST))
@@ -75,8 +75,8 @@ class Copied:
     @functools.cached_property
     def rows(self) -> list[tuple[Copied, Row]]:
         """Its lines, where they are the rows of a list, each with what can be copied from it."""
-        rows = [] if self.mark else rows_of(self._document)
-        return [(Copied(row.text, self._rules, f"-row-{row.number}-"), row) for row in rows]
+        rows = rows_of(self._document) if self._tabular else []
+        return [(Copied(row.text, self._rules, mark=f"-row-{row.number}-"), row) for row in rows]
 
     def mentioned(self, values: Sequence[object]) -> list[object]:
         """Those of the values of an enum whose words all stand in the document, or begin longer ones."""
@@ -96,13 +96,12 @@ class Copied:
         return sorted(set(_words(self._document)))
 
     def short(self, fits: Callable[[str], bool]) -> list[str] | None:
-        """The texts of few words for which `fits` holds; None where there are too many to look at, or none."""
-        found = dict.fromkeys(text for text in self._short() if fits(text))
-        return list(found) or None
+        """The texts of few words for which `fits` holds; None where there are too many to look at."""
+        if len(self.units) > MOST_SHORT:
+            return None
+        return list(dict.fromkeys(text for text in self._short() if fits(text)))
 
     def _short(self) -> Iterator[str]:
-        if len(self.units) > MOST_SHORT:
-            return
         for first, unit in enumerate(self.units):
             text = ""
             for each in self.units[first : first + SHORT] if unit.starts else ():

@@ -8,7 +8,7 @@ way where it is free. What a grammar cannot say (a bound on numbers, most patter
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, TypeAlias
 
@@ -27,7 +27,7 @@ from extractor.schema.nodes import PREFIX
 __all__ = ["grammar_of"]
 
 COMMA, COLON = ", ", ": "  # as models write JSON that they have learned from
-MOST_LEVELS = 60  # of schemas inside of each other
+MOST_LEVELS = 80  # of schemas inside of each other
 MOST_LENGTH = 40  # characters: a text that may be no longer is a short one
 ANY_LEVELS = 3  # of a value of which nothing is known
 
@@ -46,24 +46,26 @@ _FORMATS: Mapping[str, str] = {
 }
 
 
-def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool) -> str:
+def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool, rows: bool = True) -> str:
     """The grammar of a schema in the wire's form, in GBNF; its first rule is `root`.
 
-    With `copied`, texts, numbers and dates are those of the `document`, but for those that are marked as inferred. A
-    document that is too long for it gives the grammar of the schema alone. Raises `SchemaError` where the schema
-    cannot be said in one.
+    With `copied`, texts, numbers and dates are those of the `document`, but for those that are marked as inferred; of
+    an enum, the values that it mentions. With `rows` too, the objects of a list are copied from one line each where
+    lines are alike, and from all such lines that stand together. A document that is too long for it gives the grammar
+    of the schema alone. Raises `SchemaError` where the schema cannot be said in one.
     """
     if copied and document is not None:
-        try:
-            return _written(schema, document)
-        except TooLong:
-            pass
+        for by_rows in (True, False) if rows else (False,):
+            try:
+                return _written(schema, document, rows=by_rows)
+            except TooLong:
+                continue
     return _written(schema, None)
 
 
-def _written(schema: Mapping[str, Any], document: str | None) -> str:
+def _written(schema: Mapping[str, Any], document: str | None, *, rows: bool = False) -> str:
     rules = Rules()
-    writer = _Writer(schema, rules, None if document is None else Copied(document, rules))
+    writer = _Writer(schema, rules, None if document is None else Copied(document, rules, tabular=rows))
     rules.set("root", writer.at(schema, 0, inferred=False))
     return str(rules)
 
@@ -107,7 +109,7 @@ class _Writer:
         """Where the document mentions some of the values, one of those; else it may say it in other words."""
         values = schema["enum"]
         mentioned = self._copied.mentioned(values) if self._copied is not None and not inferred else []
-        rest = [each for each in values if each is None] if mentioned else values
+        rest = [each for each in values if not isinstance(each, str)] if mentioned else values
         return any_of(map(json_text, [*mentioned, *rest]))
 
     def _union(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
@@ -217,19 +219,17 @@ class _Writer:
 
     def _text(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str | None:
         """The texts of the document that fit; any where there are none, or only null where that is possible."""
-        form = str(schema.get("format"))
-        if self._copied is None or inferred:
+        form, texts = str(schema.get("format")), None
+        if self._copied is None or inferred or (form in _FORMATS and form not in _FOUND):
             return self._free(schema)
         if form in _FOUND:
-            texts: Iterable[str] | None = _FOUND[form](self._copied)
-        elif form in _FORMATS:
-            return self._free(schema)
+            texts = _FOUND[form](self._copied)
         elif "pattern" in schema or schema.get("maxLength", MOST_LENGTH + 1) <= MOST_LENGTH:
             texts = self._copied.short(_fits(schema))
-        else:
-            texts = None
-            if self._copied.text:
-                return self._copied.text
+            if texts is None:
+                return self._free(schema)
+        elif self._copied.text:
+            return self._copied.text
         if texts:
             return self._rules.add("text", any_of(map(json_text, texts)))
         if nullable:

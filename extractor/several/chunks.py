@@ -25,6 +25,7 @@ from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
 from extractor.result import ChunkResult, Extraction
 from extractor.schema.discreet import field_names, said_of
+from extractor.schema.portion import portion_of
 from extractor.schema.target import FieldError
 from extractor.several.pieces import Came, Piece, Plan, Whole, attempts_of, failed, is_final, joined, read_as
 
@@ -80,6 +81,7 @@ class _Queue:
         return self._whole.piece(
             number,
             f"chunk{chunk.start}-{chunk.end}",  # their numbers depend on which is halved first
+            target=portion_of(self._whole.target),
             document=chunk.text_of(self._text),
             chunking=None,
             absent="allow",

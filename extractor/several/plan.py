@@ -16,7 +16,7 @@ from extractor.errors import RequestTooLarge
 from extractor.ladder import Form
 from extractor.several.pieces import Plan, Whole
 
-__all__ = ["Whole", "plan", "room", "said_context", "shorter"]
+__all__ = ["Whole", "known_context", "plan", "room", "shorter"]
 
 MOST_REPLY = 16_384  # tokens that are kept free for a reply whose limit is not known
 LEAST_ROOM = 128  # tokens: less is no document
@@ -74,11 +74,16 @@ def _chunking(tokens: int) -> Chunking:
     return Chunking(tokens=tokens, overlap=min(MOST_OVERLAP, tokens // 10))
 
 
-# "maximum context length is 8192 tokens", "n_ctx": 8192, "context window of 128,000 tokens"
-_CONTEXT = re.compile(r"(?:n_ctx|context (?:length|window|size))\W{1,4}(?:is|of)?\W{0,4}(\d[\d,]{2,9})", re.I)
+# "maximum context length is 8192 tokens", "n_ctx": 8192, "context window of 128,000 tokens", "the maximum number of
+# tokens allowed (1048576)", "210000 tokens > 200000 maximum"
+_CONTEXT = re.compile(
+    r"(?:n_ctx|context (?:length|window|size)|tokens allowed)\W{1,4}(?:is|of)?\W{0,4}(\d[\d,]{2,9})"
+    r"|> ?(\d[\d,]{2,9}) maximum",
+    re.I,
+)
 
 
-def said_context(refused: RequestTooLarge) -> int:
-    """How many tokens the endpoint says that a request may have; 0 where it does not say."""
+def known_context(refused: RequestTooLarge, text: str) -> int:
+    """How many tokens a request may have: as the endpoint says, else fewer than the document that it refused has."""
     found = _CONTEXT.search(f"{refused.said} {refused.body}"[:10_000])
-    return int(found[1].replace(",", "")) if found else 0
+    return int((found[1] or found[2]).replace(",", "")) if found else tokens_in(text)

@@ -286,6 +286,7 @@ def test_enums_that_are_mentioned(document: str, possible: set[str]) -> None:
     assert found == possible
     assert allows(schema, None, document)
     assert allows({**schema, "x-evidence": "inferred"}, "red", document)
+    assert allows({"enum": ["red", 5]}, 5, document)
 
 
 # --------------------------------------------------------------------------------- rows
@@ -348,6 +349,13 @@ def test_no_rows(document: str) -> None:
     assert wire(Bill, document).fullmatch(bill(("nails", 20), ("screws", 100)))
 
 
+def test_rows_on_request() -> None:
+    """Without `rows`, an item is copied from anywhere also there."""
+    schema = adapt(Bill, "llama.cpp").schema
+    language = expression(grammar_of(schema, TABLE, copied=True, rows=False))
+    assert language.fullmatch(bill(("nails", 20), ("screws", 100), ("nails", 20)))
+
+
 def test_a_list_with_bounds_is_no_list_of_rows() -> None:
     """Where the number of items is bounded, the rows do not decide it."""
     schema = adapt(Bill, "llama.cpp").schema
@@ -401,6 +409,9 @@ def test_a_long_document() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}
     long = " ".join(f"w{number}" for number in range(30_000))
     assert "string ::=" in grammar_of(schema, long, copied=True)
+    for bounds in ({}, {"maxLength": 10}):
+        nullable = grammar_of({"type": ["string", "null"], **bounds}, long, copied=True)
+        assert expression(nullable).fullmatch('"anything"')
     assert len(grammar_of(schema, "a " * 300_000, copied=True)) < 2_000_000
     assert len(grammar_of(schema, "a" * 3_000_000, copied=True)) < 2_000_000
 
