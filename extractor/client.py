@@ -156,6 +156,7 @@ class Client:
         settings: Settings,
         call: Mapping[str, Any],
         refused: RequestTooLarge,
+        started: float,
     ) -> Plan[T]:
         """The same in chunks, after the whole was refused. Raises that refusal where it is not to be cut."""
         from extractor.several.plan import Whole, known_context, shorter
@@ -166,7 +167,7 @@ class Client:
         context = known_context(refused, text)
         if not settings.model:
             self._context = context
-        whole = Whole(target=target, document=document, settings=settings, call=call)
+        whole = Whole(target=target, document=document, settings=settings, call=call, started=started)
         plan = shorter(whole, self._ready(target, settings).form, context)
         if plan is None:
             raise refused
@@ -424,13 +425,13 @@ class Extractor(Client):
         `ExtractionFailed` where none conforms within `max_retries`.
         """
         wanted = target_of(target)
-        settings = self._settings_of(call)
+        settings, started = self._settings_of(call), time.monotonic()
         plan = self._plan(wanted, document, settings, call)
         try:
             return self._run(wanted, document, settings, call) if plan is None else self._driven(plan)
         except RequestTooLarge as error:
             refused = error
-        return self._driven(self._shorter(wanted, document, settings, call, refused))
+        return self._driven(self._shorter(wanted, document, settings, call, refused, started))
 
     def _driven(self, plan: Plan[T]) -> Extraction[T]:
         from extractor.several.driving import by_threads
@@ -553,13 +554,13 @@ class AsyncExtractor(Client):
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]:
         """See `Extractor.run`."""
         wanted = target_of(target)
-        settings = self._settings_of(call)
+        settings, started = self._settings_of(call), time.monotonic()
         plan = self._plan(wanted, document, settings, call)
         try:
             return await (self._run(wanted, document, settings, call) if plan is None else self._driven(plan))
         except RequestTooLarge as error:
             refused = error
-        return await self._driven(self._shorter(wanted, document, settings, call, refused))
+        return await self._driven(self._shorter(wanted, document, settings, call, refused, started))
 
     async def _driven(self, plan: Plan[T]) -> Extraction[T]:
         from extractor.several.driving import by_tasks

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from extractor.evidence.counts import Count, counts_in, fitting, named, numbering
@@ -51,9 +51,10 @@ class ListReport:
     """What is known about one list of a value.
 
     `status`: `complete`; `incomplete`, where the document has rows that look like the found ones, or says that there
-    are more; `missing`, where the value has no such list; `wrong_shape`, where it was made of something else;
-    `unknown`, where there is nothing to go on. `returned` items are there, `expected` should be: as the document says
-    at `said`, else as its rows were counted (`said` is None). `lead` is where the list's heading and header row stand.
+    are more; `missing`, where the value has no such list and the schema or the document says that there is one;
+    `wrong_shape`, where it was made of something else; `unknown`, where it cannot be told. `returned` items are there,
+    `expected` should be: as the document says at `said`, else as its rows were counted (`said` is None). `lead` is
+    where the list's heading and header row stand.
     """
 
     pointer: str
@@ -77,14 +78,13 @@ def completeness(
     source: Source,
     fields: Mapping[str, Field],
     *,
-    left_out: Collection[str] = (),
     mended: Mapping[str, str] | None = None,
 ) -> tuple[ListReport, ...]:
     """One report for each list of a value, those inside of others too, and for those that the schema has and the
     value has not.
 
-    `left_out` are the lists that the reply did not have (a default stands there), `mended` those that were made of
-    something of another shape. The time is linear in the document and the value.
+    `mended` are the lists that were made of something of another shape. The time is linear in the document and the
+    value.
     """
     lists = [*lists_of(schema, data)]
     document = _Document(source, lists, fields)
@@ -93,7 +93,7 @@ def completeness(
         report = document.report(each)
         if each.pointer in (mended or {}):
             report = replace(report, status="wrong_shape")
-        elif each.length is None or (each.pointer in left_out and not report.gaps):
+        elif each.length is None and (each.required or report.expected):
             report = replace(report, status="missing")
         reports.append(report)
     return tuple(reports)
@@ -108,6 +108,7 @@ class _Document:
         self._counts = counts_in(self._places.lines, (name for each in lists for name in named(each))) if lists else []
         self._count_lines = [count.line for count in self._counts]
         self._inside = Counter(_outer(each.pointer, self._places) for each in lists if each.length)
+        self._all_inside = Counter(_outer(each.pointer, self._places) for each in lists)
         self._holding = {outer.rpartition("/")[0] for outer in self._inside if outer is not None}
         self._cut: dict[str, list[int]] = {}
 
@@ -117,14 +118,16 @@ class _Document:
         found = self._found(each, low, high)
         gaps = _gaps(each, found) if found else ()
         returned = each.length or 0
-        seen = returned + sum(gap.rows for gap in gaps)
+        seen = len(found.all) if found else returned
         count = self._said(each, found, low, high, seen)
         expected = count.number if count else seen if found else None
         if count and found and expected == returned and len(found.homes) == returned:
             gaps = ()  # all of them are here, and have a place each
+        elif found and not count and not gaps and (found.doubtful or found.lacking):
+            expected = None  # rows that may be of another list, or those of the items that stand nowhere
         self._cut[each.pointer] = [self._places.lines.at(at) for gap in gaps for at in gap.at]
         status: Literal["complete", "incomplete", "unknown"] = "unknown" if expected is None else "complete"
-        if expected is not None and (gaps or expected > returned):
+        if gaps or (expected is not None and expected > returned):
             status = "incomplete"
         return ListReport(
             pointer=each.pointer,
@@ -149,7 +152,8 @@ class _Document:
 
     def _said(self, each: Listed, found: Found | None, low: int, high: int, seen: int) -> Count | None:
         about = self._counts[bisect_left(self._count_lines, low) : bisect_left(self._count_lines, high)]
-        alone = self._inside[_outer(each.pointer, self._places)] == 1 and each.pointer not in self._holding
+        inside = self._inside if each.length else self._all_inside
+        alone = inside[_outer(each.pointer, self._places)] == 1 and each.pointer not in self._holding
         lined = found if found and found.units is self._places.lines else None
         taken = lined.taken if lined else frozenset()
         count = fitting(about, each, lined.rows if lined else None, taken, alone=alone, seen=seen)
@@ -169,13 +173,20 @@ class _Document:
         told = rows.divided if len(lines) == 1 else rows.strength >= 2 or not rows.plain
         if not told and _in_prose(each, self._places):
             return None
-        lacking = [*_lacking(self._places, each.pattern, rows, sorted(lines), low, high)]
+        lined = sorted(lines)
+        head = _header(rows, lined[0], low)
+        inner = [*_between(self._places, each.pattern, rows, lined)]
+        outer = [*_around(self._places, each, rows, lined, head, low, high)]
+        lacking = sorted([*inner, *(line for line, doubtful in outer if not doubtful)])
         extra = [*doubled(self._places.lines, items, lacking), *_beside(rows, items, lacking)]
         homes = sorted({*items, *extra})
         gone = {line for line, _ in extra}
         ahead, behind = _extent(each)
         rest = [line for line in lacking if line not in gone]
-        return Found(self._places.lines, rows, homes, rest, ahead, behind, low)
+        doubtful = any(doubtful for _, doubtful in outer)
+        return Found(
+            self._places.lines, rows, homes, rest, ahead=ahead, behind=behind, low=low, head=head, doubtful=doubtful
+        )
 
 
 def _outer(pointer: str, places: Places) -> str | None:
@@ -186,12 +197,41 @@ def _outer(pointer: str, places: Places) -> str | None:
 # --------------------------------------------------------------------------------------- rows without an item
 
 
+def _between(places: Places, pattern: str, rows: Rows, homes: Sequence[int]) -> Iterator[int]:
+    """The lines between found rows that look like them and have no item."""
+    taken = frozenset(homes)
+    for line in range(homes[0] + 1, homes[-1]):
+        if line in taken or places.taken(line, pattern):
+            continue
+        if rows.like(line) or (_joins(places.lines, line, taken) and rows.between(line)):
+            yield line
+
+
+def _around(
+    places: Places, each: Listed, rows: Rows, homes: Sequence[int], head: int | None, low: int, high: int
+) -> Iterator[tuple[int, bool]]:
+    """The lines above and below the found rows that look like them; and whether they may be of another list."""
+    lines, pattern = places.lines, each.pattern
+    ahead, behind = _extent(each)
+    block = range(-ahead, behind + 1)
+    said = lines.said(head).strip() if head is not None else None
+    if said is not None:  # the first of the pages' equal headers bounds the list
+        low = next((line + 1 for line in range(low, homes[0]) if lines.said(line).strip() == said), low)
+    else:
+        top = next((line for line in range(homes[0] - 1, low - 1, -1) if not rows.like(line)), -1)
+        said = lines.said(top).strip() if top >= 0 else None
+    parted = sum(lines.apart(home - ahead) for home in homes[1:])
+    spread = parted * 2 >= len(homes) > 1
+    for way, home in ((range(homes[0] - 1, low - 1, -1), homes[0]), (range(homes[-1] + 1, high), homes[-1])):
+        yield from _Walk(places, pattern, rows, said, spread, block, way, rows.shape(home).number)
+
+
 @dataclass(slots=True)
 class _Walk:
     """Going outward from the found rows of a list, line by line, to where the list ends.
 
-    What a list of the same shape stands under (a heading of its own) parts it from this one, unless it is the head of
-    a page or this list's header again: rows behind such a border may belong to the list, or not.
+    A heading or a paragraph between rows parts them, unless it is the head of a page: rows behind such a border may
+    belong to the list, or to another one of the same shape.
     """
 
     places: Places
@@ -199,11 +239,13 @@ class _Walk:
     rows: Rows
     head: str | None
     spread: bool  # blank lines stand between the rows
+    block: range  # the lines of an item, from its own
     lines: range
-    numbers: int | None = None  # what the last row is numbered with
+    number: int | None  # what the last row that is surely one is numbered with
     away: int = 0
+    between: list[int] = field(default_factory=list)  # the borders since the last row
     border: bool = False
-    exempt: bool = False
+    paged: bool = False  # a page has ended since the last row
 
     def __iter__(self) -> Iterator[tuple[int, bool]]:
         """The rows, and whether they are behind a border."""
@@ -211,15 +253,13 @@ class _Walk:
         for line in self.lines:
             if self._ends(line):
                 return
-            self._turns(line)
+            self._turn_page(line)
             if _is_row(self.places, self.pattern, self.rows, line):
-                if self._goes_on(line):
-                    self.border = False
+                self._meet(line)
                 yield line, self.border
-                self.away, self.exempt = 0, False
-            elif not self._is_part(line):
+            elif self._parts(line):
                 self.away += 1
-                self.border = self.border or not self.exempt
+                self.between += [line] if self._is_border(line) else []
             if self.away > patience:
                 return
 
@@ -227,42 +267,49 @@ class _Walk:
     def _down(self) -> bool:
         return self.lines.step > 0
 
-    def _is_part(self, line: int) -> bool:
-        """Whether a line that is no row says nothing about whether the list goes on behind it."""
-        return (
-            self.rows.is_furniture(line)
-            or self.rows.continues(line)
-            or self._said(line) == self.head
-            or self.places.taken(line, self.pattern)
-        )
-
     def _said(self, line: int) -> str:
         return self.places.lines.said(line).strip()
 
-    def _turns(self, line: int) -> None:
-        """Notice a page's end, and the list's own header."""
-        lines = self.places.lines
-        page = lines.paged(line if self._down else line + 1) or self.rows.is_page(line)
-        own = self._said(line) == self.head
-        if own or (page and not self._down):
-            self.border, self.exempt = False, not self._down
-        elif page:
-            self.exempt = True
-        elif self.exempt and self._down and lines.apart(line) and not self.rows.is_furniture(line - 1):
-            self.exempt = False  # the page's head is over
+    def _edge(self, line: int) -> int:
+        """The line before which is what parts a line from the one that was looked at before it."""
+        return line if self._down else line + 1
 
-    def _goes_on(self, line: int) -> bool:
-        """Whether a row has the number that comes next."""
-        before, self.numbers = self.numbers, self.rows.shape(line).number
-        return before is not None and self.numbers == before + self.lines.step
+    def _meet(self, row: int) -> None:
+        """Notice a row: what stands in its own block is no border, and neither is what its number goes on across."""
+        number = self.rows.shape(row).number
+        goes_on = number is not None and self.number is not None and number == self.number + self.lines.step
+        self.border = not goes_on and (self.border or any(line - row not in self.block for line in self.between))
+        self.number = self.number if self.border else number
+        self.away, self.between, self.paged = 0, [], False
+
+    def _turn_page(self, line: int) -> None:
+        """Notice a page's end: the first lines of the next are its head, and all before the list's own header."""
+        lines = self.places.lines
+        if lines.paged(self._edge(line)) or self.rows.is_page(line):
+            self.paged = True
+            self.between = [] if not self._down else self.between
+        elif self.paged and self._down and self._said(line) == self.head:
+            self.between = []
+
+    def _parts(self, line: int) -> bool:
+        """Whether a line that is no row may be a sign that the list has ended."""
+        return not (
+            self.rows.is_furniture(line) or self.rows.continues(line) or self._said(line) == self.head
+        ) and not self.places.taken(line, self.pattern)
+
+    def _is_border(self, line: int) -> bool:
+        """Whether a line parts the rows above it from those below: a heading, or the first of a paragraph."""
+        said, lines = self._said(line), self.places.lines
+        if self.rows.shape(line).label or lines.paged(line):
+            return False
+        return lines.apart(line) or said.endswith(":") or said.startswith("#") or said.isupper()
 
     def _ends(self, line: int) -> bool:
         """Whether the list surely ends before a line: the head of another table, the sum of a bill, a blank line."""
         lines, rows = self.places.lines, self.rows
-        edge = line if self._down else line + 1
+        edge = self._edge(line)
         if rows.plain and rows.strength < STRONG and not self.spread and lines.apart(edge) and not lines.paged(edge):
-            passing = rows.is_page(line) or rows.is_page(line - self.lines.step) or self.exempt
-            if not rows.strength or not (passing or rows.is_furniture(line) or self._said(line) == self.head):
+            if not rows.strength or not (self.paged or rows.is_furniture(line) or self._said(line) == self.head):
                 return True
         if rows.is_head(line) or self._said(line) == self.head:
             return self._said(line) != self.head
@@ -356,8 +403,7 @@ def _bounds(found: Found, group: Sequence[int], at: int) -> tuple[int, int]:
 
 def _lead(found: Found) -> Iterator[tuple[int, int]]:
     """The header row above a list, with the line below it that parts it from the rows; else its heading."""
-    first, units = found.all[0], found.units
-    head = next(_above(found.rows, first, found.low), None)
+    first, units, head = found.all[0], found.units, found.head
     if found.label:
         yield found.label
     elif head is not None:

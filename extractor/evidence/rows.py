@@ -223,6 +223,10 @@ class Rows:
         )
         return known * 2 >= len(told) or (len(told) > 1 and not self._like_cells(shape.cells))
 
+    def is_rule(self, number: int) -> bool:
+        """Whether a unit has neither letters nor digits."""
+        return not any(map(str.isalnum, self.units.said(number)))
+
     def is_header(self, number: int) -> bool:
         """Whether a unit directly above the rows, whatever its words mean, is the header of their columns."""
         said = self.units.said(number).strip()
@@ -255,8 +259,7 @@ class Rows:
 
     def is_furniture(self, number: int) -> bool:
         """Whether a unit says nothing about whether the list goes on behind it."""
-        blank = not any(map(str.isalnum, self.units.said(number)))
-        return blank or self.is_page(number) or self.is_total(number) or self.is_head(number)
+        return self.is_rule(number) or self.is_page(number) or self.is_total(number) or self.is_head(number)
 
 
 def _plain(letters: str) -> str:

@@ -38,8 +38,14 @@ class Units:
 
     def apart(self, number: int) -> bool:
         """Whether a blank line (or a page's end) stands before a unit."""
-        between = self.text[self.ends[number - 1] : self.starts[number]] if number else "\n\n"
+        if not 0 < number < len(self.starts):
+            return True
+        between = self.text[self.ends[number - 1] : self.starts[number]]
         return between.count("\n") > 1 or "\f" in between
+
+    def paged(self, number: int) -> bool:
+        """Whether a page's end stands before a unit."""
+        return 0 < number < len(self.starts) and "\f" in self.text[self.ends[number - 1] : self.starts[number]]
 
 
 def lines_of(text: str) -> Units:

@@ -86,7 +86,7 @@ def _agreed(whole: Whole, came: Sequence[Came], versions: Sequence[Version[Any]]
         data=data,
         candidates=tuple(each.value for each in versions),
         versions=tuple(versions),
-        votes=votes,
+        votes=_of_all(votes, len(versions), whole.settings.candidates),
         tokens=_said(best, data),
     )
 
@@ -96,7 +96,21 @@ def _most_like(whole: Whole, came: Sequence[Came], seconds: float) -> Extraction
     results = [each.result for each in came if each.result is not None]
     known = [Candidate(data=each.data, fields=each.fields) for each in results]
     best, agreed = results[medoid(whole.target.schema, known)], vote(whole.target.schema, known)
-    return joined(best, came, seconds, votes=_same(agreed.votes, agreed.data, best.data))
+    votes = _same(agreed.votes, agreed.data, best.data)
+    return joined(best, came, seconds, votes=_of_all(votes, len(results), whole.settings.candidates))
+
+
+def _of_all(votes: Mapping[str, Vote], came: int, asked: int) -> Mapping[str, Vote]:
+    """The shares of all candidates that were asked for: one that did not conform agrees with nobody."""
+    if came >= asked:
+        return votes
+    share = came / asked
+    return {
+        pointer: Vote(
+            agreement=said.agreement * share, others=tuple((value, each * share) for value, each in said.others)
+        )
+        for pointer, said in votes.items()
+    }
 
 
 def _fields(first: Extraction[Any], version: Version[Any]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from extractor.chat.wire import usage_of
 from extractor.documents.chunk import Chunk, chunks
 from extractor.documents.chunking import Chunking
+from extractor.documents.lengths import tokens_in
 from extractor.documents.merge import Part, merge
 from extractor.errors import (
     ChunksFailed,
@@ -21,6 +22,7 @@ from extractor.errors import (
     TargetFailed,
 )
 from extractor.evidence.field import Field, Span
+from extractor.evidence.source import Source, source_of
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
 from extractor.result import ChunkResult, Extraction
@@ -92,7 +94,8 @@ class _Queue:
         """What came of a piece. One that is too long is cut in two; after what no other would change, none begins."""
         number = came.piece.number
         chunk = self.running.pop(number)
-        halves = self._halves(chunk) if isinstance(came.error, RequestTooLarge) else ()
+        too_long = isinstance(came.error, RequestTooLarge) and not came.error.attempts
+        halves = self._halves(chunk) if too_long else ()
         if len(halves) > 1:
             self._ahead.extendleft(reversed(halves))
             return
@@ -102,10 +105,11 @@ class _Queue:
 
     def _halves(self, chunk: Chunk) -> Sequence[Chunk]:
         """A chunk in smaller ones, under the same headings."""
-        tokens = self._tokens[chunk.start, chunk.end] // 2
+        own = self._text[chunk.start : chunk.end]
+        tokens = min(self._tokens[chunk.start, chunk.end], tokens_in(own)) // 2
         if tokens < LEAST:
             return ()
-        inside = chunks(self._text[chunk.start : chunk.end], tokens=tokens, overlap=tokens // 10)
+        inside = chunks(own, tokens=tokens, overlap=tokens // 10)
         smaller = [
             replace(
                 chunk,
@@ -139,8 +143,9 @@ def _merged(whole: Whole, text: str, queue: _Queue, seconds: float) -> Extractio
     came = [each for _, each in read]
     if not results or any(isinstance(each.error, TargetFailed) for each in came):
         raise failed(came)
+    source = source_of(text)
     parts = [
-        Part(number=number, data=result.data, fields=_in_whole(result, chunk), start=chunk.start, end=chunk.end)
+        Part(number=number, data=result.data, fields=_in_whole(result, chunk, source), start=chunk.start, end=chunk.end)
         for number, chunk, result in results
     ]
     made = merge(whole.target.schema, parts)
@@ -174,17 +179,21 @@ def _chunks(read: Sequence[tuple[Chunk, Came]], unread: Sequence[ChunkResult]) -
     return tuple(replace(each, number=number) for number, each in enumerate([*known, *unread]))
 
 
-def _in_whole(result: Extraction[Any], chunk: Chunk) -> dict[str, Field]:
+def _in_whole(result: Extraction[Any], chunk: Chunk, source: Source) -> dict[str, Field]:
     """What is known of the fields of a chunk, with their places in the whole document."""
     return {
-        pointer: replace(field, spans=_moved(field.spans, chunk), elsewhere=_moved(field.elsewhere, chunk))
+        pointer: replace(
+            field, spans=_moved(field.spans, chunk, source), elsewhere=_moved(field.elsewhere, chunk, source)
+        )
         for pointer, field in result.fields.items()
     }
 
 
-def _moved(spans: Sequence[Span], chunk: Chunk) -> tuple[Span, ...]:
-    places = ((span, chunk.to_whole(span.start, span.end)) for span in spans)
-    return tuple(replace(span, start=place[0], end=place[1]) for span, place in places if place is not None)
+def _moved(spans: Sequence[Span], chunk: Chunk, source: Source) -> tuple[Span, ...]:
+    places = (chunk.to_whole(span.start, span.end) for span in spans)
+    return tuple(
+        Span(start=place[0], end=place[1], page=source.page_of(place[0])) for place in places if place is not None
+    )
 
 
 def _is_missing(error: FieldError) -> bool:
