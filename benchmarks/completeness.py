@@ -1,6 +1,6 @@
 """How many rows of long lists are found, and whether what is missing is reported.
 
-    python benchmarks/completeness.py [--rows 100 800 1200 3200] [--own] [--embedded]
+    python benchmarks/completeness.py [--rows 100 800 1200 3200] [--layouts pipe aligned csv bullets] [--embedded 10]
 
 Made-up tables in several layouts (with header rows, sums, page ends, rows that are there twice) go through a loopback
 endpoint that answers as models do with long lists: it stops early, skips a block in the middle, drops every tenth
@@ -8,8 +8,7 @@ row, or gives the first twenty and no more. It does the same again to every requ
 
 For each: the share of the rows found by the first answer and in the end, requests, seconds, how many rows are still
 missing, how many of these no report speaks of ("silent"), and how many rows a report has too many ("false"), in the
-end and for a list that is complete. `--own` drives the pure functions with one endpoint function in this process
-instead of `Extractor.run(…, recall="high")`; `--embedded` adds the embedded model with the smallest table.
+end and for a list that is complete. `--embedded` adds the embedded model with a table of so many rows.
 """
 
 from __future__ import annotations
@@ -26,13 +25,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from extractor import Extractor
-from extractor.documents.recall import merge_found, placed, regions
-from extractor.evidence.completeness import ListReport, completeness
-from extractor.evidence.grounding import ground
-from extractor.evidence.source import source_of
+from extractor.evidence.completeness import ListReport
 from extractor.testing import FakeEndpoint, Recorded
-
-ROUNDS = 6
 
 
 class Line(BaseModel):
@@ -182,7 +176,7 @@ class Endpoint:
         return rows
 
 
-# --------------------------------------------------------------------------------------------------- drivers
+# ------------------------------------------------------------------------------------------------------- run
 
 
 @dataclass(frozen=True)
@@ -195,8 +189,8 @@ class Came:
     seconds: float
 
 
-def with_extractor(text: str, endpoint: Endpoint) -> Came:
-    """The library's own way."""
+def run(text: str, endpoint: Endpoint) -> Came:
+    """What comes of one document."""
     with FakeEndpoint(endpoint, repeat=True) as fake:
         with Extractor("m", base_url=fake.base_url, max_retries=0) as extractor:
             started = time.perf_counter()
@@ -204,34 +198,6 @@ def with_extractor(text: str, endpoint: Endpoint) -> Came:
             report = next(each for each in result.lists if each.pointer == "/lines")
             seconds = time.perf_counter() - started
         return Came(result.data["lines"], report, len(fake.requests), seconds)
-
-
-def with_functions(text: str, endpoint: Endpoint) -> Came:
-    """The pure functions, smaller regions in every round."""
-    schema = Order.model_json_schema()
-    part = {**schema["properties"]["lines"], "$defs": schema["$defs"]}
-    started = time.perf_counter()
-    source = source_of(text)
-    data: Any = {"number": "2024-0077", "lines": endpoint.rows(text)}
-    fields = ground(schema, data, source)
-    report = _lines(completeness(schema, data, source, fields))
-    for number in range(ROUNDS):
-        before = report.lacking
-        answers = []
-        for region in regions(report, source, rows=max(10, 40 >> number)):
-            items = endpoint.rows(region.text)
-            answers.append((region, items, placed(part, items, region, source)))
-        if not answers:
-            break
-        data, fields = merge_found(data, fields, "/lines", answers)
-        report = _lines(completeness(schema, data, source, fields))
-        if report.lacking >= before:
-            break
-    return Came(data["lines"], report, len(endpoint.firsts), time.perf_counter() - started)
-
-
-def _lines(reports: Sequence[ListReport]) -> ListReport:
-    return next(report for report in reports if report.pointer == "/lines")
 
 
 # --------------------------------------------------------------------------------------------------- figures
@@ -254,7 +220,7 @@ class Row:
     orderly: bool
 
 
-def measured(count: int, name: str, manner: str, run: Callable[[str, Endpoint], Came], *, counted: bool) -> Row:
+def measured(count: int, name: str, manner: str, *, counted: bool) -> Row:
     """One table through one endpoint."""
     rows = rows_of(count, random.Random(count))
     layout = LAYOUTS[name]
@@ -287,19 +253,19 @@ def _in_order(found: Sequence[Any], wanted: Sequence[Any]) -> bool:
     return all(any(each == other for other in ahead) for each in found)
 
 
-def table(counts: Sequence[int], run: Callable[[str, Endpoint], Came]) -> Iterator[Row]:
+def table(counts: Sequence[int], layouts: Sequence[str]) -> Iterator[Row]:
     """All that is measured."""
     for count in counts:
-        for name in LAYOUTS:
+        for name in layouts:
             for manner in MANNERS:
-                yield measured(count, name, manner, run, counted=count == 1200)
+                yield measured(count, name, manner, counted=count == 1200)
 
 
-def embedded(count: int) -> None:
-    """The smallest table with the embedded model."""
+def embedded(count: int, layouts: Sequence[str]) -> None:
+    """A small table with the embedded model."""
     rows = rows_of(count, random.Random(count))
-    for name, layout in LAYOUTS.items():
-        text = document(rows, layout, counted=False)
+    for name in layouts:
+        text = document(rows, LAYOUTS[name], counted=False)
         for recall in ("normal", "high"):
             with Extractor("local/smollm2-135m", recall=recall, max_tokens=2_000) as extractor:
                 started = time.perf_counter()
@@ -316,13 +282,13 @@ def embedded(count: int) -> None:
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100, 800, 1_200, 3_200])
-    parser.add_argument("--own", action="store_true", help="the pure functions, without a client")
+    parser.add_argument("--rows", type=int, nargs="*", default=[100, 800, 1_200, 3_200])
+    parser.add_argument("--layouts", nargs="+", default=[*LAYOUTS], choices=[*LAYOUTS])
     parser.add_argument("--embedded", type=int, metavar="ROWS", help="the embedded model, with so many rows")
     arguments = parser.parse_args()
     print(" rows layout   answers        before   after requests seconds missing silent false in order")
     worst = 1.0
-    for row in table(arguments.rows, with_functions if arguments.own else with_extractor):
+    for row in table(arguments.rows, arguments.layouts):
         worst = min(worst, row.after)
         print(
             f"{row.count:5} {row.layout:8} {row.manner:14} {row.before:6.3f} {row.after:7.4f} {row.requests:8} "
@@ -331,7 +297,7 @@ def main() -> None:
         )
     print(f"worst share found in the end: {worst:.4f}")
     if arguments.embedded:
-        embedded(arguments.embedded)
+        embedded(arguments.embedded, arguments.layouts)
 
 
 if __name__ == "__main__":

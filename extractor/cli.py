@@ -36,6 +36,7 @@ from extractor.evidence.field import Field
 from extractor.result import Extraction
 from extractor.schema.adapt import adapt
 from extractor.schema.dialects import DIALECTS, MODES
+from extractor.schema.nodes import value_at
 from extractor.schema.ready import ready_names, ready_sample
 from extractor.schema.target import target_of
 from extractor.settings import DEFAULT_DEADLINE, DEFAULT_MAX_RETRIES
@@ -213,7 +214,7 @@ def run(
                     if items:
                         code = _streamed(extractor, wanted, file, pretty)
                     else:
-                        record, code = _extracted(extractor, wanted, file, pages, full)
+                        record, code = _extracted(extractor, wanted, file, pages, full=full, verbose=verbose)
                         _print(record if full else record["value"], pretty)
                 worst = max(worst, code)
     raise typer.Exit(worst)
@@ -227,6 +228,10 @@ class _Pages:
     """Where the pages go that show the values in their documents. Raises `OptionError`."""
 
     def __init__(self, path: Path, files: list[str]) -> None:
+        if str(path) == "-":
+            raise OptionError(
+                "A page goes into a file.", option="html", hint="Name one that ends in .html, or a folder."
+            )
         self._alone = path if path.suffix.lower() in (".html", ".htm") else None
         self._folder = path.parent if self._alone else path
         self._taken: set[str] = set()
@@ -257,7 +262,7 @@ class _Pages:
 
 
 def _extracted(
-    extractor: Extractor, wanted: Any, file: str, pages: _Pages | None, full: bool
+    extractor: Extractor, wanted: Any, file: str, pages: _Pages | None, *, full: bool, verbose: bool
 ) -> tuple[dict[str, Any], Exit]:
     """The record of one file, and how it went. A wrong document is that file's error, not the run's."""
     try:
@@ -284,8 +289,27 @@ def _extracted(
     unread = [chunk.error for chunk in result.chunks if chunk.error is not None]
     for each in unread:
         _say(each, f"{file}: ")
+    if verbose:
+        _warn(file, result)
     value = _value_of(result)
     return _record(file, result) if full else {"value": value}, Exit.NOT_CONFORMING if unread else Exit.OK
+
+
+def _warn(file: str, result: Extraction[Any]) -> None:
+    """Say on stderr what is known to be missing, or not to stand in the document."""
+    for each in result.lists:
+        if each.status not in ("complete", "unknown"):
+            expected = "" if each.expected is None else f" of {each.expected}"
+            _err.print(f"{file}: {each.pointer or 'the list'}: {each.status}, {each.returned}{expected} items")
+    for conflict in result.conflicts:
+        _err.print(f"{file}: {conflict.pointer}: the document says different things")
+    invented = [pointer for pointer, field in result.fields.items() if _is_invented(result, pointer, field)]
+    if invented:
+        _err.print(f"{file}: not in the document: {', '.join(invented[:10])}{' …' if len(invented) > 10 else ''}")
+
+
+def _is_invented(result: Extraction[Any], pointer: str, field: Field) -> bool:
+    return field.status == "absent" and value_at(result.data, pointer) is not None
 
 
 def _streamed(extractor: Extractor, wanted: Any, file: str, pretty: bool) -> Exit:

@@ -41,7 +41,7 @@ from extractor.prompt import conversation
 from extractor.reply.reading import Reading, Wanted
 from extractor.result import Attempt, Extraction
 from extractor.schema.dialects import Dialect
-from extractor.schema.marks import marked
+from extractor.schema.marks import marks_of
 from extractor.schema.target import Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
 
@@ -234,7 +234,7 @@ class Client:
             absent=settings.absent == "allow",
             coerce=settings.coerce,
             document=text,
-            evident=_evident(target, settings, text),
+            evident=_evident(target, settings, form, text),
             calibration=settings.calibration,
             descend=functools.partial(_descended, ready, settings, document),
             narrow=functools.partial(self._narrowed, settings, document),
@@ -343,21 +343,24 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
     )
 
 
-def _evident(target: Target[T], settings: Settings, text: str | None) -> Callable[[Reading[T]], Reading[T]] | None:
+def _evident(
+    target: Target[T], settings: Settings, form: Form, text: str | None
+) -> Callable[[Reading[T]], Reading[T]] | None:
     """What holds readings against the document, where some value must stand there."""
-    if settings.ungrounded == "keep" and not _is_grounded(target):
-        return None
-    if text is None:
+    ungrounded = settings.ungrounded
+    if ungrounded == "keep" and settings.copy and form.way.mode != "grammar":
+        ungrounded = "ask"  # what cannot be kept from being invented is asked for again
+    if text is None or (ungrounded == "keep" and not _is_grounded(target)):
         return None
     from extractor.evidence.holding import Holding  # only for those who want that
 
     wanted = Wanted(target=target, context=settings.context, coerce=settings.coerce)
-    return Holding(wanted=wanted, document=text, ungrounded=settings.ungrounded)
+    return Holding(wanted=wanted, document=text, ungrounded=ungrounded)
 
 
 @functools.lru_cache(maxsize=CACHED)
 def _is_grounded(target: Target[Any]) -> bool:
-    return marked(target.schema, "grounded")
+    return not marks_of(target.schema).isdisjoint({"grounded", "grounded_nearly"})
 
 
 def _streamed(call: Mapping[str, Any]) -> Mapping[str, Any]:

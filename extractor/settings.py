@@ -77,8 +77,8 @@ class Defaults(Options, total=False):
     a number is wanted); default true. What was mended is in `result.attempts[…].repairs`."""
     copy: bool | None
     """Whether texts, numbers and dates can only be copied from the document, by a grammar that is made from it, where
-    the endpoint takes one (llama.cpp, vLLM, SGLang); what is marked `Inferred` is free. By default only with the
-    embedded model."""
+    the endpoint takes one (llama.cpp, vLLM, SGLang); elsewhere what does not stand there is asked for again. What is
+    marked `Inferred` is free. By default by grammar with the embedded model, and not at all elsewhere."""
     confidence: bool
     """Whether the endpoint is asked how likely each token is (`logprobs`), where it says that: the `confidence` of
     `result.fields` rests on it."""
@@ -176,6 +176,10 @@ class Settings:
             extra_fields=extra,
         )
         settings._check_mode()
+        if settings.candidates > 1 and "n" in fields:
+            raise OptionError(
+                "n and candidates are both set.", option="candidates", hint="candidates asks with n itself."
+            )
         return settings
 
     def _check_mode(self) -> None:

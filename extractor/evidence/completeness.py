@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from extractor.evidence.counts import Count, counts_in, fitting, named, numbering
 from extractor.evidence.field import Field, Span
-from extractor.evidence.inline import pieces_of
+from extractor.evidence.inline import has_neighbours, is_shared, pieces_of
 from extractor.evidence.items import Listed, Places, lists_of, owner_of
 from extractor.evidence.rows import Found, Rows
 from extractor.evidence.source import Source
-from extractor.evidence.units import Units, doubled
+from extractor.evidence.units import doubled
 
 __all__ = ["Gap", "ListReport", "completeness"]
 
@@ -167,7 +168,7 @@ class _Document:
         if not items:
             return None
         lines = {line for line, _ in items}
-        if len(items) > 1 and len(lines) <= len(items) / 2:
+        if len(items) > 1 and (len(lines) <= len(items) / 2 or (each.scalar and is_shared(self._places, each))):
             return pieces_of(self._places, each)
         rows = Rows(self._places.lines, sorted(lines), each.names)
         told = rows.divided if len(lines) == 1 else rows.strength >= 2 or not rows.plain
@@ -175,9 +176,12 @@ class _Document:
             return None
         lined = sorted(lines)
         head = _header(rows, lined[0], low)
+        if each.scalar and head is None and not rows.marked and has_neighbours(self._places, each):
+            return None  # a grid, of which only some names were taken, or the first of several columns
         inner = [*_between(self._places, each.pattern, rows, lined)]
         outer = [*_around(self._places, each, rows, lined, head, low, high)]
         lacking = sorted([*inner, *(line for line, doubtful in outer if not doubtful)])
+        lacking = sorted([*lacking, *_joining(self._places, each.pattern, rows, sorted([*lined, *lacking]))])
         extra = [*doubled(self._places.lines, items, lacking), *_beside(rows, items, lacking)]
         homes = sorted({*items, *extra})
         gone = {line for line, _ in extra}
@@ -201,10 +205,18 @@ def _between(places: Places, pattern: str, rows: Rows, homes: Sequence[int]) -> 
     """The lines between found rows that look like them and have no item."""
     taken = frozenset(homes)
     for line in range(homes[0] + 1, homes[-1]):
-        if line in taken or places.taken(line, pattern):
-            continue
-        if rows.like(line) or (_joins(places.lines, line, taken) and rows.between(line)):
+        if line not in taken and not places.taken(line, pattern) and rows.like(line):
             yield line
+
+
+def _joining(places: Places, pattern: str, rows: Rows, known: Sequence[int]) -> Iterator[int]:
+    """The single lines directly between two rows that are rows though they do not look like them."""
+    lines = places.lines
+    for before, behind in pairwise(known):
+        line = before + 1
+        if behind == line + 1 and not (lines.apart(line) or lines.apart(behind)):
+            if rows.between(line) and not places.taken(line, pattern):
+                yield line
 
 
 def _around(
@@ -222,8 +234,8 @@ def _around(
         said = lines.said(top).strip() if top >= 0 else None
     parted = sum(lines.apart(home - ahead) for home in homes[1:])
     spread = parted * 2 >= len(homes) > 1
-    for way, home in ((range(homes[0] - 1, low - 1, -1), homes[0]), (range(homes[-1] + 1, high), homes[-1])):
-        yield from _Walk(places, pattern, rows, said, spread, block, way, rows.shape(home).number)
+    for way in (range(homes[0] - 1, low - 1, -1), range(homes[-1] + 1, high)):
+        yield from _Walk(places, pattern, rows, said, head is not None, spread, block, way)
 
 
 @dataclass(slots=True)
@@ -237,11 +249,11 @@ class _Walk:
     places: Places
     pattern: str
     rows: Rows
-    head: str | None
+    head: str | None  # the list's header row, or else the line above the list
+    headed: bool  # it is a header row
     spread: bool  # blank lines stand between the rows
     block: range  # the lines of an item, from its own
     lines: range
-    number: int | None  # what the last row that is surely one is numbered with
     away: int = 0
     between: list[int] = field(default_factory=list)  # the borders since the last row
     border: bool = False
@@ -256,7 +268,7 @@ class _Walk:
             self._turn_page(line)
             if _is_row(self.places, self.pattern, self.rows, line):
                 self._meet(line)
-                yield line, self.border
+                yield line, self.border or self._may_be_heading(line)
             elif self._parts(line):
                 self.away += 1
                 self.between += [line] if self._is_border(line) else []
@@ -267,6 +279,11 @@ class _Walk:
     def _down(self) -> bool:
         return self.lines.step > 0
 
+    def _may_be_heading(self, line: int) -> bool:
+        """Whether a row may as well be what the list stands under: the first line of a paragraph of nothing but words."""
+        plain = self.rows.plain and not self.rows.strength
+        return plain and not self._down and self.places.lines.apart(line)
+
     def _said(self, line: int) -> str:
         return self.places.lines.said(line).strip()
 
@@ -275,11 +292,8 @@ class _Walk:
         return line if self._down else line + 1
 
     def _meet(self, row: int) -> None:
-        """Notice a row: what stands in its own block is no border, and neither is what its number goes on across."""
-        number = self.rows.shape(row).number
-        goes_on = number is not None and self.number is not None and number == self.number + self.lines.step
-        self.border = not goes_on and (self.border or any(line - row not in self.block for line in self.between))
-        self.number = self.number if self.border else number
+        """Notice a row: what stands in its own block is no border."""
+        self.border = self.border or any(line - row not in self.block for line in self.between)
         self.away, self.between, self.paged = 0, [], False
 
     def _turn_page(self, line: int) -> None:
@@ -309,16 +323,14 @@ class _Walk:
         lines, rows = self.places.lines, self.rows
         edge = self._edge(line)
         if rows.plain and rows.strength < STRONG and not self.spread and lines.apart(edge) and not lines.paged(edge):
-            if not rows.strength or not (self.paged or rows.is_furniture(line) or self._said(line) == self.head):
-                return True
+            own = self.headed and self._said(line) == self.head
+            if not rows.strength or not (self.paged or rows.is_furniture(line) or own):
+                self.border = True
+                if rows.strength < 2:
+                    return True
         if rows.is_head(line) or self._said(line) == self.head:
             return self._said(line) != self.head
         return rows.strength < 2 and rows.is_total(line)
-
-
-def _joins(lines: Units, line: int, taken: Collection[int]) -> bool:
-    """Whether the lines directly before and behind a line have items."""
-    return line - 1 in taken and line + 1 in taken and not lines.apart(line) and not lines.apart(line + 1)
 
 
 def _header(rows: Rows, first: int, low: int) -> int | None:
@@ -351,8 +363,8 @@ def _beside(rows: Rows, items: Sequence[tuple[int, int]], lacking: Sequence[int]
 def _in_prose(each: Listed, places: Places) -> bool:
     """Whether the lines of the items are as long as sentences, and say much more than the items do."""
     own = sum(end - start for item in each.items.values() for start, end in item.spans)
-    lines = [places.lines.said(line).strip() for line in {item.home for item in each.items.values()}]
-    words = sum(line.count(" ") for line in lines) - sum(line.count("  ") for line in lines)
+    lines = [" ".join(places.lines.said(line).split()) for line in {item.home for item in each.items.values()}]
+    words = sum(line.count(" ") for line in lines)
     return own * 2 < sum(map(len, lines)) and words >= (SENTENCE if len(lines) > 1 else PHRASE) * len(lines)
 
 

@@ -75,17 +75,23 @@ class Holding(Generic[T]):
 
     def _without(self, reading: Reading[T], missing: list[Leaf]) -> Reading[T]:
         """The reading without these values, as far as the target does without them; all at once where that goes."""
-        if not missing:
-            return reading
-        lighter = self._lighter(reading, missing)
-        if lighter is not None:
-            return lighter
+        for _ in range(MOST_ROUNDS):
+            if not missing:
+                return reading
+            lighter, needed = self._lighter(reading, missing)
+            if lighter is not None:
+                return lighter
+            without = [leaf for leaf in missing if leaf.pointer not in needed]
+            if len(without) == len(missing):
+                break
+            missing = without
         for leaf in missing[::-1][:MOST_TRIED]:  # of a list the last first: the others keep their numbers
-            reading = self._lighter(reading, [leaf]) or reading
+            reading = self._lighter(reading, [leaf])[0] or reading
         return reading
 
-    def _lighter(self, reading: Reading[T], missing: list[Leaf]) -> Reading[T] | None:
-        """The reading without these values; None where the target needs one of them."""
+    def _lighter(self, reading: Reading[T], missing: list[Leaf]) -> tuple[Reading[T] | None, frozenset[str]]:
+        """The reading without these values; None where the target needs one of them, and where it says so."""
+        needed: frozenset[str] = frozenset()
         pointers = tuple(leaf.pointer for leaf in missing)
         wrong = {(error.pointer, error.kind) for error in reading.errors if not is_within(error.pointer, pointers)}
         for removed in (_nulled, _gone):
@@ -93,12 +99,15 @@ class Holding(Generic[T]):
             for leaf in reversed(missing):
                 removed(data, leaf.pointer)
             lighter = held(data, self.wanted)
-            if {(error.pointer, error.kind) for error in lighter.errors} == wrong:
+            now = {(error.pointer, error.kind) for error in lighter.errors}
+            if now == wrong:
                 repairs = (*reading.repairs, *map(_left_out, missing), *lighter.repairs)
-                return replace(lighter, wire=reading.wire, repairs=repairs)
-        return None
+                return replace(lighter, wire=reading.wire, repairs=repairs), needed
+            needed = needed or frozenset(pointer for pointer, _ in now - wrong)
+        return None, needed
 
 
+MOST_ROUNDS = 5  # of leaving out all but what turned out to be needed
 MOST_TRIED = 50  # values that are left out one by one
 
 

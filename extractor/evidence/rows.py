@@ -45,24 +45,21 @@ _PAGE = re.compile(
     r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
 )
 _GAP = re.compile(r"\s{2,}+")
+_PARTING = re.compile(r"(?<!\d),|,(?!\d{1,3}(?![\d,]))|^\S++$")  # a comma that is no decimal one
 _PAGE_NUMBER = re.compile(r"\W*+\d{1,4}(?:\s*+/\s*+\d{1,4})?\W*+|第\s*+\d++\s*+[页頁].*+")
 
 
 def _delimiter(lines: Sequence[str]) -> str:
     """What divides the cells of most lines, or nothing."""
     for delimiter in "|\t;,":
-        numbers = Counter(len(cells_of(line, delimiter)) for line in lines)
+        ends = delimiter if delimiter in ";," else ""  # those of an enumeration divide nothing
+        numbers = Counter(len(cells_of(line.rstrip().removesuffix(ends), delimiter)) for line in lines)
         number, often = numbers.most_common(1)[0]
-        loose = delimiter == "," and sum(", " in line or _no_commas(line) for line in lines) > len(lines) / 2
+        loose = delimiter == "," and sum(", " in line or not _PARTING.search(line) for line in lines) > len(lines) / 2
         least = 3 if delimiter == "," else 2
         if number >= least and often >= MOST * len(lines) and not loose:
             return delimiter
     return ""
-
-
-def _no_commas(line: str) -> bool:
-    """Whether the commas of a line are all decimal ones: other things than they part its numbers."""
-    return " " in line.strip() and not re.search(r"(?<!\d),|,(?!\d)", line)
 
 
 def _common(seen: Counter[str]) -> frozenset[str]:
@@ -92,9 +89,10 @@ class Rows:
         self._columns = _columns(shapes)
         self._end = _agreed(Counter(str(shape.end) for shape in shapes))
         self._wide = all(shape.columns for shape in shapes)
+        self._labelled = all(shape.label for shape in shapes)
         self._decimal = all(shape.decimal for shape in shapes)
         self._filled = min((len(shape.cells) - shape.cells.count("E") for shape in shapes), default=0)
-        self._most_words = max(len(shape.words) for shape in shapes)
+        self.most_words = max(len(shape.words) for shape in shapes)
         self._least_words = min(len(shape.words) for shape in shapes)
         self._says_total = any(_total_word(shape.words) for shape in shapes)
         self.strength = self._strength(shapes)
@@ -117,7 +115,7 @@ class Rows:
         told = self._delimiter or self._label or self._marker or self.strength > 1
         return (
             not told
-            and 0 < len(shape.words) <= self._most_words + 1
+            and 0 < len(shape.words) <= self.most_words + 1
             and shape.indent in self._indents
             and not self.units.said(number).rstrip().endswith((":", "."))
             and not self.is_furniture(number)
@@ -127,6 +125,11 @@ class Rows:
     def divided(self) -> bool:
         """Whether the rows are divided into at least three cells."""
         return bool(self._delimiter) and self.strength >= TOLD
+
+    @property
+    def marked(self) -> bool:
+        """Whether a bullet, a number or a label begins each of the rows."""
+        return bool(self._marker or self._label)
 
     @property
     def plain(self) -> bool:
@@ -158,7 +161,7 @@ class Rows:
         shape = self.shape(number)
         if not shape.words:
             return not self._least_words and _near(_plain(shape.head), self._heads)
-        return self._least_words > 0 and len(shape.words) <= self._most_words + 1
+        return self._least_words > 0 and len(shape.words) <= self.most_words + 1
 
     def continues(self, number: int) -> bool:
         """Whether a unit may go on with the row before it: words further in, or a table's row without its beginning."""
@@ -189,15 +192,19 @@ class Rows:
             return bool(shape.words or shape.head)
         if not self.strength:
             known = _plain(shape.head) in self._heads and _plain(shape.tail) in self._tails
-            return known and bool(shape.words) and len(shape.words) <= self._most_words + 1
-        if (self._wide and not shape.columns) or (self.strength < 2 and self._decimal and not shape.decimal):
+            known = known and (bool(shape.label) or not self._labelled)
+            return known and bool(shape.words) and len(shape.words) <= self.most_words + 1
+        ended = str(shape.end) == self._end
+        dated = shape.head in self._heads and ("D" in shape.head or len(shape.head) > 1)
+        if (self._wide and not (shape.columns or ended or dated)) or (self.strength < 2 and self._decimal and not shape.decimal):
             return False
         head, tail = _plain(shape.head), _plain(shape.tail)
         backwards = frozenset(each[::-1] for each in self._heads)
         # A number more or less may be part of a name ("Table 3000") where the other end is that of a row; and a number
         # less an empty cell, where the rest stands in the columns.
-        ended = str(shape.end) == self._end
         told = (head and head in self._heads) or (self._decimal and shape.decimal)
+        if len(head) > 1 and head in self._heads and not tail:
+            return True
         return _near(tail, self._tails, 1 if told or ended else 2, 1 if told else 2) and _near(
             head[::-1], backwards, 1 if tail and ended else 2, 1 if tail in self._tails else 2
         )

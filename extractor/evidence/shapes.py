@@ -17,7 +17,8 @@ _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:T.*)?|\d{1,2}:\d{2}(?::\d{
 _NUMBER = re.compile(r"[-+−]?\d[\d.,'’٬٫]*+")
 _DECIMAL = re.compile(r"\d[.,]\d{1,2}\W{0,5}$")
 _FRACTION = re.compile(r"[\d⁄/]*+[½¼¾⅓⅔⅛⅜⅝⅞]|\d++[⁄/]\d++")
-_WRITTEN_OUT = re.compile(r"Nm{1,2}N?|mN{1,2}")
+_WRITTEN_OUT = re.compile(r"nm{1,2}n?|mn{1,2}")
+_OF_A_DATE = re.compile(r"\d{1,2}\.?|\d{4}")
 _AROUND = "()[]{}<>*_\"'`“”„.,;:!?%€$£¥₹₽~|"
 _NOTHING = frozenset("- – — -- --- n/a na nil null none k.a. / .".split())
 _CURRENCIES = frozenset("EUR USD GBP CHF JPY CNY INR CAD AUD SEK NOK DKK PLN CZK HUF BRL MXN".split())
@@ -65,7 +66,10 @@ def _letter(token: str) -> str:
 def _letters(text: str) -> str:
     """The letters of the words of a text, dates that are written out as one."""
     letters = "".join(map(_letter, text.split()))
-    return _WRITTEN_OUT.sub("D", letters).replace("m", "W") if "m" in letters else letters
+    if "m" not in letters:
+        return letters
+    dated = (("n" if _OF_A_DATE.fullmatch(token.strip(_AROUND)) else _letter(token)) for token in text.split())
+    return _WRITTEN_OUT.sub("D", "".join(dated)).replace("m", "W").replace("n", "N")
 
 
 def _cell(text: str) -> str:

@@ -7,7 +7,9 @@ Where a script has no spaces between words, every character is a unit.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from itertools import pairwise
 
 __all__ = ["Unit", "units"]
 
@@ -26,8 +28,12 @@ _UNIT = re.compile(
     rf"{_LETTER}++(?:[^\w\s{_BETWEEN}{_UNSPACED}\x00-\x1f\x7f-\x9f]++{_LETTER}++|(?<=\d)[,:]\d++{_LETTER}*+)*+"
     r"|[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 )
-_NO_START = frozenset(",;:.!?)]}>\"'“”„‘’`«»|=…，。、；：）」』】》([{<（「『【《*_~·•/\\")
-_NO_END = frozenset(',;:([{<"“„‘`«|=，、；：（「『【《*_~·•/\\#@&+')
+_NO_START = frozenset(",;:!?)]}>\"'“”„‘’`«»|=…，。、；：）」』】》([{<（「『【《•·")
+_NO_END = frozenset(',;:([{<"“„‘`«|=，、；：（「『【《•·')
+# These belong to a value only where nothing parts them from it: `.5`, `/usr`, `C++`.
+_TIGHT_START = frozenset(".-/\\~_*+&")
+_TIGHT_END = frozenset("-/\\~_*+&#@")
+_UNSEEN = ("Cf", "Cn", "Co")  # marks of direction, joiners, what has no meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,16 @@ class Unit:
 def units(text: str) -> list[Unit]:
     """The units of a text, in their order. Control characters are as good as spaces."""
     found = []
+    matches = [*_UNIT.finditer(text), None]
     last = 0
-    for match in _UNIT.finditer(text):
-        unit = match[0]
-        found.append(Unit(unit, match.start() > last, unit not in _NO_START, unit not in _NO_END))
+    for match, behind in pairwise(matches):
+        if match is None:
+            break
+        unit, spaced = match[0], match.start() > last
+        joined = behind is not None and behind.start() == match.end()
+        starts = unit not in _NO_START and (unit not in _TIGHT_START or (joined and (spaced or not found)))
+        ends = unit not in _NO_END and (unit not in _TIGHT_END or not (spaced or joined or not found))
+        seen = len(unit) > 1 or unicodedata.category(unit) not in _UNSEEN
+        found.append(Unit(unit, spaced, seen and starts, seen and ends))
         last = match.end()
     return found

@@ -5,14 +5,15 @@
     balance: Annotated[float, Merge("last")]            # what the last chunk of a long document says
     lines: Annotated[list[Line], Merge(key="number")]   # lines with the same number are one
 
-In a JSON Schema the same is said by `"x-evidence": "grounded"` or `"inferred"`, by `"x-merge"` and `"x-key"`.
+In a JSON Schema the same is said by `"x-evidence": "grounded"`, `"grounded_nearly"` or `"inferred"`, by `"x-merge"`
+and `"x-key"`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -20,14 +21,17 @@ from pydantic_core import CoreSchema
 
 from extractor.errors import SchemaError
 
-__all__ = ["KEY", "MARK", "RULE", "Grounded", "Inferred", "Merge", "marked"]
+__all__ = ["KEY", "MARK", "RULE", "Grounded", "Inferred", "Merge", "marks_of"]
 
 MARK, RULE, KEY = "x-evidence", "x-merge", "x-key"
 """The keywords in a schema."""
 
 
 class _Mark:
-    word: ClassVar[str]
+    @property
+    def word(self) -> str:
+        """The mark's value in a schema."""
+        raise NotImplementedError
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {**handler(core), MARK: self.word}
@@ -35,16 +39,26 @@ class _Mark:
 
 @dataclass(frozen=True)
 class Grounded(_Mark):
-    """The value (or every value inside) must stand in the document: one that does not is asked for again."""
+    """The value (or every value inside) must stand in the document, as it is or in another form: one that does not is
+    asked for again. With `nearly`, one that stands there nearly (misread, misspelt) will do.
+    """
 
-    word: ClassVar[str] = "grounded"
+    nearly: bool = False
+
+    @property
+    def word(self) -> str:
+        """The mark's value in a schema."""
+        return "grounded_nearly" if self.nearly else "grounded"
 
 
 @dataclass(frozen=True)
 class Inferred(_Mark):
     """The value (or every value inside) need not stand in the document: it is concluded, summarised, translated."""
 
-    word: ClassVar[str] = "inferred"
+    @property
+    def word(self) -> str:
+        """The mark's value in a schema."""
+        return "inferred"
 
 
 Rule: TypeAlias = Literal["first", "last", "best", "most", "join"]
@@ -72,15 +86,29 @@ class Merge:
         return {**handler(core), **{keyword: value for keyword, value in said.items() if value is not None}}
 
 
-def marked(schema: Any, word: str) -> bool:
-    """Whether any node of a schema has this mark."""
+WORDS: Mapping[str, frozenset[str]] = {
+    MARK: frozenset({"grounded", "grounded_nearly", "inferred"}),
+    RULE: frozenset(get_args(Rule)),
+}
+"""What the keywords may say."""
+
+
+def marks_of(schema: Any) -> frozenset[str]:
+    """The marks that the nodes of a schema have. Raises `SchemaError` for a word that is none."""
+    found: set[str] = set()
     ahead = [schema]
     while ahead:
         node = ahead.pop()
         if isinstance(node, Mapping):
-            if node.get(MARK) == word:
-                return True
-            ahead += node.values()
+            for keyword, words in WORDS.items():
+                word = node.get(keyword)
+                if isinstance(word, str) and word not in words:
+                    known = ", ".join(sorted(words))
+                    raise SchemaError(f"{keyword} is {word[:50]!r}, but must be one of {known}.")
+            if isinstance(node.get(MARK), str):
+                found.add(node[MARK])
+            # Data may look like a node.
+            ahead += [each for keyword, each in node.items() if keyword not in ("const", "enum", "default", "examples")]
         elif isinstance(node, list):
             ahead += node
-    return False
+    return frozenset(found)

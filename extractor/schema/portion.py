@@ -7,7 +7,7 @@ itself) is judged when the parts have been put together. Everything about single
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from extractor.schema.nodes import JsonSchema, rebuilt
@@ -49,7 +49,7 @@ def _portion(target: Target[Any]) -> Target[Any]:
     if isinstance(target, TypeTarget):
         return _Portion(name=target.name, schema=schema, adapter=target.adapter, wanted=target.wanted)
     if isinstance(target, SchemaTarget):
-        return target_of(schema)
+        return replace(target_of(schema), name=target.name)  # type: ignore[type-var]  # a frozen record
     return target
 
 

@@ -119,8 +119,17 @@ def _fields(first: Extraction[Any], version: Version[Any]) -> Mapping[str, Any]:
 
 
 def _same(votes: Mapping[str, Vote], agreed: Any, data: Any) -> dict[str, Vote]:
-    """The votes for what stands in the value that was taken."""
-    return {pointer: said for pointer, said in votes.items() if value_at(agreed, pointer) == value_at(data, pointer)}
+    """The votes for what stands in the value that was taken, also where most say something else."""
+    found: dict[str, Vote] = {}
+    for pointer, said in votes.items():
+        most, taken = value_at(agreed, pointer), value_at(data, pointer)
+        own = [share for value, share in said.others if value == taken]
+        if most == taken:
+            found[pointer] = said
+        elif own:
+            others = tuple(each for each in said.others if each[0] != taken)
+            found[pointer] = Vote(agreement=own[0], others=((most, said.agreement), *others))
+    return found
 
 
 def _said(best: Version[Any], data: Any) -> dict[str, Tokens]:

@@ -12,13 +12,14 @@ __all__ = ["DOCUMENTS", "Document"]
 class Document:
     """A document, the rows of its list by the names in `columns` (one name: a list of texts), and other values.
 
-    The first value of each row stands in the text as it is.
+    The first value of each row stands in the text as it is, behind `above`.
     """
 
     text: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     others: dict[str, Any] = field(default_factory=dict)
+    above: str = ""
 
     @property
     def items(self) -> list[Any]:
@@ -519,6 +520,7 @@ Next meeting: 4 June 2024, 18:00
         ("who", "task"),
         (("Ann", "send the plan by 10 May"), ("Bob", "call the roofer"), ("Cleo", "book room 204")),
         {"date": "2024-05-07", "room": "204"},
+        above="Actions",
     ),
     "price list": Document(
         """\
@@ -555,6 +557,7 @@ Information: 0800 555 140
         ("stop", "time"),
         (("Harbour", "06:10"), ("Old Town", "06:18"), ("Main Station", "06:25"), ("University", "06:34"), ("Airport", "06:52")),
         {"line": "14", "valid": "2023-12-10"},
+        above="valid from",
     ),
     "laboratory report": Document(
         """\

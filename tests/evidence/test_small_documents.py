@@ -35,7 +35,7 @@ def report_of(document: Document, left_out: Collection[int] = ()) -> ListReport:
 def places_of(document: Document) -> list[int]:
     """Where the first value of each row stands, behind those of the rows before it."""
     places: list[int] = []
-    low = 0
+    low = document.text.index(document.above)
     for row in document.rows:
         low = document.text.index(str(row[0]), low)
         places.append(low)

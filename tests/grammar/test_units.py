@@ -37,6 +37,29 @@ def test_borders() -> None:
     assert found[","] == found[";"] == found["("] == found["["] == (False, False)
 
 
+@pytest.mark.parametrize(
+    ("text", "borders"),
+    [
+        (".NET", [(True, True), (True, True)]),
+        ("end.", [(True, True), (False, True)]),
+        ("a - b", [(True, True), (False, False), (True, True)]),
+        ("-5", [(True, False), (True, True)]),
+        ("C++", [(True, True), (False, False), (False, True)]),
+        ("C#", [(True, True), (True, True)]),
+        ("/usr", [(True, False), (True, True)]),
+    ],
+)
+def test_signs_that_belong_to_a_word(text: str, borders: list[tuple[bool, bool]]) -> None:
+    """A sign begins or ends a value where nothing parts it from that."""
+    assert [(unit.starts, unit.ends) for unit in units(text)] == borders
+
+
+@pytest.mark.parametrize("unseen", ["\u200b", "\u202e", "\ufeff", "\ue000"])
+def test_what_cannot_be_seen(unseen: str) -> None:
+    """A character that nobody sees is no value, and neither begins nor ends one."""
+    assert [(unit.starts, unit.ends) for unit in units(f"a {unseen} b")] == [(True, True), (False, False), (True, True)]
+
+
 def test_spaces() -> None:
     """Any blank between two units is a space, and none is none."""
     assert [unit.spaced for unit in units("a,b\n\n c\u00a0d\x07e")] == [False, False, False, True, True, True]
