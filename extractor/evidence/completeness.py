@@ -29,6 +29,7 @@ PHRASE = 3  # the same for a line that is alone, where nothing is seen to repeat
 SPREAD = 60  # lines that one item may have
 TRAILING = 2  # lines behind a row that may go on with it
 LEADING = 30  # lines above the first row that its header may be in
+MOSTLY = 0.8  # the share of a line that a value must be for the line to be its own
 STRONG = 3  # with so much in common, rows are told from anything else
 
 
@@ -182,6 +183,8 @@ class _Document:
         outer = [*_around(self._places, each, rows, lined, head, low, high)]
         lacking = sorted([*inner, *(line for line, doubtful in outer if not doubtful)])
         lacking = sorted([*lacking, *_joining(self._places, each.pattern, rows, sorted([*lined, *lacking]))])
+        own = _other_lines(each, self._places) | _sums(rows, sorted([*lined, *lacking]))
+        lacking = [line for line in lacking if line not in own]
         extra = [*doubled(self._places.lines, items, lacking), *_beside(rows, items, lacking)]
         homes = sorted({*items, *extra})
         gone = {line for line, _ in extra}
@@ -314,9 +317,10 @@ class _Walk:
     def _is_border(self, line: int) -> bool:
         """Whether a line parts the rows above it from those below: a heading, or the first of a paragraph."""
         said, lines = self._said(line), self.places.lines
-        if self.rows.shape(line).label or lines.paged(line):
+        if lines.paged(line):
             return False
-        return lines.apart(line) or said.endswith(":") or said.startswith("#") or said.isupper()
+        heading = said.endswith(":") or said.startswith("#") or said.isupper()
+        return heading or (lines.apart(line) and not self.rows.shape(line).label)
 
     def _ends(self, line: int) -> bool:
         """Whether the list surely ends before a line: the head of another table, the sum of a bill, a blank line."""
@@ -358,6 +362,31 @@ def _beside(rows: Rows, items: Sequence[tuple[int, int]], lacking: Sequence[int]
         above = next((each for each in range(line - 1, line - 1 - NEAR, -1) if each in free or each in taken), None)
         if above in free:
             yield above, index
+
+
+def _other_lines(each: Listed, places: Places) -> set[int]:
+    """The lines beside those of the items that say nothing but one of their values."""
+    return {
+        line
+        for item in each.items.values()
+        for line, start, end in ((places.lines.at(start), start, end) for start, end in item.spans)
+        if 0 < abs(line - item.home) <= NEAR and end - start >= MOSTLY * len(places.lines.said(max(line, 0)).strip())
+    }
+
+
+def _sums(rows: Rows, known: Sequence[int]) -> set[int]:
+    """The rows, two or more before them, that end with what all rows before them come to."""
+    found: set[int] = set()
+    total = 0
+    for number, line in enumerate(known):
+        cents = rows.cents(line)
+        if cents is None:
+            break
+        if number > 1 and cents == total:
+            found.add(line)
+        else:
+            total += cents
+    return found
 
 
 def _in_prose(each: Listed, places: Places) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic_core import to_json
@@ -41,9 +41,9 @@ class Holding(Generic[T]):
     """The document that readings are held against, and what becomes of what does not stand there."""
 
     wanted: Wanted[T]
-    document: str
+    document: str = field(repr=False)
     ungrounded: Ungrounded = "keep"
-    _source: Source | None = None
+    _source: Source | None = field(default=None, repr=False)
 
     def __call__(self, reading: Reading[T]) -> Reading[T]:
         """The reading, with what is wrong with it."""

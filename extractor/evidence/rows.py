@@ -30,7 +30,11 @@ _BEFORE_TOTALS = frozenset(
     "page grand net gross amount carried brought opening closing running over seite général general de la der the "
     "sub".split()
 )
-_ALONE = frozenset({("net",), ("netto",), ("gross",), ("brutto",), ("amount",), ("nettobetrag",)})
+_ALONE = frozenset(
+    tuple(words.split())
+    for words in "net|netto|gross|brutto|amount|nettobetrag|gross pay|net pay|bruttolohn|nettolohn|net amount".split("|")
+)
+_PERIOD = re.compile(r"[QHT]\d|FY\d{2,4}|(?:19|20)\d{2}")
 _AFTER_ROWS = frozenset(
     "cash change card visa mastercard tax vat mwst ust tva iva tip shipping freight delivery versand discount rabatt "
     "remise rounding paid due payment bar rückgeld".split()
@@ -44,6 +48,7 @@ _HEADS = frozenset(
 _PAGE = re.compile(
     r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
 )
+_AMOUNT = re.compile(r"(?<![\d.,])([-−]?)(?:\d{1,3}(?:[.,'’]\d{3}){1,4}|\d{1,12})[.,]\d{2}(?=\W{0,5}$)")
 _GAP = re.compile(r"\s{2,}+")
 _PARTING = re.compile(r"(?<!\d),|,(?!\d{1,3}(?![\d,]))|^\S++$")  # a comma that is no decimal one
 _PAGE_NUMBER = re.compile(r"\W*+\d{1,4}(?:\s*+/\s*+\d{1,4})?\W*+|第\s*+\d++\s*+[页頁].*+")
@@ -95,6 +100,7 @@ class Rows:
         self.most_words = max(len(shape.words) for shape in shapes)
         self._least_words = min(len(shape.words) for shape in shapes)
         self._says_total = any(_total_word(shape.words) for shape in shapes)
+        self._of_periods = any(_is_periods(units.said(number)) for number in found)
         self.strength = self._strength(shapes)
 
     def _strength(self, shapes: Sequence[Shape]) -> int:
@@ -212,6 +218,8 @@ class Rows:
     def is_head(self, number: int) -> bool:
         """Whether a unit names the columns of a table."""
         shape = self.shape(number)
+        if not (self._of_periods or self._marker) and _is_periods(self.units.said(number)):
+            return True
         if self._marker or shape.label or "N" in shape.head + shape.tail or "D" in shape.head + shape.tail:
             return False
         if self._delimiter:
@@ -244,7 +252,7 @@ class Rows:
     def is_total(self, number: int) -> bool:
         """Whether a unit is the sum of those above it, or carries one over."""
         shape = self.shape(number)
-        net = shape.words[:1] in _ALONE and shape.words[1:2] == ()
+        net = shape.words in _ALONE
         if self._says_total or not (net or _total_word(shape.words)):
             return False
         if net or frozenset(shape.words) <= _TOTALS | _BEFORE_TOTALS:
@@ -253,6 +261,11 @@ class Rows:
         if self._delimiter:
             return "E" in shape.cells or not self._like_cells(shape.cells)
         return not shape.head
+
+    def cents(self, number: int) -> int | None:
+        """The amount with which a unit ends, in hundredths; None where it does not end so."""
+        found = _AMOUNT.search(self.units.said(number))
+        return None if found is None else int("".join(filter(str.isdigit, found[0]))) * (-1 if found[1] else 1)
 
     def is_page(self, number: int) -> bool:
         """Whether a unit belongs to the page."""
@@ -267,6 +280,12 @@ class Rows:
     def is_furniture(self, number: int) -> bool:
         """Whether a unit says nothing about whether the list goes on behind it."""
         return self.is_rule(number) or self.is_page(number) or self.is_total(number) or self.is_head(number)
+
+
+def _is_periods(line: str) -> bool:
+    """Whether all numbers of a line are years or quarters, as above the columns of a table."""
+    told = [word for word in line.replace("|", " ").split() if any(map(str.isdigit, word))]
+    return len(told) > 1 and all(map(_PERIOD.fullmatch, told)) and len(told) * 2 >= len(line.replace("|", " ").split())
 
 
 def _plain(letters: str) -> str:

@@ -48,7 +48,7 @@ class Unit:
 
 def units(text: str) -> list[Unit]:
     """The units of a text, in their order. Control characters are as good as spaces."""
-    found = []
+    found: list[Unit] = []
     matches = [*_UNIT.finditer(text), None]
     last = 0
     for match, behind in pairwise(matches):

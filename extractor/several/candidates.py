@@ -122,6 +122,8 @@ def _same(votes: Mapping[str, Vote], agreed: Any, data: Any) -> dict[str, Vote]:
     """The votes for what stands in the value that was taken, also where most say something else."""
     found: dict[str, Vote] = {}
     for pointer, said in votes.items():
+        if value_at(agreed, _item_of(pointer)) != value_at(data, _item_of(pointer)) and _item_of(pointer) != pointer:
+            continue  # another item, of which nothing is known
         most, taken = value_at(agreed, pointer), value_at(data, pointer)
         own = [share for value, share in said.others if value == taken]
         if most == taken:
@@ -137,5 +139,12 @@ def _said(best: Version[Any], data: Any) -> dict[str, Tokens]:
     return {
         pointer: tokens
         for pointer, tokens in best.tokens.items()
-        if value_at(best.data, pointer) == value_at(data, pointer)
+        if value_at(best.data, _item_of(pointer)) == value_at(data, _item_of(pointer))
     }
+
+
+def _item_of(pointer: str) -> str:
+    """The item of a list that a value is in, else the value: items at one place may be different ones."""
+    steps = pointer.split("/")
+    last = max((number for number, step in enumerate(steps) if step.isdecimal()), default=len(steps) - 1)
+    return "/".join(steps[: last + 1])

@@ -19,7 +19,7 @@ from extractor.evidence.source import source_of
 
 ITEM = {"type": "object", "properties": {"number": {"type": "string"}, "name": {"type": "string"}}}
 LIST = {"type": "array", "items": ITEM}
-SCHEMA = {"type": "object", "properties": {"order": {"type": "string"}, "items": LIST}}
+SCHEMA = {"type": "object", "properties": {"order": {"type": "string"}, "items": LIST}, "required": ["items"]}
 
 
 def row(index: int, name: str = "lamp") -> dict[str, str]:

@@ -234,11 +234,20 @@ def test_equal_items_found_on_one_row_cover_equal_rows() -> None:
 
 
 def test_items_that_stand_nowhere_may_be_the_rows_between() -> None:
-    """A row whose item says it in other words is not missing."""
+    """Whether an item that stands nowhere is made up, or a row said in other words, cannot be told."""
     other = {"name": "a large table", "quantity": 17}
-    assert report_of(CSV, [*ROWS[:3], other, ROWS[4]]).status == "complete"
+    assert report_of(CSV, [*ROWS[:3], other, ROWS[4]]).status == "unknown"
     (gap,) = report_of(CSV, [ROWS[0], other, ROWS[3], ROWS[4]]).gaps
     assert (gap.rows, gap.after) == (1, 1)
+
+
+def test_what_is_made_up_is_not_expected() -> None:
+    """How many there should be is said by the document alone, however many the value has."""
+    other = {"name": "a large piano", "quantity": 17}
+    report = report_of(CSV, [*ROWS, other])
+    assert (report.status, report.returned, report.expected, report.lacking) == ("complete", 6, 5, 0)
+    report = report_of(CSV, [other, ROWS[0], ROWS[2], ROWS[4], other])
+    assert (report.status, report.expected, report.lacking) == ("incomplete", 5, 2)
 
 
 def test_a_value_that_strays_covers_no_row() -> None:
@@ -364,6 +373,22 @@ def test_items_that_share_a_line_are_its_pieces() -> None:
     assert [gap.rows for gap in report_of(text, ["red", "dark blue", "yellow"]).gaps] == [1]
 
 
+NAMES = ["Ann", "Bob", "Cleo", "Dora", "Emil", "Fay", "Gus", "Ida", "Joe", "Kim", "Lea", "Max"]
+
+
+@pytest.mark.parametrize("sign", ["  ", "\t", " | ", ", ", " • "])
+@pytest.mark.parametrize("columns", [2, 3, 4])
+def test_a_grid_is_not_complete_without_its_names(sign: str, columns: int) -> None:
+    """Of names in rows and columns, those on lines with others are missing; else it cannot be told."""
+    lines = [sign.join(NAMES[at : at + columns]) for at in range(0, len(NAMES), columns)]
+    text = "Class of 2004, 12 May\n\n" + "\n".join(lines) + "\n\nPhoto: Studio 5\n"
+    assert report_of(text, NAMES).status == "complete"
+    assert report_of(text, NAMES[:-columns]).status == "unknown"
+    for first in range(columns):
+        assert report_of(text, NAMES[first::columns]).status == "unknown"
+    assert report_of(text, [*NAMES[:5], *NAMES[6:]]).lacking == 1
+
+
 def test_sentences_are_no_rows() -> None:
     """Of names in prose it cannot be told whether there are more."""
     text = "Ann, who came late, met Bob, and they\nspoke with Carl about the weather in May.\nDora laughed at them.\n"
@@ -474,25 +499,50 @@ def test_what_is_said_settles_doubtful_rows() -> None:
 
 
 def test_lists_that_the_value_has_not_are_missing() -> None:
-    """A list of the schema that is absent or null is reported, inside of items too."""
+    """A list that must be there and is not is missing, inside of items too; of one that may be absent nobody knows."""
+    or_null = {"anyOf": [{"$ref": "#/$defs/Tags"}, {"type": "null"}]}
     schema = {
         "$defs": {
-            "Line": {"type": "object", "properties": {"tags": {"anyOf": [{"$ref": "#/$defs/Tags"}, {"type": "null"}]}}},
+            "Line": {
+                "type": "object",
+                "properties": {"tags": {"$ref": "#/$defs/Tags"}, "marks": or_null},
+                "required": ["tags", "marks"],
+            },
             "Tags": {"type": "array", "items": {"type": "string"}},
         },
         "type": "object",
+        "required": ["notes"],
         "properties": {
             "lines": {"type": "array", "items": {"$ref": "#/$defs/Line"}},
             "notes": {"$ref": "#/$defs/Tags"},
+            "extras": {"$ref": "#/$defs/Tags"},
             "either": {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Tags"}]},
         },
     }
-    reports = completeness(schema, {"lines": [{"tags": None}]}, source_of("text"), {})
+    data = {"lines": [{"tags": None, "marks": None}], "notes": None}
+    reports = completeness(schema, data, source_of("text"), {})
     assert {report.pointer: report.status for report in reports} == {
         "/lines": "unknown",
         "/notes": "missing",
+        "/extras": "unknown",
         "/lines/0/tags": "missing",
+        "/lines/0/marks": "unknown",
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [("3 notes", "missing"), ("3 lines", "unknown"), ("0 notes", "complete"), ("a note", "unknown")],
+)
+def test_a_list_that_may_be_null_is_missing_where_the_document_counts_it(line: str, status: str) -> None:
+    """A number of its own is a reason, one of rows in general may be another list's."""
+    notes = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
+    lines = {"type": "array", "items": {"type": "string"}}
+    schema = {"type": "object", "properties": {"notes": notes, "lines": lines}, "required": ["notes", "lines"]}
+    data = {"notes": None, "lines": ["lamp 2", "desk 4", "sofa 7"]}
+    text = f"{line}\n\nlamp 2\ndesk 4\nsofa 7\n"
+    found, _ = completeness(schema, data, source_of(text), grounded(text, data))
+    assert (found.pointer, found.status) == ("/notes", status)
 
 
 def test_what_was_made_of_another_shape_is_said() -> None:

@@ -245,6 +245,22 @@ def test_a_list_that_was_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
 
 
 @both
+def test_a_list_that_may_be_null(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """A list that is null because there is none is not asked for."""
+
+    class Noted(Order):
+        notes: list[str] | None
+
+    def answer(request: Recorded) -> Any:
+        return {"vendor": "Acme", "lines": _rows(_text(request)), "notes": None}
+
+    fake_endpoint.script, fake_endpoint.repeat = [answer], True
+    result = _run(kind, fake_endpoint, Noted, _document(6))
+    assert {report.pointer: report.status for report in result.lists} == {"/lines": "complete", "/notes": "unknown"}
+    assert (result.complete, len(fake_endpoint.requests)) == (True, 1)
+
+
+@both
 def test_rows_that_break_a_rule_of_the_whole(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Rows with which the value would not conform any more are left out."""
 
