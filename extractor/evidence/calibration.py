@@ -1,7 +1,8 @@
 """Confidence made honest: learned from corrected records, so that of the values with 0.9 nine in ten are right.
 
 The curve is isotonic: it only ever rises, so that what was surer stays surer. It is found by pooling neighbours that
-stand the wrong way round (pool adjacent violators), and drawn as straight lines between the pools.
+stand the wrong way round (pool adjacent violators), and drawn as straight lines between the pools. Of what was never
+seen nothing is learned: outside of all pools the curve goes back to the confidence as it was.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ __all__ = ["Bin", "Calibration", "Result", "auc", "calibrate", "ece", "judged", 
 
 LEAST_VALUES = 50  # of fewer, a curve would be chance
 FOLDS = 5  # parts of the records, each judged by a curve of the others
-PRIOR = 2.0  # values of the overall share that are added to each pool: two that are right are no 100 %
+PRIOR = 2.0  # values that are added to each pool, of which as many are right as was said: two right ones are no 100 %
+CERTAIN = 1e-3  # nothing is surer than this distance from 0 and 1
 BINS = 10
 
 
@@ -54,7 +56,7 @@ class Bin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """A curve from confidence to the share of values that are right: `points` rise in both coordinates, from 0 to 1.
+    """A curve from confidence to the share of values that are right: `points` rise in both coordinates, between 0 and 1.
 
     `count` values were judged. `before` is how confident they were and how many were right, `reliability` the same
     with the curve, each fifth of the records judged by a curve of the others. `auc` is the probability that a right
@@ -84,7 +86,7 @@ class Calibration:
         if after in (0, len(self.points)):
             return self.points[min(after, len(self.points) - 1)][1]
         (left, low), (right, high) = self.points[after - 1 : after + 1]
-        return low + (high - low) * (confidence - left) / (right - left)
+        return min(low + (high - low) * ((confidence - left) / (right - left)), high)
 
     def to_json(self) -> str:
         """All of it as JSON."""
@@ -115,9 +117,11 @@ class Calibration:
 
     @classmethod
     def load(cls, path: Path | str) -> Calibration:
-        """What `save` wrote. Raises `CallerError` where the file holds none, and `OSError`."""
+        """What `save` wrote. Raises `CallerError` where there is no such file or it holds none, and `OSError`."""
         try:
             return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise CallerError(f"There is no file {str(path)!r}.", hint="Give what Calibration.save wrote.") from error
         except UnicodeDecodeError as error:
             raise _no_calibration() from error
 
@@ -139,19 +143,19 @@ def _no_calibration() -> CallerError:
 
 
 def calibrate(pairs: Iterable[tuple[Result, Any]]) -> Calibration:
-    """Learn from results and what they should have been: plain data in the shape of `result.data`, or an instance of
-    the model.
+    """Learn from at least 50 values (`LEAST_VALUES`): from pairs of a result and what it should have been, plain data in
+    the shape of `result.data` or an instance of the model.
 
     Each scalar with a confidence counts once: it is right where it says the same (`normal`), null where there should
-    be nothing. Lists are laid side by side. Raises `CallerError` where there are fewer than 50, or where a result was
-    calibrated already.
+    be nothing. Lists are laid side by side. A few hundred values give a curve that can be relied on.
+
+    Raises `CallerError` where there are fewer than 50, where something is no such pair, where what is right has another
+    shape than the result, or where a result was calibrated already.
     """
     seen: list[_Seen] = []
-    for number, (result, corrected) in enumerate(pairs):
-        if getattr(result, "calibration", None) is not None:
-            raise CallerError("These results are calibrated already.", hint="Extract without calibration to learn one.")
+    for number, (result, corrected) in enumerate(_pairs(pairs)):
         fields = result.fields
-        for pointer, is_right in judged(result.data, to_jsonable_python(corrected)):
+        for pointer, is_right in judged(result.data, _plain(number, result, corrected)):
             field = fields.get(pointer)
             if field is not None and field.confidence is not None:
                 seen.append(_Seen(field.confidence, is_right, number))
@@ -169,6 +173,52 @@ def calibrate(pairs: Iterable[tuple[Result, Any]]) -> Calibration:
         reliability=reliability(after, right),
         auc=auc(confidences, right),
     )
+
+
+_WANTED = "calibrate takes pairs: what Extractor.run gave, and the corrected value (plain data or an instance)."
+
+
+def _pairs(pairs: Any) -> Iterator[tuple[Result, Any]]:
+    """The pairs, if they are."""
+    if not isinstance(pairs, Iterable) or isinstance(pairs, (str, Mapping)):
+        raise CallerError(f"These are no pairs but {type(pairs).__name__}.", hint=_WANTED)
+    for number, pair in enumerate(pairs):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise CallerError(f"Item {number} is no pair but {type(pair).__name__}.", hint=_WANTED)
+        if not isinstance(getattr(pair[0], "fields", None), Mapping) or not hasattr(pair[0], "data"):
+            raise CallerError(f"The first of pair {number} is no result but {type(pair[0]).__name__}.", hint=_WANTED)
+        if getattr(pair[0], "calibration", None) is not None:
+            raise CallerError("These results are calibrated already.", hint="Extract without calibration to learn one.")
+        yield pair[0], pair[1]
+
+
+def _plain(number: int, result: Result, corrected: Any) -> Any:
+    """What is right, as plain data in the shape of the result's. A result that found nothing has none."""
+    try:
+        right = to_jsonable_python(corrected)
+    except (ValueError, RecursionError) as error:  # pydantic's errors of this kind are ValueErrors
+        raise CallerError(
+            f"The second of pair {number} is no corrected value but {type(corrected).__name__}.", hint=_WANTED
+        ) from error
+    data = result.data
+    if isinstance(data, dict) and isinstance(right, dict):
+        fits = not data or not right or not data.keys().isdisjoint(right)
+    elif isinstance(data, (dict, list)):
+        fits = type(data) is type(right)
+    else:
+        fits = data is None or not isinstance(right, (dict, list))
+    if not fits:
+        raise CallerError(
+            f"The second of pair {number} has another shape than its result: {_shape(right)} for {_shape(data)}.",
+            hint=_WANTED,
+        )
+    return right
+
+
+def _shape(data: Any) -> str:
+    if isinstance(data, dict):
+        return "an object with " + (", ".join(str(key) for key in list(data)[:3]) or "nothing")
+    return "a list" if isinstance(data, list) else "null" if data is None else "a single value"
 
 
 class _Seen(NamedTuple):
@@ -195,11 +245,28 @@ _Pool: TypeAlias = "tuple[float, float, float]"
 
 
 def _curve(seen: Sequence[_Seen]) -> tuple[tuple[float, float], ...]:
-    share = sum(each.right for each in seen) / len(seen)
-    pools = _pooled((each.confidence, float(each.right), 1.0) for each in sorted(seen))
+    ordered = sorted(seen)
+    pools = _pooled((each.confidence, float(each.right), 1.0) for each in ordered)
     # The prior moves small pools more than large ones, and so may bring neighbours out of order once more.
-    moved = _pooled((x * (n + PRIOR) / n, right + PRIOR * share, n + PRIOR) for x, right, n in pools)
-    return tuple((x / n, right / n) for x, right, n in moved)
+    moved = _pooled((x * (n + PRIOR) / n, right + PRIOR * x / n, n + PRIOR) for x, right, n in pools)
+    first, last = ordered[0].confidence, ordered[-1].confidence
+    inner = [(min(max(x / n, first), last), right / n) for x, right, n in moved]
+    return tuple(_rising([(first, inner[0][1]), *inner, (last, inner[-1][1])]))
+
+
+def _rising(seen: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]]:
+    """The curve through what was seen, and the way back to the confidence itself outside of it: half-way to 0 and to 1
+    it is reached, unless the curve was below (or above) it.
+    """
+    (first, low), (last, high) = seen[0], seen[-1]
+    before = [(0.0, 0.0), (first / 2, min(first, low) / 2)]
+    behind = [((1 + last) / 2, (1 + last) / 2 if high <= last else (1 + high) / 2), (1.0, 1.0)]
+    at, reached = -1.0, 0.0
+    for x, y in (*before, *seen, *behind):
+        reached = min(max(y, reached, CERTAIN), 1 - CERTAIN)
+        if x > at:
+            yield x, reached
+            at = x
 
 
 def _pooled(pools: Iterable[_Pool]) -> list[_Pool]:

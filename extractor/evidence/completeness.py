@@ -120,7 +120,7 @@ class _Document:
         found = self._found(each, low, high)
         gaps = _gaps(each, found) if found else ()
         returned = each.length or 0
-        seen = len(found.all) if found else returned
+        seen = found.count if found else returned
         count = self._said(each, found, low, high, seen)
         expected = count.number if count else seen if found else None
         if count and found and expected == returned and len(found.homes) == returned:

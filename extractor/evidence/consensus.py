@@ -2,7 +2,8 @@
 
 A value is what the most candidates have, in the form in which most of those wrote it. Objects are voted on member by
 member, lists item by item once their items are laid side by side (`lining`). Null and what is missing are one
-vote: that there is nothing.
+vote: that there is nothing. An item of a list belongs together: where candidates differ in more than one member of it,
+it is taken from the one that most others agree with, since put together of several it would be a row that nobody said.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from extractor.evidence.field import Field
-from extractor.evidence.lining import aligned, normal, rows
-from extractor.schema.nodes import escaped, text_of
+from extractor.evidence.lining import Row, aligned, normal, rows, written
+from extractor.schema.nodes import escaped
 from extractor.schema.standing import MISSING, Way, Ways, agreeing, member
 
-__all__ = ["Candidate", "Consensus", "Vote", "aligned", "medoid", "normal", "vote"]
+__all__ = ["Candidate", "Consensus", "Vote", "aligned", "medoid", "normal", "vote", "votes_on"]
 
 DEEPEST = 100  # levels that are voted on one by one; what is inside of them, as a whole
+LEVELS = 8  # of an item's objects that are compared as one row
 MOST_OTHERS = 20  # other values of a place that a vote lists
 MOST_CHARACTERS = 200_000_000  # of all pointers: a long key stands in those of all that is inside
 
@@ -69,6 +71,14 @@ def vote(schema: Any, candidates: Sequence[Candidate]) -> Consensus:
     return Consensus(data=None if data is MISSING else data, votes=counting.votes)
 
 
+def votes_on(schema: Any, candidates: Sequence[Candidate], taken: int) -> dict[str, Vote]:
+    """The votes on what one candidate says, by JSON pointer in its data: how many have the same, whoever won."""
+    counting = _Counting(schema, candidates)
+    voices = [_Voice(number, "", each.data) for number, each in enumerate(candidates)]
+    counting.voted("", voices, schema if isinstance(schema, Mapping) else {}, 0, _Lead(taken, lists=True))
+    return counting.votes
+
+
 def medoid(schema: Any, candidates: Sequence[Candidate]) -> int:
     """The number of the candidate that is most like all others: in which the fewest values would have to change.
 
@@ -114,8 +124,15 @@ class _Voice(NamedTuple):
     value: Any  # MISSING: nothing
 
 
+class _Lead(NamedTuple):
+    """The candidate whose value is taken, whatever others say; `lists`: what is in lists, too."""
+
+    number: int
+    lists: bool = False
+
+
 _Voices: TypeAlias = "Sequence[_Voice]"
-_Merge: TypeAlias = "Callable[[_Counting, str, _Voices, Any, int], Any]"
+_Merge: TypeAlias = "Callable[[_Counting, str, _Voices, Any, int, _Lead | None], Any]"
 
 
 class _Counting:
@@ -126,25 +143,55 @@ class _Counting:
         self._room = MOST_CHARACTERS
         self.votes: dict[str, Vote] = {}
 
-    def voted(self, pointer: str, voices: _Voices, schema: Any, level: int) -> Any:
-        """What most say, with the votes on it and on all inside of it noted. `voices` are all that could say it."""
+    def voted(
+        self, pointer: str, voices: _Voices, schema: Any, level: int, lead: _Lead | None = None, *, item: bool = False
+    ) -> Any:
+        """What most say, or the one that leads, with the votes on it and on all inside of it noted. `voices` are all
+        that could say it; of an `item` of a list.
+        """
         self._room -= len(pointer) + sum(len(voice.pointer) for voice in voices)
         groups: dict[Any, list[_Voice]] = {}
         for voice in voices:
             groups.setdefault(self._stance(voice.value, schema, level), []).append(voice)
-        taken, *others = sorted(groups.values(), key=self._weight, reverse=True)
-        value = self._form(taken)
+        ordered = sorted(groups.values(), key=self._weight, reverse=True)
+        if lead is not None:
+            ordered.sort(key=lambda group: all(voice.number != lead.number for voice in group))
+        taken, *others = ordered
+        value = self._form(taken, lead)
         merge = _MERGES.get(type(value)) if not self._is_whole(level) else None
         if merge is None:
             self._note(pointer, taken, others)
             return value
         if others:
             self._note(pointer, taken, others)
-        value = merge(self, pointer, taken, schema, level + 1)
+        if item and lead is None and isinstance(value, dict):
+            lead = self._leading(taken)
+        value = merge(self, pointer, taken, schema, level + 1, lead)
         if not value and not others:
             empty = [voice for voice in taken if not voice.value]
             self._note(pointer, empty or taken, [[voice for voice in taken if voice.value]] if empty else [])
         return value
+
+    def _leading(self, voices: _Voices) -> _Lead | None:
+        """Whose item is taken whole, if they differ in more than one member: the one whose values most others have."""
+        if len(voices) < 2:
+            return None
+        members = [dict(_members(voice.value)) for voice in voices]
+        counts = {
+            name: Counter(each.get(name) for each in members) for name in {name for each in members for name in each}
+        }
+        different = [name for name, values in counts.items() if len(values) > 1]
+        if len(different) < 2:
+            return None
+        agree = [sum(counts[name][each.get(name)] for name in different) for each in members]
+        best = max(range(len(voices)), key=lambda at: (agree[at], self._sureness_inside(voices[at]), -at))
+        return _Lead(voices[best].number)
+
+    def _sureness_inside(self, voice: _Voice) -> float:
+        """How sure the members of an object are, in the mean."""
+        fields = self._candidates[voice.number].fields
+        known = [fields.get(f"{voice.pointer}/{escaped(str(key))}") for key in voice.value]
+        return _mean([each.confidence or 0.0 for each in known if each is not None])
 
     def _is_whole(self, level: int) -> bool:
         """Whether what stands so deep is voted on as a whole."""
@@ -152,7 +199,7 @@ class _Counting:
 
     def _note(self, pointer: str, taken: _Voices, others: Sequence[_Voices]) -> None:
         every = len(self._candidates)
-        said = tuple((_said(self._form(each)), len(each) / every) for each in others[:MOST_OTHERS] if each)
+        said = tuple((_said(self._form(each, None)), len(each) / every) for each in others[:MOST_OTHERS] if each)
         self.votes[pointer] = Vote(agreement=len(taken) / every, others=said)
 
     def _stance(self, value: Any, schema: Any, level: int) -> Any:
@@ -174,17 +221,18 @@ class _Counting:
             return 0.0, 0.0, -1e9
         return field.confidence or 0.0, field.score, -1e9 if field.logprob is None else field.logprob
 
-    def _form(self, voices: _Voices) -> Any:
-        """The value as most of them wrote it."""
-        if len(voices) == 1 or isinstance(voices[0].value, (dict, list)):
-            return voices[0].value
+    def _form(self, voices: _Voices, lead: _Lead | None) -> Any:
+        """The value as most of them wrote it, or the one that leads."""
+        own = next((voice for voice in voices if lead is not None and voice.number == lead.number), None)
+        if own is not None or len(voices) == 1 or isinstance(voices[0].value, (dict, list)):
+            return (own or voices[0]).value
         forms = Counter(_written(voice.value) for voice in voices)
         most = forms.most_common(1)[0][0]
         return next(voice.value for voice in voices if _written(voice.value) == most)
 
     # -------------------------------------------------------------------------- containers
 
-    def object(self, pointer: str, voices: _Voices, schema: Any, level: int) -> dict[str, Any]:
+    def object(self, pointer: str, voices: _Voices, schema: Any, level: int, lead: _Lead | None) -> dict[str, Any]:
         """The members that most have, each as most have it."""
         keys = dict.fromkeys(key for voice in voices for key in voice.value)
         way = self._places.way(schema, voices[0].value)
@@ -192,29 +240,36 @@ class _Counting:
         for key in keys:
             step = "/" + escaped(str(key))
             inner = [_Voice(each.number, each.pointer + step, each.value.get(key, MISSING)) for each in voices]
-            value = self.voted(pointer + step, inner, self._places.member(way, str(key)), level)
+            value = self.voted(pointer + step, inner, self._places.member(way, str(key)), level, lead)
             if value is MISSING:
                 self.votes.pop(pointer + step, None)
             else:
                 merged[key] = value
         return merged
 
-    def list(self, pointer: str, voices: _Voices, schema: Any, level: int) -> list[Any]:
-        """The items that at least half have, in their order, each as most have it."""
+    def list(self, pointer: str, voices: _Voices, schema: Any, level: int, lead: _Lead | None) -> list[Any]:
+        """The items that at least half have, in their order, each as most have it; or those of the one that leads."""
         way = self._places.way(schema, voices[0].value)
+        lead = lead if lead is not None and lead.lists else None
         merged: list[Any] = []
-        for row in rows([voice.value for voice in voices], fixed=_heads(way)):
-            if 2 * len(row) < len(voices):
-                continue
+        for row in self._rows(voices, _heads(way), lead):
             place = f"{pointer}/{len(merged)}"
             inner = [
                 _Voice(voices[which].number, f"{voices[which].pointer}/{index}", voices[which].value[index])
                 for which, index in row
             ]
-            merged.append(self.voted(place, inner, self._places.item(way, len(merged)), level))
+            merged.append(self.voted(place, inner, self._places.item(way, len(merged)), level, lead, item=True))
             if place not in self.votes:
                 self._note(place, inner, ())
         return merged
+
+    def _rows(self, voices: _Voices, heads: int, lead: _Lead | None) -> list[Row]:
+        laid = rows([voice.value for voice in voices], fixed=heads)
+        if lead is None:
+            return [row for row in laid if 2 * len(row) >= len(voices)]
+        own = next(which for which, voice in enumerate(voices) if voice.number == lead.number)
+        places = ((dict(row).get(own), row) for row in laid)
+        return [row for _, row in sorted((place, row) for place, row in places if place is not None)]
 
 
 _MERGES: Mapping[type, _Merge] = {dict: _Counting.object, list: _Counting.list}
@@ -225,7 +280,18 @@ def _said(value: Any) -> Any:
 
 
 def _written(value: Any) -> str:
-    return "" if value is MISSING else text_of(value)
+    return "" if value is MISSING else written(value)
+
+
+def _members(value: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What an object says, but for what is in lists; null is as good as nothing."""
+    ahead: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    while ahead:
+        path, each = ahead.pop()
+        if isinstance(each, dict) and len(path) < LEVELS:
+            ahead += [((*path, str(key)), inner) for key, inner in each.items()]
+        elif each is not None and not isinstance(each, (dict, list)):
+            yield path, normal(each)
 
 
 def _heads(way: Way | None) -> int:

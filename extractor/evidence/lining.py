@@ -20,10 +20,11 @@ from extractor.reply.dates import FORMATS
 from extractor.reply.numerals import number_of
 from extractor.schema.nodes import text_of
 
-__all__ = ["Pair", "Row", "aligned", "normal", "rows"]
+__all__ = ["Pair", "Row", "aligned", "normal", "rows", "written"]
 
 LONGEST = 100_000  # characters of a text that are folded; longer ones are equal to the letter or not
 LIKENED = 200  # characters of an item's text that are compared with another's
+BITS = 10_000  # of a number that is written with digits
 LEAVES = 200  # scalars of an item that are compared with another's
 CELLS = 10_000  # pairs of items that are compared in one stretch
 WINDOW = 64  # items of a longer one that are compared with as many others
@@ -51,7 +52,23 @@ def normal(value: Any) -> Hashable:
         return "literal", value
     if isinstance(value, (int, float)):
         return "number", value
-    return "other", text_of(value)
+    return "other", written(value)
+
+
+def written(value: Any) -> str:
+    """A value of plain JSON as text, whatever its numbers are: Python writes none with thousands of digits."""
+    try:
+        return text_of(value)
+    except ValueError:
+        return text_of(_spelled(value))
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _spelled(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_spelled(each) for each in value]
+    return hex(value) if type(value) is int and value.bit_length() > BITS else value
 
 
 def _normal_text(text: str) -> Hashable:
@@ -103,7 +120,7 @@ def _item(value: Any) -> _Item:
 
 
 def _shown(value: Any) -> str:
-    return value[:LIKENED].casefold() if isinstance(value, str) else "" if value is None else text_of(value)
+    return value[:LIKENED].casefold() if isinstance(value, str) else "" if value is None else written(value)
 
 
 def _likeness(left: _Item, right: _Item) -> float:

@@ -83,7 +83,7 @@ def _value_in(text: str) -> _Found | None:
     except Malformed:
         from extractor.reply.repair import mended  # not for a reply that is JSON
 
-    values = [each for each in mended(text) if not each.torn]
+    values = list(mended(text))
     if len(values) != 1 or not text.startswith(values[0].text, values[0].start):
         return None  # what was changed has no tokens
     own, start = values[0].text, values[0].start

@@ -32,7 +32,9 @@ _BEFORE_TOTALS = frozenset(
 )
 _ALONE = frozenset(
     tuple(words.split())
-    for words in "net|netto|gross|brutto|amount|nettobetrag|gross pay|net pay|bruttolohn|nettolohn|net amount".split("|")
+    for words in "net|netto|gross|brutto|amount|nettobetrag|gross pay|net pay|bruttolohn|nettolohn|net amount".split(
+        "|"
+    )
 )
 _PERIOD = re.compile(r"[QHT]\d|FY\d{2,4}|(?:19|20)\d{2}")
 _AFTER_ROWS = frozenset(
@@ -202,7 +204,9 @@ class Rows:
             return known and bool(shape.words) and len(shape.words) <= self.most_words + 1
         ended = str(shape.end) == self._end
         dated = shape.head in self._heads and ("D" in shape.head or len(shape.head) > 1)
-        if (self._wide and not (shape.columns or ended or dated)) or (self.strength < 2 and self._decimal and not shape.decimal):
+        if (self._wide and not (shape.columns or ended or dated)) or (
+            self.strength < 2 and self._decimal and not shape.decimal
+        ):
             return False
         head, tail = _plain(shape.head), _plain(shape.tail)
         backwards = frozenset(each[::-1] for each in self._heads)
@@ -361,6 +365,12 @@ class Found:
     def taken(self) -> frozenset[int]:
         """The units that items stand on."""
         return frozenset(unit for unit, _ in self.homes)
+
+    @property
+    def count(self) -> int:
+        """How many rows the document has: what was made up of a header or a sum is none."""
+        told = self.rows.strength > 0
+        return sum(not (told and (self.rows.is_head(unit) or self.rows.is_total(unit))) for unit in self.all)
 
     @property
     def all(self) -> list[int]:
