@@ -19,7 +19,7 @@ from extractor.ladder import OWN, RUNGS, Descent, Form, Ladder, Step, Way, appli
 from extractor.prices import Tariff
 from extractor.prompt import prompt
 from extractor.schema.dialects import Dialect, Mode
-from extractor.schema.target import Target
+from extractor.schema.target import PartTarget, Target
 from extractor.settings import Settings
 
 __all__ = ["Forms"]
@@ -42,6 +42,7 @@ class Forms:
         self._settings = settings
         self._dialect = dialect
         self._copied = settings.copy is not False
+        self._rows = address.demonstrate
         self._demonstrate = address.demonstrate and settings.messages is None
         self._model = settings.model or address.model
         self.tariff = Tariff(
@@ -75,7 +76,9 @@ class Forms:
         # What only stands in the caller's own turns could not be copied.
         text = None if document is None or self._settings.messages else text_of(document)
         copied = self._copied and text is not None
-        return _at(self._dialect.grammar, grammar_of(form.adapted.schema, text, copied=copied))
+        # Whole rows are for a model that would lose its way; a part that goes on with a list begins in its middle.
+        rows = self._rows and not isinstance(self._target, PartTarget)
+        return _at(self._dialect.grammar, grammar_of(form.adapted.schema, text, copied=copied, rows=rows))
 
     def descended(self, refused: Form, error: StatusError) -> Descent | None:
         """What follows a refusal; None where it is not understood."""

@@ -102,8 +102,13 @@ def _told(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -> A
 
 
 def _by_grammar(target: Target[Any], dialect: Dialect, absent: Absent, slim: int) -> Adapted:
-    # What a grammar is made of may keep the marks: no endpoint gets to see the schema.
-    return adapt(target, replace(dialect, keywords=dialect.keywords | {MARK}), absent=absent)
+    # What a grammar is made of keeps the marks, and all that our own grammar says: no endpoint gets to see the schema.
+    own = replace(dialect, keywords=dialect.keywords | _GRAMMATICAL, formats=dialect.formats | _WRITTEN)
+    return adapt(target, own, absent=absent)
+
+
+_GRAMMATICAL = frozenset({MARK, "const", "format", "pattern", "minLength", "maxLength"})
+_WRITTEN = frozenset({"date", "time", "date-time", "uuid"})
 
 
 def _json_schema(adapted: Adapted) -> dict[str, Any]:

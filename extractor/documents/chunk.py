@@ -9,21 +9,20 @@ that it begins in.
 from __future__ import annotations
 
 import bisect
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from extractor.documents.lengths import hundredths_in, tokens_in
+from extractor.documents.lines import Place, Row, level_of, rows_of, tables_of, trimmed
 from extractor.errors import MissingExtra, OptionError
 
 __all__ = ["LEAST", "Chunk", "chunks"]
 
-Place: TypeAlias = "tuple[int, int]"
-
 LEAST = 16
 """Tokens of the smallest chunk: no character has as many."""
 _LEAD = 4  # a chunk's lead may have a fourth of it
+_CHEAPEST = 6  # hundredths of a token: no character of a long text costs less
 _FULL = 0.7  # from here on a better border is worth an earlier end
 _OVERLAP = 10  # a tenth of a chunk, where nothing is said
 _UNIT = 400  # hundredths of a token
@@ -80,7 +79,7 @@ def chunks(
         return (Chunk(number=0, start=0, end=len(text)),)
     shared = min(tokens // _OVERLAP if overlap is None else overlap, tokens // 3)
     room = 100 * (tokens - tokens // _LEAD - 4)
-    pieces = _pieces(text, _borders(text, pages), _Splitter(text, room, shared))
+    pieces = _pieces(text, rows_of(text, pages), _Splitter(text, room, shared))
     return tuple(_packed(text, pieces, 100 * tokens, 100 * shared))
 
 
@@ -102,8 +101,9 @@ class _Piece(NamedTuple):
 
 def _packed(text: str, pieces: Sequence[_Piece], most: int, shared: int) -> Iterator[Chunk]:
     first = number = covered = 0
+    known = _Leads(text, most // _LEAD)
     while first < len(pieces):
-        leads, price = _fitting(text, pieces[first].leads, most // _LEAD)
+        leads, price = known.fitting(pieces[first].leads)
         last = _last(pieces, first, covered, most - price)
         start, end = pieces[first].start, pieces[last - 1].end
         end -= len(text[start:end]) - len(text[start:end].rstrip())
@@ -144,172 +144,45 @@ def _back(pieces: Sequence[_Piece], first: int, last: int, shared: int, most: in
     return begins[_SENTENCE] if begins[_SENTENCE] < last else begins[_WORD]
 
 
-def _fitting(text: str, leads: tuple[Place, ...], most: int) -> tuple[tuple[Place, ...], int]:
-    """As many of the nearest leads as have room, and what they cost."""
-    price, number = 0, len(leads)
-    while number and price + (more := hundredths_in(text[slice(*leads[number - 1])] + "\n")) <= most:
-        price += more
-        number -= 1
-    return leads[number:], price
+class _Leads:
+    """What leads cost. One that is too long for any chunk is not even looked at."""
 
+    def __init__(self, text: str, most: int) -> None:
+        self._text = text
+        self._most = most
+        self._prices: dict[Place, int] = {}
 
-# ------------------------------------------------------------------------------- rows and headings
+    def fitting(self, leads: tuple[Place, ...]) -> tuple[tuple[Place, ...], int]:
+        """As many of the nearest leads as have room, and what they cost."""
+        price, number = 0, len(leads)
+        while number and price + (more := self._price(leads[number - 1])) <= self._most:
+            price += more
+            number -= 1
+        return leads[number:], price
 
-
-class _Row(NamedTuple):
-    """A line, or several where a quoted cell goes on."""
-
-    start: int
-    end: int
-    text: str
-    page: bool
-    shape: str
-
-
-_MOST = 20  # lines of one row
-_QUOTED = re.compile(r'"[^"]*+"')
-_GAP = re.compile(r"[^\s.!?:] {2,}+\S")
-_RULER = re.compile(r"[\s|+:=_-]*+")
-_DIGIT = re.compile(r"\d")
-
-
-def _borders(text: str, pages: Sequence[int] | None) -> list[_Row]:
-    starts = {match.end() for match in re.finditer("\f", text)} if pages is None else set(pages)
-    starts = {start for start in starts if 0 < start < len(text)}
-    ends = sorted({match.end() for match in re.finditer("\n", text)} | starts | {len(text)})
-    rows: list[_Row] = []
-    at = number = 0
-    while number < len(ends):
-        line = text[at : ends[number]]
-        if line.count('"') % 2 and _shape(line)[:1] in tuple("\t,;"):
-            number = _closed(text, ends, number)
-            line = text[at : ends[number]]
-        rows.append(_Row(at, ends[number], line, at in starts, _shape(line)))
-        at = ends[number]
-        number += 1
-    return rows
-
-
-def _closed(text: str, ends: list[int], number: int) -> int:
-    """The line in which the quote that is open in a line ends; itself where it is not one of the next."""
-    for later in range(number + 1, min(number + _MOST, len(ends))):
-        if text.count('"', ends[later - 1], ends[later]) % 2:
-            return later
-    return number
-
-
-def _shape(line: str) -> str:
-    """What rows of the same table have in common; "" where it is no row."""
-    line = line.strip()
-    bars = line.count("|")
-    if bars > 1 or " | " in line:
-        return f"|{bars}"
-    if "\t" in line:
-        return f"\t{line.count(chr(9))}"
-    for sign in ",;":
-        if line.count(sign) > 1 and (cells := _QUOTED.sub("", line).count(sign)) > 1:
-            return f"{sign}{cells}"
-    return " " if _GAP.search(line) else ""
-
-
-def _is_ruler(line: str) -> bool:
-    return ("--" in line or "==" in line or "__" in line) and _RULER.fullmatch(line) is not None
-
-
-class _Table(NamedTuple):
-    """Rows from `first` to `last`, of which those before `body` are its header; `header` are their places."""
-
-    first: int
-    body: int
-    last: int
-    shape: str
-    header: tuple[Place, ...]
-
-
-_NEAR = 6  # rows between a table and its continuation on the next page
-
-
-def _tables(rows: Sequence[_Row]) -> Iterator[_Table]:
-    known: _Table | None = None
-    first = 0
-    while first < len(rows):
-        shape, last = rows[first].shape, first + 1
-        if not shape or _is_ruler(rows[first].text):
-            first += 1
-            continue
-        while last < len(rows) and (rows[last].shape == shape or _is_ruler(rows[last].text)):
-            last += 1
-        if last - first > 2:
-            body = _header(rows, first, last)
-            header = tuple(_trimmed(row) for row in rows[first:body])
-            if not header and known and known.shape == shape and first - known.last <= _NEAR:
-                header = known.header
-            known = _Table(first, body, last, shape, header)
-            yield known
-        first = last
-
-
-def _header(rows: Sequence[_Row], first: int, last: int) -> int:
-    """Where the header of a table ends."""
-    if _is_ruler(rows[first + 1].text):
-        return first + 2
-    if _DIGIT.search(rows[first].text):
-        return first
-    looked = rows[first + 1 : min(first + 6, last)]
-    numbers = sum(1 for row in looked if _DIGIT.search(row.text))
-    # Signs between the cells are meant; gaps may be anything, but for numbers below words.
-    return first + 1 if rows[first].shape != " " or 2 * numbers > len(looked) else first
-
-
-def _trimmed(row: _Row) -> Place:
-    body = row.text.strip("\r\n\f")
-    start = row.start + row.text.index(body)
-    return start, start + len(body)
-
-
-_HASHES = re.compile(r"(#{1,6})[ \t]++\S")
-_NUMBERED = re.compile(
-    r"((?:\d{1,3}\.){0,5}\d{1,3})\.?[ \t]++[^\W\d_]|§|(?i:chapter|part|section|article|annex|appendix)\b"
-)
-_TITLE = 120  # characters of a heading
-_UNDERLINED = {"=": 1, "-": 2}
-_CAPITALS = 7  # below all others: nothing tells how deep it is
-
-
-def _level(before: _Row | None, row: _Row, after: _Row | None) -> int:
-    """How deep a heading is; 0 where the row is none."""
-    line = row.text.strip()
-    if not line or len(line) > _TITLE:
-        return 0
-    if hashes := _HASHES.match(line):
-        return len(hashes[1])
-    begins = before is None or row.page or before.text.isspace()
-    if not begins or row.shape or line[-1] in ".,;:?!":
-        return 0
-    following = after.text.strip() if after else ""
-    if following and following == following[0] * len(following) and len(following) > 2 and following[0] in _UNDERLINED:
-        return _UNDERLINED[following[0]]
-    if following:
-        return 0
-    if numbered := _NUMBERED.match(line):
-        return 1 + (numbered[1] or "").count(".")
-    return _CAPITALS if line.isupper() and sum(map(str.isalpha, line)) > 3 else 0
+    def _price(self, lead: Place) -> int:
+        start, end = lead
+        if (end - start) * _CHEAPEST > self._most:
+            return self._most + 1
+        if lead not in self._prices:
+            self._prices[lead] = hundredths_in(self._text[start:end] + "\n")
+        return self._prices[lead]
 
 
 # --------------------------------------------------------------------------------- rows to pieces
 
 
-def _pieces(text: str, rows: Sequence[_Row], splitter: _Splitter) -> list[_Piece]:
+def _pieces(text: str, rows: Sequence[Row], splitter: _Splitter) -> list[_Piece]:
     pieces: list[_Piece] = []
     stack: list[tuple[int, Place]] = []
-    tables = list(_tables(rows))
+    tables = list(tables_of(rows))
     lasts = [table.last for table in tables]
     bound = False
     for number, row in enumerate(rows):
         at = bisect.bisect_right(lasts, number)
         table = tables[at] if at < len(tables) and tables[at].first <= number else None
         before = rows[number - 1] if number else None
-        level = 0 if table else _level(before, row, rows[number + 1] if number + 1 < len(rows) else None)
+        level = 0 if table else level_of(before, row, rows[number + 1] if number + 1 < len(rows) else None)
         while level and stack and stack[-1][0] >= level:
             stack.pop()
         leads = tuple(place for _, place in stack)
@@ -319,11 +192,11 @@ def _pieces(text: str, rows: Sequence[_Row], splitter: _Splitter) -> list[_Piece
             leads += table.header
         pieces += splitter.split(row, border, leads, whole=table is not None)
         if level:
-            stack.append((level, _trimmed(row)))
+            stack.append((level, trimmed(row)))
     return pieces
 
 
-def _border(row: _Row, before: _Row | None, level: int, inside: bool) -> int:
+def _border(row: Row, before: Row | None, level: int, inside: bool) -> int:
     if level or row.page or before is None:
         return _SECTION
     if row.text.isspace():
@@ -341,14 +214,14 @@ class _Splitter:
         self._fine = min(room, max(800, min(room // 4, 100 * shared // 3 or room)))
         self._splitter = _splitter(self._fine)
 
-    def split(self, row: _Row, border: int, leads: tuple[Place, ...], *, whole: bool) -> Iterable[_Piece]:
+    def split(self, row: Row, border: int, leads: tuple[Place, ...], *, whole: bool) -> Iterable[_Piece]:
         """The pieces of a row; one, of a row of a table, if it has room."""
         price = hundredths_in(row.text)
         if price <= (self._room if whole else self._fine):
             return (_Piece(row.start, row.end, price, border, leads),)
         return self._parts(row, border, leads)
 
-    def _parts(self, row: _Row, border: int, leads: tuple[Place, ...]) -> Iterator[_Piece]:
+    def _parts(self, row: Row, border: int, leads: tuple[Place, ...]) -> Iterator[_Piece]:
         for start, end in _slices(self._text, row.start, row.end):
             for offset, part in self._splitter.chunk_indices(self._text[start:end]):
                 at = start + offset

@@ -4,8 +4,10 @@ Two items of different parts are the same if the same member of both is at the s
 is as well, as the date is under which several stand), and no member of them is at different places with different
 values. Equal items at different places stay two.
 
-What stands nowhere is the same as what is equal, or has an equal `id` or the like, in the part before, if the two share
-text; and anywhere, if it is a scalar that cannot stand in the document (a category, say). The last item of a part and
+What stands nowhere is the same as what is equal, or has an equal `id` or the like, in the part before, if both may come
+from the text that the two share: items follow one another as their rows do, so that those without a place are about
+where those around them are. Anywhere it is the same if it is a scalar that cannot stand in the document (a category,
+say). The last item of a part and
 the first of the next are one where each has what the other lacks, and what must be there is among that. Where the
 schema names keys, items of the same key are one, wherever they stand, and no others.
 """
@@ -17,9 +19,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from extractor.documents.part import Part, PartValue, folded, leaves_of
+from extractor.documents.part import Part, PartValue, leaves_of
 from extractor.evidence.field import Field, Span
-from extractor.schema.nodes import escaped, text_of
+from extractor.evidence.lining import normal, written
+from extractor.schema.nodes import escaped
 
 __all__ = ["Joining"]
 
@@ -54,8 +57,10 @@ class _Item:
                 self._begins([about])
                 spans = about.spans if about else ()
                 self.sure = about is not None and about.status in ("absent", "inferred")
-                self.leaves[each.pointer[len(source.pointer) :]] = folded(each.value), spans
-        self.text = text_of(_whole(source.value))
+                self.leaves[each.pointer[len(source.pointer) :]] = normal(each.value), spans
+        scalar = not isinstance(source.value, (dict, list))
+        self.text = normal(source.value) if scalar else written(source.value)
+        self.about = (0.0, 0.0)  # where it may be, if it has no place
         self.key = self._key(keys)
         self.named = {name: value for name, (value, _) in self.leaves.items() if _NAMED.fullmatch(name[1:])}
 
@@ -88,8 +93,16 @@ class _Item:
                 yield name, True, span.end
 
 
-def _whole(value: Any) -> Any:
-    return folded(value) if isinstance(value, str) else value
+def _place(items: Sequence[_Item], part: Part) -> None:
+    """Say where items without a place may be: spread between those that have one, and half an item to each side."""
+    known = [(number, item.place) for number, item in enumerate(items) if item.place is not None]
+    last, at = -1, part.start
+    for number, place in (*known, (len(items), part.end)):
+        step = (max(place, at) - at) / max(1, number - last - (last < 0))
+        for each in range(last + 1, number):
+            begin = at + step * (each - last - (last < 0))
+            items[each].about = begin - step / 2, begin + 1.5 * step
+        last, at = number, max(place, at)
 
 
 _GAP = 200  # characters of white space between chunks that follow one another
@@ -125,12 +138,15 @@ class Joining:
         self._marks: dict[_Mark, _Group | None] = {}  # None: of several
         self._equal: dict[Any, tuple[int, list[_Group]]] = {}  # of the last part that has any
         self._part: Part | None = None
+        self._seen: dict[tuple[Any, bool], int] = {}  # how many of the equal ones are taken, or out of reach
 
     def add(self, source: PartValue) -> None:
         """The list of the next part."""
         items = [_Item(source.inner(number), self._keys) for number in range(len(source.value))]
+        _place(items, source.part)
         shared = Counter(mark for item in items for mark in set(item.marks()))
         self._at += 1
+        self._seen = {}
         taken: set[int] = set()
         found: list[tuple[_Group, bool]] = []
         for number, item in enumerate(items):
@@ -175,11 +191,22 @@ class Joining:
                 return groups[each]
         return self._equals(item, taken)
 
-    def _free(self, name: Any, taken: set[int]) -> Iterator[_Group]:
-        for group in self._equal.get(name, (0, ()))[1]:
-            if id(group) not in taken:
-                yield group
-                return
+    def _free(self, name: Any, taken: set[int], part: Part | None = None) -> Iterator[_Group]:
+        """The first group of that name that is not taken; one that may be in the text shared with `part`, if given."""
+        groups = self._equal.get(name, (0, []))[1]
+        key = name, part is None
+        at = self._seen.get(key, 0)
+        while at < len(groups) and (id(groups[at]) in taken or not (part is None or self._reaches(groups[at], part))):
+            at += 1
+        self._seen[key] = at  # what is taken stays so while one part is added
+        yield from groups[at : at + 1]
+
+    def _reaches(self, group: _Group, part: Part) -> bool:
+        """Whether it may be in the text that its part and this one share."""
+        if group.at != self._at - 1:
+            return False
+        own = group.last.place
+        return own >= part.start if own is not None else group.last.about[1] >= part.start
 
     def _equals(self, item: _Item, taken: set[int]) -> _Group | None:
         """A group that is the same though nobody knows where one of the two stands."""
@@ -187,12 +214,12 @@ class Joining:
             if self._unique or (item.is_nowhere and group.last.is_nowhere):
                 return group
         before, part = self._part, item.source.part
-        if before is None or part.start >= before.end or (item.place or 0) >= before.end:
+        begins = item.about[0] if item.place is None else item.place
+        if before is None or part.start >= before.end or begins > before.end or item.place == before.end:
             return None
         for name in item.names():
-            for group in self._free(name, taken):
-                shared = group.at == self._at - 1 and (group.place is None or group.place >= part.start)
-                if shared and (item.place is None or group.place is None) and _agree(group, item):
+            for group in self._free(name, taken, part):
+                if (item.place is None or group.place is None) and _agree(group, item):
                     return group
         return None
 

@@ -21,8 +21,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from extractor.documents.joining import Joining
-from extractor.documents.part import Part, PartValue, folded, leaves_of
+from extractor.documents.part import Part, PartValue, leaves_of
 from extractor.evidence.field import Field, Span
+from extractor.evidence.labels import Labels
+from extractor.evidence.leaves import Leaf
+from extractor.evidence.lining import normal
+from extractor.evidence.place import Place
+from extractor.evidence.source import Source
+from extractor.reply.meanings import is_nothing
 from extractor.schema.marks import KEY, RULE
 from extractor.schema.nodes import PREFIX, escaped, kind_of
 from extractor.schema.standing import Way, Ways, agreeing, member
@@ -80,9 +86,9 @@ def _best(sources: Sequence[PartValue]) -> PartValue:
 
 
 def _most(sources: Sequence[PartValue]) -> PartValue:
-    counts = Counter(folded(source.value) for source in sources)
+    counts = Counter(normal(source.value) for source in sources)
     most = max(counts.values())
-    return _best([source for source in sources if counts[folded(source.value)] == most])
+    return _best([source for source in sources if counts[normal(source.value)] == most])
 
 
 _CHOSEN: Mapping[str, Callable[[Sequence[PartValue]], PartValue]] = {
@@ -95,7 +101,7 @@ _CHOSEN: Mapping[str, Callable[[Sequence[PartValue]], PartValue]] = {
 
 def _joined(sources: Sequence[PartValue]) -> tuple[str, Field | None]:
     """Different texts, one under the other."""
-    different = list({folded(source.value): source for source in reversed(sources)}.values())[::-1]
+    different = list({normal(source.value): source for source in reversed(sources)}.values())[::-1]
     fields = [known for source in different if (known := source.field)]
     spans = tuple(span for known in fields for span in known.spans)
     worst = max(fields, key=lambda known: _RANKS[known.status], default=None)
@@ -160,7 +166,7 @@ class _Merger:
         chosen = _CHOSEN[rule](known)
         if rule == "best" and len(known) > 1:
             standing = [each for each in (chosen, *known) if each.field and each.field.status in _STANDS]
-            different = {folded(each.value): each for each in reversed(standing)}
+            different = {normal(each.value): each for each in reversed(standing)}
             if len(different) > 1:
                 self._disagreed(pointer, list(different.values())[::-1])
         return self._taken(chosen, pointer)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from extractor.evidence.field import Field
-from extractor.schema.nodes import escaped, text_of
+from extractor.schema.nodes import escaped
 
-__all__ = ["Part", "PartValue", "folded", "leaves_of"]
+__all__ = ["Part", "PartValue", "leaves_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,13 +53,3 @@ def leaves_of(source: PartValue) -> Iterator[PartValue]:
             ahead += [each.inner(number) for number in range(len(each.value) - 1, -1, -1)]
         else:
             yield each
-
-
-_SPACES = re.compile(r"\s++")
-
-
-def folded(value: Any) -> Any:
-    """Equal for values that mean the same."""
-    if isinstance(value, str):
-        return _SPACES.sub(" ", unicodedata.normalize("NFKC", value).casefold()).strip()
-    return (value,) if isinstance(value, bool) else value if isinstance(value, (int, float)) else text_of(value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import re
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import accumulate
@@ -13,23 +15,24 @@ __all__ = ["Amount", "amounts"]
 
 class Amount(NamedTuple):
     """A number that a place of a text may mean. `score`: 1 for what is plainly it, less for a part of something else
-    or an unusual reading.
+    or an unusual reading. `unsigned` says that it has a sign which is left off here: of -5, the 5.
     """
 
     start: int
     end: int
     value: int | float
     score: float
+    unsigned: bool = False
 
 
 LONGEST = 40  # digits, marks and spaces of one number …
-MOST = 1_000  # … and of one that has digits only
-PLAIN, OTHER, GLUED, SHARE, PART = 1.0, 0.97, 0.85, 0.8, 0.6
+MOST = 600  # … and of one that has digits only (no Python is set to read fewer than 640)
+PLAIN, OTHER, NAMED, GLUED, SHARE, PART = 1.0, 0.97, 0.9, 0.85, 0.8, 0.6
 
 _MARK = ".,'’٫٬˙·_"
 _CORE = re.compile(
     rf"(?P<core>\d++(?:[{_MARK}]\d++)*+(?:[ \u00a0\u2007\u2009\u202f]\d{{3}}(?!\d)(?:[{_MARK}]\d++)*+)*+)"
-    r"(?:(?P<over>[ \u00a0]?+\d++/\d++(?![\d/]))|/(?P<under>\d{1,3}+)(?![\d/]))?+"
+    r"(?:(?P<over>[ \u00a0]?+\d{1,3}+/\d{1,3}+(?![\d/]))|/(?P<under>\d{1,3}+)(?![\d/]))?+"
     r"(?P<vulgar>[ \u00a0]?+[¼-¾⅐-⅞])?+"
     r"|(?P<lone>[¼-¾⅐-⅞])"
     r"|(?<![^\W_])(?P<words>(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|"
@@ -78,10 +81,20 @@ _VULGAR = dict(zip("¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", (
 
 def amounts(text: str) -> Iterator[Amount]:
     """Every number in a text, in order; several for a place that may mean several. Takes linear time."""
+    named = list(_named(text))
+    return heapq.merge(_counted_or_written(text), named, key=_start) if named else _counted_or_written(text)
+
+
+def _start(amount: Amount) -> int:
+    return amount.start
+
+
+def _counted_or_written(text: str) -> Iterator[Amount]:
+    """Those in digits, and in English words."""
     for match in _CORE.finditer(text):
         kind = match.lastgroup
         if kind == "words":
-            yield Amount(*match.span(), _counted(match[0]), OTHER if " " in match[0] or "-" in match[0] else 0.9)
+            yield Amount(*match.span(), _counted(match[0]), OTHER if " " in match[0] or "-" in match[0] else NAMED)
         elif kind == "lone":
             yield Amount(*match.span(), _divided(*_VULGAR[match[0]]), PLAIN)
         else:
@@ -136,6 +149,7 @@ def _dressed(text: str, start: int, end: int, core: str, score: float) -> Iterat
         return
     head = text[max(0, start - 8) : start]
     sign = _SIGN.search(head) if head and not head[-1].isalnum() else None
+    unsigned = sign is not None and " " not in sign[0]  # with a space it may be a dash
     ends = text[end : end + 1]
     beyond = _BEHIND.match(text, end) if ends and not ends.isdigit() else None
     for rank, value in enumerate(readings):
@@ -148,11 +162,14 @@ def _dressed(text: str, start: int, end: int, core: str, score: float) -> Iterat
         elif ends == "-" and not text[end + 1 : end + 2].strip("-").isalnum() and text[end + 1 : end + 2] != "-":
             yield Amount(start, end + 1, -value, sure * 0.9)
         if beyond and beyond["times"]:
-            yield Amount(start, beyond.end(), _times(value, _TIMES[beyond["times"].lower()]), sure)
+            times = _times(value, _TIMES[beyond["times"].lower()])
+            yield Amount(start, beyond.end(), times, sure, unsigned)
+            if sign:
+                yield Amount(start - len(head) + sign.start(), beyond.end(), -times, sure)
             sure *= 0.9
         elif beyond:
-            yield Amount(start, beyond.end(), _divided(value, 100), sure * SHARE)
-        yield Amount(start, end, value, sure)
+            yield Amount(start, beyond.end(), _divided(value, 100), sure * SHARE, unsigned)
+        yield Amount(start, end, value, sure, unsigned)
 
 
 def _readings(core: str) -> Iterator[int | float]:
@@ -224,3 +241,120 @@ def _counted(words: str) -> int:
         else:
             below += _WORDS.get(word, 0)
     return total + below
+
+
+# ------------------------------------------------------------------------------------ in words of other languages
+
+# From 1 (a 1 that is an article is told by what follows only), the tens from 20, what is between them, and 100.
+_DE = "ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn "
+_NL = "een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien zeventien "
+_FR = "un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize dix_sept "
+_ES = "uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
+_IT = "uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici "
+_PT = "um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
+_LANGUAGES = {
+    "de": (_DE + "achtzehn neunzehn", "zwanzig dreissig vierzig fünfzig sechzig siebzig achtzig neunzig", "und", "hundert"),
+    "nl": (_NL + "achttien negentien", "twintig dertig veertig vijftig zestig zeventig tachtig negentig", "en", "honderd"),
+    "fr": (_FR + "dix_huit dix_neuf", "vingt trente quarante cinquante soixante septante huitante nonante", " ", "cent"),
+    "es": (_ES + "dieciocho diecinueve", "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa", " y ", "cien"),
+    "it": (_IT + "diciassette diciotto diciannove", "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
+           "", "cento"),
+    "pt": (_PT + "dezoito dezenove", "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa", " e ", "cem"),
+}  # fmt: skip
+_FURTHER = {
+    "eins": 1, "één": 1, "fuenf": 5, "zwoelf": 12, "fuenfzehn": 15, "fuenfzig": 50, "einhundert": 100, "eenhonderd": 100,
+    "duas": 2, "quatorze": 14, "dezasseis": 16, "dezassete": 17, "dezanove": 19, "ciento": 100, "veintiún": 21,
+    "veintidós": 22, "veintitrés": 23, "veintiséis": 26, "ventitré": 23, "quatre vingts": 80, "quatre vingt": 80,
+    "soixante et onze": 71, "quatre vingt onze": 91,
+}  # fmt: skip
+# Words that are something else in another language count only in a text of the one in which they are numbers.
+_UNLIKE = {
+    **dict.fromkeys(("sept", "neuf", "dix", "seize", "cent"), ("fr",)),
+    **dict.fromkeys(("dos", "once", "doce"), ("es",)),
+    **dict.fromkeys(("due", "sei", "otto", "tre"), ("it",)),
+    **dict.fromkeys(("dez", "doze"), ("pt",)),
+    "elf": ("de", "nl"),
+}
+_FUNCTION = {
+    word: language
+    for language, words in {
+        "en": "the of and to for with is this",
+        "de": "der die das und mit für ist nicht",
+        "fr": "le les des et est pour une du",
+        "es": "el los las y del una para",
+        "it": "il di che della per è sono gli",
+        "pt": "o os da não com uma em dos",
+        "nl": "het een van voor niet wordt",
+    }.items()
+    for word in words.split()
+}
+_ARTICLES = frozenset("ein een un uno um".split())
+_SHARES = ("pour ", "por ", "per ")
+_LETTERS = re.compile(r"[^\W\d_]++")
+_PHRASE = re.compile(r"[^\W\d_]++(?:[ \u00a0-][^\W\d_]++){0,4}+")
+PHRASE = 60  # characters of a number in words at most
+
+
+def _names() -> Iterator[tuple[str, int]]:
+    """The numbers up to a hundred in words."""
+    for language, (ones, tens, between, hundred) in _LANGUAGES.items():
+        units = [each.replace("_", " ") for each in ones.split()]
+        yield from ((name, number) for number, name in enumerate(units, 1) if name not in _ARTICLES)
+        yield hundred, 100
+        for number, ten in enumerate(tens.split(), 2):
+            yield ten, number * 10
+            for unit, name in enumerate(units[:9], 1):
+                yield _joined(language, name, ten, between), number * 10 + unit
+    for number in range(11, 20):  # in French, further from 60 and 80
+        name = _LANGUAGES["fr"][0].split()[number - 1].replace("_", " ")
+        yield from ((f"soixante {name}", 60 + number), (f"quatre vingt {name}", 80 + number))
+    french = _LANGUAGES["fr"][0].split()
+    yield from ((f"quatre vingt {french[number - 1]}", 80 + number) for number in range(1, 10))
+    yield from (("soixante dix", 70), ("quatre vingt dix", 90), *_FURTHER.items())
+    yield from (("vingt et un", 21), ("trente et un", 31), ("quarante et un", 41), ("cinquante et un", 51))
+    yield from (("soixante et un", 61), ("uno", 1))
+
+
+def _joined(language: str, unit: str, ten: str, between: str) -> str:
+    if language in ("de", "nl"):
+        return unit + ("ën" if language == "nl" and unit.endswith("e") else between) + ten
+    if language == "es" and ten == "veinte":
+        return "veinti" + unit
+    return (ten[:-1] if language == "it" and unit[0] in "uo" else ten) + between + unit
+
+
+_NAMES = dict(_names())
+_FIRST = frozenset(name.partition(" ")[0] for name in _NAMES if name != "six")
+
+
+def _named(text: str) -> Iterator[Amount]:
+    """Those in words of German, French, Spanish, Italian, Portuguese and Dutch, up to a hundred."""
+    spoken: Counter[str] = Counter()
+    starts = []
+    for match in _LETTERS.finditer(text):
+        word = match[0].casefold()
+        if word in _FIRST:
+            starts.append(match.start())
+        elif word in _FUNCTION:
+            spoken[_FUNCTION[word]] += 1
+    most = max(spoken.values(), default=0)
+    language = {each for each, count in spoken.items() if count == most > 1}
+    last = 0
+    for start in starts:
+        found = _name(text, start) if start >= last else None
+        if found is None or (found[0] in _UNLIKE and language.isdisjoint(_UNLIKE[found[0]])):
+            continue
+        name, last = found
+        if _NAMES[name] != 100 or not text.endswith(_SHARES, 0, start):
+            yield Amount(start, last, _NAMES[name], OTHER if " " in name else NAMED)
+
+
+def _name(text: str, start: int) -> tuple[str, int] | None:
+    """The longest number in words that begins here, and where it ends."""
+    match = _PHRASE.match(text, start, start + PHRASE)
+    ends = [each.end() for each in _LETTERS.finditer(text, start, match.end())] if match else []
+    for end in reversed(ends):
+        name = re.sub("[ \u00a0-]", " ", text[start:end].casefold())
+        if name in _NAMES:
+            return name, end
+    return None

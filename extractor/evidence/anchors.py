@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from extractor.evidence.place import Place
@@ -42,18 +42,58 @@ def anchored(
     chosen = _ascending(options)
     taken = {at for at in chosen if at is not None}
     behind = _following(chosen)
+    left: dict[int, _Left] = {}
     before = -1
     for index, each in enumerate(all_options):
         if chosen[index] is None and each:
-            left = [option for option in each if option.at not in taken] or each
-            best = max(left, key=_score)
-            between = [option for option in left if before < option.at < behind[index]]
-            inside = max(between, key=_score, default=best)
+            free = left.get(id(each)) or left.setdefault(id(each), _Left(each, taken))
+            best = free.best()
+            inside = max(free.between(before, behind[index]), key=_score, default=best)
             here = chosen[index] = inside.at if inside.score >= FITTING * best.score else best.at
             taken.add(here)
         elif chosen[index] is not None:
             before = chosen[index] or 0
     return chosen
+
+
+class _Left:
+    """Those of an item's places that no other item has taken; all, when none is left. Items that are alike share them,
+    and what was passed over once is not looked at again.
+    """
+
+    def __init__(self, options: Sequence[_Option], taken: Container[int]) -> None:
+        self._options = options
+        self._taken = taken
+        self._ranked = sorted(options, key=lambda each: (-each.score, each.at))
+        self._first = 0
+        self._next = list(range(len(options) + 1))  # of each place the next that may be free
+
+    def best(self) -> _Option:
+        """The best of them."""
+        ranked = self._ranked
+        while self._first < len(ranked) and ranked[self._first].at in self._taken:
+            self._first += 1
+        return ranked[self._first] if self._first < len(ranked) else ranked[0]
+
+    def between(self, start: float, end: float) -> Iterator[_Option]:
+        """The first of them between two places."""
+        options, full = self._options, self._first == len(self._options)
+        at = bisect_left(options, (start + 1,))
+        for _ in range(SEVERAL):
+            at = at if full else self._free(at)
+            if at >= len(options) or options[at].at >= end:
+                return
+            yield options[at]
+            at += 1
+
+    def _free(self, at: int) -> int:
+        """The first free one from here on; on the way there, each that is passed is led to where the next one led."""
+        following = self._next
+        while at < len(self._options) and self._options[at].at in self._taken:
+            ahead = following[at] if following[at] > at else at + 1
+            following[at] = max(ahead, following[ahead])
+            at = ahead
+        return at
 
 
 def _score(option: _Option) -> float:

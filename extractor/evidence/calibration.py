@@ -56,7 +56,7 @@ class Bin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Calibration:
-    """A curve from confidence to the share of values that are right: `points` rise in both coordinates, between 0 and 1.
+    """A curve from confidence to the share of values that are right: `points` rise in both coordinates.
 
     `count` values were judged. `before` is how confident they were and how many were right, `reliability` the same
     with the curve, each fifth of the records judged by a curve of the others. `auc` is the probability that a right
@@ -143,8 +143,8 @@ def _no_calibration() -> CallerError:
 
 
 def calibrate(pairs: Iterable[tuple[Result, Any]]) -> Calibration:
-    """Learn from at least 50 values (`LEAST_VALUES`): from pairs of a result and what it should have been, plain data in
-    the shape of `result.data` or an instance of the model.
+    """Learn from at least 50 values: from pairs of a result and what it should have been, plain data in the shape of
+    `result.data` or an instance of the model.
 
     Each scalar with a confidence counts once: it is right where it says the same (`normal`), null where there should
     be nothing. Lists are laid side by side. A few hundred values give a curve that can be relied on.
@@ -260,9 +260,9 @@ def _rising(seen: Sequence[tuple[float, float]]) -> Iterator[tuple[float, float]
     """
     (first, low), (last, high) = seen[0], seen[-1]
     before = [(0.0, 0.0), (first / 2, min(first, low) / 2)]
-    behind = [((1 + last) / 2, (1 + last) / 2 if high <= last else (1 + high) / 2), (1.0, 1.0)]
+    behind = [((1 + last) / 2, (1 + max(last, high)) / 2), (1.0, 1.0)]
     at, reached = -1.0, 0.0
-    for x, y in (*before, *seen, *behind):
+    for x, y in (*(each for each in before if each[0] < first), *seen, *(each for each in behind if each[0] > last)):
         reached = min(max(y, reached, CERTAIN), 1 - CERTAIN)
         if x > at:
             yield x, reached

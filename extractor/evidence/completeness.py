@@ -172,6 +172,11 @@ class _Document:
         if len(items) > 1 and (len(lines) <= len(items) / 2 or (each.scalar and is_shared(self._places, each))):
             return pieces_of(self._places, each)
         rows = Rows(self._places.lines, sorted(lines), each.names)
+        strange = rows.strange(sorted(lines))
+        if strange:  # something else was taken for a row
+            items = [(line, index) for line, index in items if line not in strange]
+            lines -= strange
+            rows = Rows(self._places.lines, sorted(lines), each.names)
         told = rows.divided if len(lines) == 1 else rows.strength >= 2 or not rows.plain
         if not told and _in_prose(each, self._places):
             return None
@@ -190,7 +195,9 @@ class _Document:
         gone = {line for line, _ in extra}
         ahead, behind = _extent(each)
         rest = [line for line in lacking if line not in gone]
-        doubtful = any(doubtful for _, doubtful in outer)
+        doubtful = any(doubtful for _, doubtful in outer) or _runs_on(
+            self._places, each, rows, sorted([*lined, *lacking]), head
+        )
         return Found(
             self._places.lines, rows, homes, rest, ahead=ahead, behind=behind, low=low, head=head, doubtful=doubtful
         )
@@ -217,9 +224,9 @@ def _joining(places: Places, pattern: str, rows: Rows, known: Sequence[int]) -> 
     lines = places.lines
     for before, behind in pairwise(known):
         line = before + 1
-        if behind == line + 1 and not (lines.apart(line) or lines.apart(behind)):
-            if rows.between(line) and not places.taken(line, pattern):
-                yield line
+        single = behind == line + 1 and not (lines.apart(line) or lines.apart(behind))
+        if single and rows.between(line) and not places.taken(line, pattern):
+            yield line
 
 
 def _around(
@@ -283,7 +290,7 @@ class _Walk:
         return self.lines.step > 0
 
     def _may_be_heading(self, line: int) -> bool:
-        """Whether a row may as well be what the list stands under: the first line of a paragraph of nothing but words."""
+        """Whether a row may as well be what the list stands under: the first line of a paragraph of mere words."""
         plain = self.rows.plain and not self.rows.strength
         return plain and not self._down and self.places.lines.apart(line)
 
@@ -328,7 +335,7 @@ class _Walk:
         edge = self._edge(line)
         if rows.plain and rows.strength < STRONG and not self.spread and lines.apart(edge) and not lines.paged(edge):
             own = self.headed and self._said(line) == self.head
-            if not rows.strength or not (self.paged or rows.is_furniture(line) or own):
+            if not rows.strength or not (self.paged or rows.is_page(line) or rows.is_rule(line) or own):
                 self.border = True
                 if rows.strength < 2:
                     return True
@@ -345,6 +352,24 @@ def _header(rows: Rows, first: int, low: int) -> int | None:
     if top is not None and (named is None or named < top) and rows.is_header(top) and not rows.units.apart(top + 1):
         return top
     return named
+
+
+def _runs_on(places: Places, each: Listed, rows: Rows, known: Sequence[int], head: int | None) -> bool:
+    """Whether lines directly beside rows that are hardly told from other lines may be rows, or not."""
+    if not rows.plain or rows.strength > 1:
+        return False
+    lines, own = places.lines, {*known, *(line for item in each.items.values() for line in item.lines)}
+
+    def strange(line: int) -> bool:
+        told = rows.is_furniture(line) or rows.is_after(line) or rows.continues(line) or rows.shape(line).label
+        return not told and line not in own and line not in places.others and not places.taken(line, each.pattern)
+
+    behind = [line + 1 for line in known if line + 1 < len(lines) and not lines.apart(line + 1)]
+    often = sum(map(strange, behind))
+    above = known[0] - 1 if head is None and not lines.apart(known[0]) else -1
+    heading = above >= 0 and lines.apart(above) and not any(map(str.isdigit, lines.said(above)))
+    # Where lines without a value stand behind most of the rows, they belong to these.
+    return 0 < often * 2 <= len(known) or (above >= 0 and not heading and strange(above))
 
 
 def _is_row(places: Places, pattern: str, rows: Rows, line: int) -> bool:
@@ -413,8 +438,7 @@ def _gaps(each: Listed, found: Found) -> tuple[Gap, ...]:
     groups: dict[int, list[int]] = {}
     for unit in found.lacking:
         groups.setdefault(bisect_right(units, unit) - 1, []).append(unit)
-    placed = {index for _, index in found.homes}
-    lost = [index for index in range(each.length or 0) if index not in placed]
+    lost = [index for index in range(each.length or 0) if index not in each.items]
     gaps = []
     for at, group in sorted(groups.items()):
         before = found.homes[at][1] if at >= 0 else -1

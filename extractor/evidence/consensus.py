@@ -155,7 +155,8 @@ class _Counting:
             groups.setdefault(self._stance(voice.value, schema, level), []).append(voice)
         ordered = sorted(groups.values(), key=self._weight, reverse=True)
         if lead is not None:
-            ordered.sort(key=lambda group: all(voice.number != lead.number for voice in group))
+            number = lead.number
+            ordered.sort(key=lambda group: all(voice.number != number for voice in group))
         taken, *others = ordered
         value = self._form(taken, lead)
         merge = _MERGES.get(type(value)) if not self._is_whole(level) else None
@@ -252,7 +253,7 @@ class _Counting:
         way = self._places.way(schema, voices[0].value)
         lead = lead if lead is not None and lead.lists else None
         merged: list[Any] = []
-        for row in self._rows(voices, _heads(way), lead):
+        for row in _laid(voices, _heads(way), lead):
             place = f"{pointer}/{len(merged)}"
             inner = [
                 _Voice(voices[which].number, f"{voices[which].pointer}/{index}", voices[which].value[index])
@@ -262,14 +263,6 @@ class _Counting:
             if place not in self.votes:
                 self._note(place, inner, ())
         return merged
-
-    def _rows(self, voices: _Voices, heads: int, lead: _Lead | None) -> list[Row]:
-        laid = rows([voice.value for voice in voices], fixed=heads)
-        if lead is None:
-            return [row for row in laid if 2 * len(row) >= len(voices)]
-        own = next(which for which, voice in enumerate(voices) if voice.number == lead.number)
-        places = ((dict(row).get(own), row) for row in laid)
-        return [row for _, row in sorted((place, row) for place, row in places if place is not None)]
 
 
 _MERGES: Mapping[type, _Merge] = {dict: _Counting.object, list: _Counting.list}
@@ -292,6 +285,16 @@ def _members(value: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
             ahead += [((*path, str(key)), inner) for key, inner in each.items()]
         elif each is not None and not isinstance(each, (dict, list)):
             yield path, normal(each)
+
+
+def _laid(voices: _Voices, heads: int, lead: _Lead | None) -> Sequence[Row]:
+    """The items of several lists that stay."""
+    laid = rows([voice.value for voice in voices], fixed=heads)
+    if lead is None:
+        return [row for row in laid if 2 * len(row) >= len(voices)]
+    own = next(which for which, voice in enumerate(voices) if voice.number == lead.number)
+    places = ((dict(row).get(own), row) for row in laid)
+    return [row for _, row in sorted((place, row) for place, row in places if place is not None)]
 
 
 def _heads(way: Way | None) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from extractor.evidence.field import Field, Span
 from extractor.evidence.leaves import Leaf, leaves
-from extractor.evidence.place import NOWHERE, Found, Place
+from extractor.evidence.place import Found, Place
 from extractor.evidence.placing import placed
 from extractor.evidence.search import Search
 from extractor.evidence.source import Source
@@ -31,40 +31,60 @@ def ground(schema: Any, data: Any, source: Source, *, within: tuple[int, int] | 
     listed = list(leaves(schema, data))
     found = [_found(leaf, search) for leaf in listed]
     places = placed(data, listed, [each.places for each in found], source, search)
+    spans = _Spans(source)
     return {
-        leaf.pointer: _field(leaf, each, place, source) for leaf, each, place in zip(listed, found, places, strict=True)
+        leaf.pointer: _field(leaf, each, place, spans) for leaf, each, place in zip(listed, found, places, strict=True)
     }
 
 
 def _found(leaf: Leaf, search: Search) -> Found:
     found = search.find(leaf.value, nearly=not leaf.inferred)
-    return NOWHERE if leaf.inferred and found.status == "fuzzy" else found
+    if leaf.inferred:
+        sure = [each for each in found.places if (each.status or found.status) != "fuzzy"]
+        return found if len(sure) == len(found.places) else found._replace(places=sure)
+    return found
 
 
-def _field(leaf: Leaf, found: Found, place: Place | None, source: Source) -> Field:
+def _field(leaf: Leaf, found: Found, place: Place | None, spans: _Spans) -> Field:
     if place is None:
         return Field(status="inferred" if leaf.inferred else "absent")
-    written = source.text[place.start : place.end] in found.written
-    exact = written or (place.status is None and found.status == "exact")
+    written = spans.text(place) in found.written
+    exact = place.status is None and (written or found.status == "exact")
     status = "inferred" if leaf.inferred else "exact" if exact else place.status or found.status
     return Field(
         status=status,
-        spans=_spans(place, source),
-        elsewhere=_elsewhere(found, place, source),
+        spans=spans.of(place),
+        elsewhere=_elsewhere(found, place, spans),
         score=1.0 if exact else round(min(place.score, 0.99), 4),
     )
 
 
-def _spans(place: Place, source: Source) -> tuple[Span, ...]:
-    parts = place.parts or ((place.start, place.end),)
-    return tuple(Span(start=start, end=end, page=source.page_of(start)) for start, end in parts)
+class _Spans:
+    """The spans of places. Each is made once: that of a value which is everywhere belongs to many fields."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: dict[Place, tuple[Span, ...]] = {}
+
+    def text(self, place: Place) -> str:
+        """What stands there."""
+        return self._source.text[place.start : place.end]
+
+    def of(self, place: Place) -> tuple[Span, ...]:
+        """The spans of a place."""
+        known = self._known.get(place)
+        if known is None:
+            parts = place.parts or ((place.start, place.end),)
+            known = tuple(Span(start=start, end=end, page=self._source.page_of(start)) for start, end in parts)
+            self._known[place] = known
+        return known
 
 
-def _elsewhere(found: Found, place: Place, source: Source) -> tuple[Span, ...]:
+def _elsewhere(found: Found, place: Place, spans: _Spans) -> tuple[Span, ...]:
     """Further places, those around the chosen one where there are many."""
     if len(found.places) < 2:
         return ()
     at = bisect_left(found.places, (place.start, place.end))
     first = max(0, min(at - MOST_ELSEWHERE // 2, len(found.places) - MOST_ELSEWHERE - 1))
     near = found.places[first : first + MOST_ELSEWHERE + 1]
-    return tuple(span for each in near if each != place for span in _spans(each, source)[:1])[:MOST_ELSEWHERE]
+    return tuple([spans.of(each)[0] for each in near if each != place][:MOST_ELSEWHERE])

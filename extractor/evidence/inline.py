@@ -93,7 +93,7 @@ def has_neighbours(places: Places, each: Listed) -> bool:
 
 
 def _goes_on(lines: Units, first: Collection[int], signs: Collection[str], rows: Rows) -> bool:
-    """Whether there are lines without an item, between those with items or directly beside them, with as many pieces."""
+    """Whether there are lines without an item, between those with items or directly beside them, in such pieces."""
     divider = _divider(signs)
     low, high = min(first), max(first)
     beside = [*range(low, high + 1)]

@@ -10,10 +10,13 @@ from extractor.schema.marks import MARK
 from extractor.schema.nodes import PREFIX, JsonSchema, constants_of, escaped, kind_of, kinds_of
 from extractor.schema.standing import Way, Ways, agreeing, member
 
-__all__ = ["Leaf", "leaves"]
+__all__ = ["Leaf", "leaves", "left_out"]
 
 MOST_NODES = 200  # looked at for what one node means: references, unions, `allOf`
 MOST_MEANINGS = 32  # of one node
+MOST_LEFT_OUT = 10_000  # members that are named as left out
+
+_GROUNDED = ("grounded", "grounded_nearly")
 
 _COMPOSED = ("$ref", "allOf", "anyOf", "oneOf")
 
@@ -24,7 +27,7 @@ class Leaf:
 
     `schema` is its node, with what references and unions add to it; empty where that cannot be told. `inferred` says
     that it need not stand in the document: it is marked so, or is a boolean, or one of the values of an enum;
-    `grounded` that it is marked as one that must.
+    `grounded` that it is marked as one that must, and `nearly` that then a place of something like it will do.
     """
 
     pointer: str
@@ -32,6 +35,7 @@ class Leaf:
     schema: Mapping[str, Any]
     inferred: bool
     grounded: bool
+    nearly: bool = False
 
 
 _Ahead: TypeAlias = "tuple[str, Any, Any, str]"
@@ -40,7 +44,42 @@ _Ahead: TypeAlias = "tuple[str, Any, Any, str]"
 
 def leaves(schema: Any, data: Any) -> Iterator[Leaf]:
     """Every scalar of plain JSON `data`, in its order. `schema` is JSON Schema 2020-12 with `$defs` at its root."""
-    reader = _Reader(schema.get("$defs", {}) if isinstance(schema, Mapping) else {})
+    reader = _Reader(schema)
+    for pointer, value, node, mark in _walked(reader, schema, data):
+        if isinstance(value, (dict, list)):
+            continue
+        meaning = reader.meaning(node, value)
+        said = str(meaning.get(MARK, mark))
+        closed = "const" in meaning or "enum" in meaning
+        inferred = isinstance(value, bool) or said == "inferred" or (closed and said not in _GROUNDED)
+        yield Leaf(
+            pointer=pointer,
+            value=value,
+            schema=meaning,
+            inferred=inferred,
+            grounded=said in _GROUNDED,
+            nearly=said == "grounded_nearly",
+        )
+
+
+def left_out(schema: Any, data: Any) -> Iterator[str]:
+    """The pointers of the members that the schema declares and the objects in `data` do not have, 10,000 at most.
+
+    Where an object may be one of several, only what all of them declare is told.
+    """
+    reader = _Reader(schema)
+    left = MOST_LEFT_OUT
+    for pointer, value, node, _ in _walked(reader, schema, data):
+        for key in reader.declared(node, value) if isinstance(value, dict) else ():
+            if key not in value:
+                yield f"{pointer}/{escaped(key)}"
+                left -= 1
+                if not left:
+                    return
+
+
+def _walked(reader: _Reader, schema: Any, data: Any) -> Iterator[_Ahead]:
+    """Every value in `data`, each before what is inside of it."""
     # No recursion: how deep a value is, is up to the model.
     waiting: list[Iterator[_Ahead]] = [iter([("", data, schema, "")])]
     while waiting:
@@ -48,25 +87,23 @@ def leaves(schema: Any, data: Any) -> Iterator[Leaf]:
         if ahead is None:
             waiting.pop()
             continue
+        yield ahead
         pointer, value, node, mark = ahead
-        meaning = reader.meaning(node, value)
-        mark = str(meaning.get(MARK, mark))
         if isinstance(value, (dict, list)):
+            mark = str(reader.meaning(node, value).get(MARK, mark))
             waiting.append(reader.inside(pointer, value, node, mark))
-            continue
-        closed = "const" in meaning or "enum" in meaning
-        inferred = isinstance(value, bool) or mark == "inferred" or (closed and mark != "grounded")
-        yield Leaf(pointer=pointer, value=value, schema=meaning, inferred=inferred, grounded=mark == "grounded")
 
 
 class _Reader:
     """What the nodes of one schema mean. Everything is told once: a list has one node for all of its items."""
 
-    def __init__(self, definitions: Any) -> None:
+    def __init__(self, schema: Any) -> None:
+        definitions = schema.get("$defs") if isinstance(schema, Mapping) else None
         self._definitions: Mapping[str, Any] = definitions if isinstance(definitions, Mapping) else {}
         self._ways = Ways(self._definitions)
         self._meanings: dict[tuple[int, str], tuple[Any, list[JsonSchema]]] = {}
         self._members: dict[tuple[int, str | int], Any] = {}
+        self._declared: dict[tuple[int, ...], list[str]] = {}
 
     def meaning(self, node: Any, value: Any) -> JsonSchema:
         """A node and what it refers to as one, for this value: of a union, the first member that fits."""
@@ -119,6 +156,16 @@ class _Reader:
         heads = max((len(part.get("prefixItems", ())) for part in way or ()), default=0)
         for index, each in enumerate(value):
             yield f"{pointer}/{index}", each, self._member(way, min(index, heads)), mark
+
+    def declared(self, node: Any, value: Any) -> list[str]:
+        """The members that every object which this one may be declares."""
+        ways = agreeing(self._ways.ways(node, "object"), value, self._ways)
+        key = tuple(map(id, ways))  # `Ways` keeps them
+        known = self._declared.get(key)
+        if known is None:
+            each = [dict.fromkeys(name for part in way for name in part.get("properties", ())) for way in ways]
+            known = self._declared[key] = [name for name in each[0] if all(name in other for other in each)] if ways else []
+        return known
 
     def _member(self, way: Way | None, step: str | int) -> Any:
         if way is None:

@@ -24,7 +24,6 @@ __all__ = ["Pair", "Row", "aligned", "normal", "rows", "written"]
 
 LONGEST = 100_000  # characters of a text that are folded; longer ones are equal to the letter or not
 LIKENED = 200  # characters of an item's text that are compared with another's
-BITS = 10_000  # of a number that is written with digits
 LEAVES = 200  # scalars of an item that are compared with another's
 CELLS = 10_000  # pairs of items that are compared in one stretch
 WINDOW = 64  # items of a longer one that are compared with as many others
@@ -60,15 +59,24 @@ def written(value: Any) -> str:
     try:
         return text_of(value)
     except ValueError:
-        return text_of(_spelled(value))
+        return _spelled(value)
 
 
-def _spelled(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _spelled(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_spelled(each) for each in value]
-    return hex(value) if type(value) is int and value.bit_length() > BITS else value
+def _spelled(value: Any) -> str:
+    """All that a value has, with its large numbers to another base, for which there is no limit."""
+    pieces: list[str] = []
+    ahead = [value]
+    while ahead:
+        each = ahead.pop()
+        if isinstance(each, dict):
+            pieces.append(text_of(sorted(each)))
+            ahead += [each[key] for key in sorted(each)]
+        elif isinstance(each, list):
+            pieces.append(f"[{len(each)}")
+            ahead += each
+        else:
+            pieces.append(hex(each) if type(each) is int else text_of(each))
+    return " ".join(pieces)
 
 
 def _normal_text(text: str) -> Hashable:

@@ -11,7 +11,18 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from extractor.evidence.shapes import Shape, cells_of, folded_name, shape_of
+from extractor.evidence.shapes import (
+    AFTER_ROWS,
+    ALONE,
+    HEADS,
+    Shape,
+    cells_of,
+    folded_name,
+    is_mere_sum,
+    is_periods,
+    is_sum,
+    shape_of,
+)
 from extractor.evidence.units import Units
 
 __all__ = ["Found", "Rows"]
@@ -21,32 +32,6 @@ RARE = 0.02  # the share of the found rows below which a form is taken for an ac
 MOST = 0.8  # the share of them that must agree for a rule to be made of it
 
 _ALIKE: Mapping[str, str] = {"N": "NMC", "D": "D", "C": "CMNW", "W": "WMC", "M": "MWCN", "E": "E"}
-_TOTALS = frozenset(
-    "total totals subtotal sub-total sum sums summe zwischensumme gesamt gesamtsumme gesamtbetrag endsumme übertrag "
-    "saldo sous-total somme totale subtotale suma razem totaal subtotaal итого всего 合计 小计 总计 合計 小計 المجموع "
-    "forward balance".split()
-)
-_BEFORE_TOTALS = frozenset(
-    "page grand net gross amount carried brought opening closing running over seite général general de la der the "
-    "sub".split()
-)
-_ALONE = frozenset(
-    tuple(words.split())
-    for words in "net|netto|gross|brutto|amount|nettobetrag|gross pay|net pay|bruttolohn|nettolohn|net amount".split(
-        "|"
-    )
-)
-_PERIOD = re.compile(r"[QHT]\d|FY\d{2,4}|(?:19|20)\d{2}")
-_AFTER_ROWS = frozenset(
-    "cash change card visa mastercard tax vat mwst ust tva iva tip shipping freight delivery versand discount rabatt "
-    "remise rounding paid due payment bar rückgeld".split()
-)
-_HEADS = frozenset(
-    "name date datum description beschreibung bezeichnung désignation qty quantity menge quantité amount betrag price "
-    "montant preis prix unit einheit unité item article artikel no nr pos position id code sku city country street "
-    "email phone type status number nummer value title author year debit credit balance total category "
-    "reference".split()
-)
 _PAGE = re.compile(
     r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
 )
@@ -84,7 +69,7 @@ class Rows:
 
     def __init__(self, units: Units, found: Sequence[int], names: Collection[str] = ()) -> None:
         self.units = units
-        self._names = frozenset(map(folded_name, names)) | _HEADS
+        self._names = frozenset(map(folded_name, names)) | HEADS
         self._shapes: dict[int, Shape] = {}
         self._delimiter = _delimiter([units.said(number) for number in found])
         shapes = [self.shape(number) for number in found]
@@ -101,8 +86,8 @@ class Rows:
         self._filled = min((len(shape.cells) - shape.cells.count("E") for shape in shapes), default=0)
         self.most_words = max(len(shape.words) for shape in shapes)
         self._least_words = min(len(shape.words) for shape in shapes)
-        self._says_total = any(_total_word(shape.words) for shape in shapes)
-        self._of_periods = any(_is_periods(units.said(number)) for number in found)
+        self._says_total = any(is_sum(shape.words) for shape in shapes)
+        self._of_periods = any(is_periods(units.said(number)) for number in found)
         self.strength = self._strength(shapes)
 
     def _strength(self, shapes: Sequence[Shape]) -> int:
@@ -114,6 +99,26 @@ class Rows:
         # Names with numbers in them make some rows look as if they had more.
         lengths = sorted(len(shape.head + shape.tail) for shape in shapes)
         return lengths[len(lengths) // 5]
+
+    def strange(self, found: Sequence[int]) -> set[int]:
+        """Those of the found units that are no rows of the table: its header, and what is in other cells than most
+        and not below a row.
+        """
+        if not self._delimiter or len(found) < TOLD:
+            return set()
+        head = {number for number in found[:1] if self.is_head(number)}
+        widths = {number: len(self.shape(number).cells) for number in found}
+        usual = Counter(widths.values()).most_common(1)[0][0]
+        other = (number for number, width in widths.items() if abs(width - usual) > 1)
+        return head.union(number for number in other if self._is_alone(number, usual))
+
+    def _is_alone(self, number: int, usual: int) -> bool:
+        for above in range(number, max(number - TOLD, 0), -1):
+            if self.units.apart(above):
+                return True
+            if len(self.shape(above - 1).cells) == usual:
+                return False
+        return True
 
     def between(self, number: int) -> bool:
         """Whether a unit directly between two rows is one, though it does not look like them: short lines of words,
@@ -222,7 +227,7 @@ class Rows:
     def is_head(self, number: int) -> bool:
         """Whether a unit names the columns of a table."""
         shape = self.shape(number)
-        if not (self._of_periods or self._marker) and _is_periods(self.units.said(number)):
+        if not (self._of_periods or self._marker) and is_periods(self.units.said(number)):
             return True
         if self._marker or shape.label or "N" in shape.head + shape.tail or "D" in shape.head + shape.tail:
             return False
@@ -256,10 +261,10 @@ class Rows:
     def is_total(self, number: int) -> bool:
         """Whether a unit is the sum of those above it, or carries one over."""
         shape = self.shape(number)
-        net = shape.words in _ALONE
-        if self._says_total or not (net or _total_word(shape.words)):
+        net = shape.words in ALONE
+        if self._says_total or not (net or is_sum(shape.words)):
             return False
-        if net or frozenset(shape.words) <= _TOTALS | _BEFORE_TOTALS:
+        if net or is_mere_sum(shape.words):
             return True
         # "Total Commander" fills all the cells that other goods fill; and goods have a number before their name.
         if self._delimiter:
@@ -279,17 +284,11 @@ class Rows:
     def is_after(self, number: int) -> bool:
         """Whether a unit has words for what comes after the rows: how it was paid, taxes and the like."""
         shape = self.shape(number)
-        return self.plain and not shape.head and any(word in _AFTER_ROWS for word in shape.words[:1])
+        return self.plain and not shape.head and any(word in AFTER_ROWS for word in shape.words[:1])
 
     def is_furniture(self, number: int) -> bool:
         """Whether a unit says nothing about whether the list goes on behind it."""
         return self.is_rule(number) or self.is_page(number) or self.is_total(number) or self.is_head(number)
-
-
-def _is_periods(line: str) -> bool:
-    """Whether all numbers of a line are years or quarters, as above the columns of a table."""
-    told = [word for word in line.replace("|", " ").split() if any(map(str.isdigit, word))]
-    return len(told) > 1 and all(map(_PERIOD.fullmatch, told)) and len(told) * 2 >= len(line.replace("|", " ").split())
 
 
 def _plain(letters: str) -> str:
@@ -330,16 +329,6 @@ def _columns(shapes: Sequence[Shape]) -> dict[int, list[frozenset[str]]]:
         rows = [shape.cells for shape in shapes if len(shape.cells) == width]
         made[width] = [_common(Counter(column)) for column in zip(*rows, strict=True)]
     return made
-
-
-def _total_word(words: Sequence[str]) -> bool:
-    """Whether a text begins with a word for a sum."""
-    for word in words[:3]:
-        if word in _TOTALS:
-            return True
-        if word not in _BEFORE_TOTALS:
-            return False
-    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,20 +12,22 @@ from extractor.evidence.amounts import Amount, amounts
 from extractor.evidence.days import Day, days
 from extractor.evidence.field import Status
 from extractor.evidence.folding import WORD, Squashed, folded, skeleton, squashed
-from extractor.evidence.nearly import near, nearly
-from extractor.evidence.place import NOWHERE, Area, Found, Place, is_bordered
+from extractor.evidence.nearly import near, nearly, negates
+from extractor.evidence.place import NOWHERE, Area, Found, Place, currency, is_bordered, reordered, telephone
 from extractor.evidence.source import Source
 
 __all__ = ["Search"]
 
 
 LONGEST = 20_000  # characters of a value that is looked for in another than its own form
-PLENTY = 20_000  # places of its rarest word that are looked at for one value …
+PLENTY = 200_000  # places of its rarest word that are looked at for one value …
 FEW = 200  # … and when the work is done
 WORK = 5_000_000  # such places for one value after the other
 ALIKE = 0.15  # less than the best score: still a place of equal standing
 FOLDED, SPACED, INSIDE, NEGATED, YEARLESS, LOOKS, MISREAD = 0.97, 0.92, 0.75, 0.85, 0.75, 0.9, 0.85
+OTHERWISE = 0.99  # what a reading in another form counts less
 SHORTEST_SPACED, SHORTEST_INSIDE, SHORTEST_LOOKS = 5, 5, 4
+WORDED = 60  # characters of a text that is a number or a date
 CLOCK_GAP = 25  # characters between a date and its time
 
 _ISO = re.compile(
@@ -58,13 +60,13 @@ class Search:
     # ------------------------------------------------------------------------------------ numbers
 
     def _number(self, value: int | float) -> Found:
-        source = self._source
+        source, written = self._source, _written(value)
         kinds: tuple[tuple[Status, Callable[[], Iterable[Amount]], float], ...] = (
             ("normalised", lambda: source.amounts.get(value, ()), 1.0),
-            ("normalised", lambda: source.amounts.get(-value, ()) if value < 0 else (), NEGATED),
             ("normalised", lambda: self._long_number(value), SPACED),
+            ("fuzzy", lambda: source.amounts.get(-value, ()) if value < 0 else (), NEGATED),
         )
-        found = self._first(kinds, _written(value))
+        found = self._first(kinds, written)
         # With those that are misread: a record's own may be one of them, though the same stands elsewhere as it is.
         misread = [
             Place(each.start, each.end, each.score * MISREAD, (), "fuzzy")
@@ -90,13 +92,18 @@ class Search:
         """The first kind of places of which there are any; of these, the best."""
         for status, finding, factor in kinds:
             places = [
-                Place(each.start, each.end, each.score * factor)
-                for each in finding()
-                if self._area.has(each.start, each.end)
+                self._read(each, factor, written) for each in finding() if self._area.has(each.start, each.end)
             ]
             if places:
-                return Found(status, _best(places), written)
+                return _agreed(status, _best(places), written)
         return NOWHERE
+
+    def _read(self, each: Amount | Day, factor: float, written: frozenset[str]) -> Place:
+        """The place of a number or a date: as it is written in JSON it counts a little more, without its sign less."""
+        if written and self._source.text[each.start : each.end] not in written:
+            factor *= OTHERWISE
+        unsigned = isinstance(each, Amount) and each.unsigned
+        return Place(each.start, each.end, each.score * factor, (), "fuzzy" if unsigned else None)
 
     def near(self, value: Any, start: int, end: int) -> Place | None:
         """Where a text stands nearly in a small part of the source, whatever there is of it elsewhere."""
@@ -164,11 +171,19 @@ class Search:
         if not exact:
             exact = list(self._literally(value))
         if exact:
-            return Found("exact", [each._replace(score=1.0) for each in exact])
+            exact = [each._replace(score=1.0) for each in exact]
+            return Found("exact", _and_others(exact, self._meant(value)) if nearly else exact)
         if not nearly:
             return _found("normalised", places)
         meant = self._date(value)
         return meant if meant.places else self._otherwise(value, form, places)
+
+    def _meant(self, value: str) -> Sequence[Place]:
+        """Where the number or the date that a text is stands in any form."""
+        found: Found | None = self._date(value)
+        if found is NOWHERE and not value.isalnum():
+            found = self._in_words(value)
+        return found.places if found and found.status == "normalised" else ()
 
     def _otherwise(self, value: str, form: str, places: list[Place]) -> Found:
         """A text that does not stand there as it is."""
@@ -179,7 +194,10 @@ class Search:
             return number
         squeezed = squashed(form)
         steps: tuple[tuple[Status, Callable[[], Iterable[Place]]], ...] = (
-            ("normalised", lambda: self._squashed(squeezed.text)),
+            ("fuzzy" if any(map(_is_measured, _read(value))) else "normalised", lambda: self._squashed(squeezed.text)),
+            ("normalised", lambda: reordered(self._area, value, form)),
+            ("normalised", lambda: currency(self._area, form)),
+            ("normalised", lambda: telephone(self._area, value)),
             ("fuzzy", lambda: self._looking(squeezed)),
             ("fuzzy", lambda: nearly(self._area, form, squeezed)),
             ("normalised", lambda: self._inside(form)),
@@ -220,13 +238,13 @@ class Search:
 
     def _in_words(self, value: str) -> Found | None:
         """A text that is a number (with a unit), or a date in some form: where one that means the same stands."""
-        if len(value) > 60 or not any(map(str.isdigit, value)):
-            return None
-        read = [each for each in amounts(value) if _UNIT.fullmatch(value[: each.start] + value[each.end :])]
+        read = _read(value)
         if read and not re.match(r"0\d", value):
             known = self._source.amounts
             found = {at for each in read for at in known.get(each.value, ()) if each.score > 0.9 and at.score > 0.9}
             return self._first([("normalised", lambda: sorted(found), FOLDED)]) if found else None
+        if len(value) > WORDED or not any(map(str.isdigit, value)):
+            return None
         dates = [each for each in days(value) if not value[: each.start].strip() and not value[each.end :].strip(" .")]
         places = {at for each in dates for at in self._source.days.get(each.value, ()) if each.score > 0.9}
         return self._first([("normalised", lambda: sorted(places), FOLDED)]) if places else None
@@ -253,7 +271,7 @@ class Search:
                 form[0].isdigit() and text[at - 1 : at].isdigit(),
                 form[-1].isdigit() and text[end : end + 1].isdigit(),
             )
-            place = None if any(edges) else self._area.place(at, end, INSIDE)
+            place = None if any(edges) or negates(text, at) else self._area.place(at, end, INSIDE)
             if place:
                 yield place
 
@@ -261,6 +279,36 @@ class Search:
 def _found(status: Status, places: Iterable[Place]) -> Found:
     listed = list(places)
     return Found(status, listed) if listed else NOWHERE
+
+
+def _read(value: str) -> list[Amount]:
+    """The numbers that a text is, with nothing but a unit beside."""
+    if len(value) > WORDED or not any(map(str.isdigit, value)):
+        return []
+    return [each for each in amounts(value) if _UNIT.fullmatch(value[: each.start] + value[each.end :])]
+
+
+def _is_measured(amount: Amount) -> bool:
+    """Whether more than its digits tells what a number is."""
+    return isinstance(amount.value, float) or amount.value < 0
+
+
+def _agreed(status: Status, places: list[Place], written: frozenset[str]) -> Found:
+    """What was found; where all of the places are of a lesser kind, this is of it."""
+    if status != "fuzzy" and all(each.status == "fuzzy" for each in places):
+        return Found("fuzzy", places, written)
+    return Found(status, places, written)
+
+
+def _and_others(exact: list[Place], others: Iterable[Place]) -> list[Place]:
+    """The places where a value stands as it is, with those where it stands otherwise and that are not parts of them."""
+    starts = [each.start for each in exact]
+    more = []
+    for each in others:
+        at = bisect_left(starts, each.end)
+        if not at or exact[at - 1].end <= each.start:
+            more.append(each._replace(status=each.status or "normalised", score=each.score * OTHERWISE))
+    return sorted([*exact, *_best(more)]) if more else exact
 
 
 def _best(places: list[Place]) -> list[Place]:

@@ -1,4 +1,5 @@
-"""How a line is built: its cells, where a delimiter divides it; else what is before its first word and after its last.
+"""How a line is built: its cells, where a delimiter divides it; else what is before its first word and after its last;
+and the words that tell sums and headers from rows.
 
 Each cell or word is one letter: N a number, D a date, C a code, W words, M words with numbers, E nothing.
 """
@@ -7,9 +8,21 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Shape", "cells_of", "folded_name", "shape_of"]
+__all__ = [
+    "AFTER_ROWS",
+    "ALONE",
+    "HEADS",
+    "Shape",
+    "cells_of",
+    "folded_name",
+    "is_mere_sum",
+    "is_periods",
+    "is_sum",
+    "shape_of",
+]
 
 _MARKER = re.compile(r"\s*+(?:([-*•·‣◦▪–—+>])|\[([ xX])\]|[(\[#]?(\d{1,5}|[A-Za-z])[.)\]])\s++")
 _LABEL = re.compile(r"\s*+([^\W\d_][^:|\t,;\d]{0,39}):(?=\s|$)")
@@ -26,6 +39,34 @@ _MONTHS = frozenset(
     "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august september "
     "october november december januar februar märz mai juni juli oktober dezember janvier février mars avril juin "
     "juillet août septembre octobre novembre décembre".split()
+)
+
+
+_TOTALS = frozenset(
+    "total totals subtotal sub-total sum sums summe zwischensumme gesamt gesamtsumme gesamtbetrag endsumme übertrag "
+    "saldo sous-total somme totale subtotale suma razem totaal subtotaal итого всего 合计 小计 总计 合計 小計 المجموع "
+    "forward balance".split()
+)
+_BEFORE_TOTALS = frozenset(
+    "page grand net gross amount carried brought opening closing running over seite général general de la der the "
+    "sub".split()
+)
+ALONE = frozenset(
+    tuple(words.split())
+    for words in "net|netto|gross|brutto|amount|nettobetrag|gross pay|net pay|bruttolohn|nettolohn|net amount".split(
+        "|"
+    )
+)
+_PERIOD = re.compile(r"[QHT]\d|FY\d{2,4}|(?:19|20)\d{2}")
+AFTER_ROWS = frozenset(
+    "cash change card visa mastercard tax vat mwst ust tva iva tip shipping freight delivery versand discount rabatt "
+    "remise rounding paid due payment bar rückgeld".split()
+)
+HEADS = frozenset(
+    "name date datum description beschreibung bezeichnung désignation qty quantity menge quantité amount betrag price "
+    "montant preis prix unit einheit unité item article artikel no nr pos position id code sku city country street "
+    "email phone type status number nummer value title author year debit credit balance total category "
+    "reference".split()
 )
 
 
@@ -139,3 +180,27 @@ def _numbered(marker: str | None, line: str, delimiter: str) -> int | None:
     )
     first = first.strip(_AROUND + "#")
     return int(first) if first.isdecimal() and len(first) <= 6 else None
+
+
+# --------------------------------------------------------------------------------------- what its words mean
+
+
+def is_periods(line: str) -> bool:
+    """Whether all numbers of a line are years or quarters, as above the columns of a table."""
+    told = [word for word in line.replace("|", " ").split() if any(map(str.isdigit, word))]
+    return len(told) > 1 and all(map(_PERIOD.fullmatch, told)) and len(told) * 2 >= len(line.replace("|", " ").split())
+
+
+def is_sum(words: Sequence[str]) -> bool:
+    """Whether a text begins with a word for a sum."""
+    for word in words[:3]:
+        if word in _TOTALS:
+            return True
+        if word not in _BEFORE_TOTALS:
+            return False
+    return False
+
+
+def is_mere_sum(words: Sequence[str]) -> bool:
+    """Whether a text has words for a sum, and no others."""
+    return frozenset(words) <= _TOTALS | _BEFORE_TOTALS

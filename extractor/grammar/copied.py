@@ -6,7 +6,8 @@ import functools
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from extractor.evidence.amounts import amounts
 from extractor.evidence.days import clocks, days
@@ -15,10 +16,10 @@ from extractor.grammar.gbnf import Rules, TooLong, choice, json_text, trie
 from extractor.grammar.lines import Row, rows_of
 from extractor.grammar.units import Unit, units
 
-__all__ = ["Copied"]
+__all__ = ["FOUND", "Copied", "within"]
 
 MOST_UNITS = 12_000
-"""A longer document gives a grammar that takes longer than the reply."""
+"""A longer document is not copied from: its grammar would be no small part of the request any more."""
 LONGEST = 60
 """Units of a value that can be copied for certain; none has more than twice as many."""
 SHORT = 8  # units of a value for which there is a rule
@@ -147,3 +148,26 @@ def _words(text: str) -> list[str]:
 def _inside(text: str) -> str:
     """A text as it stands inside of the quotes of JSON."""
     return json_text(text)[1:-1]
+
+
+def _moments(copied: Copied) -> list[str]:
+    times = copied.times[:50] or ["00:00:00"]
+    return [f"{day}T{time}{zone}" for day in copied.dates[:50] for time in times for zone in ("", "Z")]
+
+
+FOUND: Mapping[str, Callable[[Copied], list[str]]] = {
+    "date": lambda copied: copied.dates,
+    "time": lambda copied: [f"{time}{zone}" for time in copied.times for zone in ("", "Z")],
+    "date-time": _moments,
+}
+"""Format → the texts of a document that have it."""
+
+
+def within(number: str, schema: Mapping[str, Any]) -> bool:
+    """Whether a number keeps its bounds."""
+    value = float(number)
+    return (
+        schema.get("minimum", value) <= value <= schema.get("maximum", value)
+        and not value <= schema.get("exclusiveMinimum", value - 1)
+        and not value >= schema.get("exclusiveMaximum", value + 1)
+    )

@@ -1,4 +1,5 @@
-r"""A pattern of a schema as an expression of a grammar, where it means the same there.
+r"""What a schema says of a text (its pattern, format and length) as an expression of a grammar, where it means the
+same there, and as a question.
 
 `^[A-Z]{2}-[0-9]+(a|b)?$` → `[A-Z]{2} "-" [0-9]+ ("a" | "b")?`
 """
@@ -6,11 +7,29 @@ r"""A pattern of a schema as an expression of a grammar, where it means the same
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+from pydantic_core import SchemaError as PatternError
+from pydantic_core import ValidationError
 
 from extractor.grammar.gbnf import MOST_TIMES, literal
 from extractor.schema.patterns import is_exact
 
-__all__ = ["expression_of"]
+__all__ = ["FORMATS", "expression_of", "fits"]
+
+_DATE = '[0-9] [0-9] [0-9] [0-9] "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [1-2] [0-9] | "3" [0-1])'
+_TIME = '([0-1] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9]'
+_ZONE = '("Z" | [+-] [0-1] [0-9] ":" [0-5] [0-9])?'
+_HEX = "[0-9a-fA-F]"
+FORMATS: Mapping[str, str] = {
+    "date": _DATE,
+    "time": f"{_TIME} {_ZONE}",
+    "date-time": f'{_DATE} "T" {_TIME} {_ZONE}',
+    "uuid": ' "-" '.join(f"{_HEX}{{{count}}}" for count in (8, 4, 4, 4, 12)),
+}
+"""Format → what may stand inside of the quotes."""
 
 _PART = r"\\(?P<escaped>.)|(?P<class>\[[^\]]*\])|(?P<sign>[()|*+?])|\{(?P<count>[\d,]+)\}|(?P<plain>.)"
 
@@ -27,3 +46,23 @@ def expression_of(pattern: str) -> str | None:
         written.append(literal(plain) if plain else part[0])
     # A count stands right behind what it counts.
     return re.sub(r" (?=[*+?]|\{[\d,]+\}(?: |$))", "", " ".join(written)) or '""'
+
+
+def fits(schema: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Whether a text has the length and the pattern that are asked for."""
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    try:
+        rule = TypeAdapter(Annotated[str, Field(pattern=schema.get("pattern"))])  # takes linear time
+    except PatternError:
+        return lambda text: False
+
+    def holds(text: str) -> bool:
+        if len(text) < least or (most is not None and len(text) > most):
+            return False
+        try:
+            rule.validate_python(text)
+        except ValidationError:
+            return False
+        return True
+
+    return holds

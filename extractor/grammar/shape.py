@@ -10,17 +10,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, TypeAlias
-
-from pydantic import Field, TypeAdapter
-from pydantic_core import SchemaError as PatternError
-from pydantic_core import ValidationError
+from typing import Any, TypeAlias
 
 from extractor.errors import SchemaError
-from extractor.grammar.copied import Copied
+from extractor.grammar.copied import FOUND, Copied, within
 from extractor.grammar.gbnf import MOST_TIMES, Rules, TooLong, any_of, choice, json_text, literal, repeated
 from extractor.grammar.lines import Row
-from extractor.grammar.pattern import expression_of
+from extractor.grammar.pattern import FORMATS, expression_of, fits
 from extractor.schema.marks import MARK
 from extractor.schema.nodes import PREFIX
 
@@ -34,16 +30,6 @@ ANY_LEVELS = 3  # of a value of which nothing is known
 # A control character cannot be written, nor half of one that UTF-16 writes as two.
 _CHARACTER = r'[^\"\\\x00-\x1F] | "\\" [\"\\/bfnrt]'
 _DIGITS = "[0-9]"
-_DATE = '[0-9] [0-9] [0-9] [0-9] "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [1-2] [0-9] | "3" [0-1])'
-_TIME = '([0-1] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9]'
-_ZONE = '("Z" | [+-] [0-1] [0-9] ":" [0-5] [0-9])?'
-_HEX = "[0-9a-fA-F]"
-_FORMATS: Mapping[str, str] = {
-    "date": _DATE,
-    "time": f"{_TIME} {_ZONE}",
-    "date-time": f'{_DATE} "T" {_TIME} {_ZONE}',
-    "uuid": ' "-" '.join(f"{_HEX}{{{count}}}" for count in (8, 4, 4, 4, 12)),
-}
 
 
 def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool, rows: bool = True) -> str:
@@ -220,12 +206,12 @@ class _Writer:
     def _text(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str | None:
         """The texts of the document that fit; any where there are none, or only null where that is possible."""
         form, texts = str(schema.get("format")), None
-        if self._copied is None or inferred or (form in _FORMATS and form not in _FOUND):
+        if self._copied is None or inferred or (form in FORMATS and form not in FOUND):
             return self._free(schema)
-        if form in _FOUND:
-            texts = _FOUND[form](self._copied)
+        if form in FOUND:
+            texts = FOUND[form](self._copied)
         elif "pattern" in schema or schema.get("maxLength", MOST_LENGTH + 1) <= MOST_LENGTH:
-            texts = self._copied.short(_fits(schema))
+            texts = self._copied.short(fits(schema))
             if texts is None:
                 return self._free(schema)
         elif self._copied.text:
@@ -243,7 +229,7 @@ class _Writer:
             raise _Lacking
 
     def _free(self, schema: Mapping[str, Any]) -> str:
-        inside = _FORMATS.get(schema.get("format", "")) or expression_of(schema.get("pattern", ""))
+        inside = FORMATS.get(schema.get("format", "")) or expression_of(schema.get("pattern", ""))
         if inside is None:
             least, most = schema.get("minLength", 0), schema.get("maxLength")
             if not least and (most is None or most > MOST_TIMES):
@@ -258,7 +244,7 @@ class _Writer:
 
     def _numeral(self, whole: bool, schema: Mapping[str, Any], inferred: bool, nullable: bool) -> str | None:
         if self._copied is not None and not inferred:
-            found = [each for each in self._copied.numbers if not (whole and "." in each) and _within(each, schema)]
+            found = [each for each in self._copied.numbers if not (whole and "." in each) and within(each, schema)]
             if found:
                 return self._rules.add("number", any_of(found))
             if nullable:
@@ -304,45 +290,3 @@ _KINDS: Mapping[str, Callable[[_Writer, Mapping[str, Any], int, bool, bool], str
     "boolean": lambda *_: '("true" | "false")',
     "null": lambda *_: '"null"',
 }
-
-
-def _moments(copied: Copied) -> list[str]:
-    times = copied.times[:50] or ["00:00:00"]
-    return [f"{day}T{time}{zone}" for day in copied.dates[:50] for time in times for zone in ("", "Z")]
-
-
-_FOUND: Mapping[str, Callable[[Copied], list[str]]] = {
-    "date": lambda copied: copied.dates,
-    "time": lambda copied: [f"{time}{zone}" for time in copied.times for zone in ("", "Z")],
-    "date-time": _moments,
-}
-
-
-def _fits(schema: Mapping[str, Any]) -> Callable[[str], bool]:
-    """Whether a text has the length and the pattern that are asked for."""
-    least, most = schema.get("minLength", 0), schema.get("maxLength")
-    try:
-        rule = TypeAdapter(Annotated[str, Field(pattern=schema.get("pattern"))])  # takes linear time
-    except PatternError:
-        return lambda text: False
-
-    def fits(text: str) -> bool:
-        if len(text) < least or (most is not None and len(text) > most):
-            return False
-        try:
-            rule.validate_python(text)
-        except ValidationError:
-            return False
-        return True
-
-    return fits
-
-
-def _within(number: str, schema: Mapping[str, Any]) -> bool:
-    """Whether a number keeps its bounds."""
-    value = float(number)
-    return (
-        schema.get("minimum", value) <= value <= schema.get("maximum", value)
-        and not value <= schema.get("exclusiveMinimum", value - 1)
-        and not value >= schema.get("exclusiveMaximum", value + 1)
-    )

@@ -250,6 +250,16 @@ def test_what_is_made_up_is_not_expected() -> None:
     assert (report.status, report.expected, report.lacking) == ("incomplete", 5, 2)
 
 
+def test_what_is_made_of_other_lines_is_not_expected() -> None:
+    """An item that was made of a sentence below the table, or of its header, is none of the rows."""
+    text = PIPE.replace("Thank you.", "\nPayable within 30 days.")
+    rows = [ROWS[0], ROWS[1], ROWS[2], {"name": "Total Commander", "quantity": 1}, ROWS[4]]
+    report = report_of(text, [*rows, {"name": "Payable within", "quantity": 30}])
+    assert (report.status, report.returned, report.expected, report.lacking) == ("complete", 6, 5, 0)
+    report = report_of(text, [{"name": "Name", "quantity": "Qty"}, *rows[1:]])
+    assert (report.expected, report.lacking) == (5, 1)
+
+
 def test_a_value_that_strays_covers_no_row() -> None:
     """An item covers the row on which most of it stands, no other on which one of its values does."""
     data = {"items": [ROWS[0], ROWS[2], ROWS[3]]}

@@ -1227,6 +1227,429 @@ Average: 71
         ("student", "points"),
         (("Abel", 91), ("Cruz", 88), ("Dang", 95)),
     ),
+    "invoice US": Document(
+        """\
+                          INVOICE
+Hartley & Co.                          Invoice #: 10045
+200 Commerce Dr., Suite 410            Date: 01/15/2024
+Columbus, OH 43215                     PO: 7781-A
+
+Bill To:                               Ship To:
+Zed Labs                               Zed Labs
+9 Pine Ct.                             Dock 4
+Dayton, OH 45402                       Dayton, OH 45402
+
+QTY   DESCRIPTION                 UNIT PRICE     AMOUNT
+  2   Bench vise                      89.00     178.00
+  5   C-clamp 4 in.                   12.50      62.50
+  1   Drill press                    410.00     410.00
+ 12   Safety goggles                   6.25      75.00
+
+                                  SUBTOTAL      725.50
+                                  TAX 7.5%       54.41
+                                  TOTAL         779.91
+Make checks payable to Hartley & Co.
+Questions? (614) 555-0110
+""",
+        ("description", "quantity", "amount"),
+        (("Bench vise", 2, 178.0), ("C-clamp 4 in.", 5, 62.5), ("Drill press", 1, 410.0), ("Safety goggles", 12, 75.0)),
+        {"number": "10045", "total": 779.91},
+    ),
+    "swedish receipt": Document(
+        """\
+ICA NÄRA TORGET
+Storgatan 12, 111 23 Stockholm
+Tel: 08-555 120 30  Org nr: 556123-4567
+2024-05-17 12:31  Kassa: 2  Kvitto: 8812
+
+Mjölk 1,5%                 14,90
+Knäckebröd                 22,50
+Kaffe mellanrost           64,95
+Bananer
+  0,845 kg * 26,90 kr/kg   22,73
+
+Totalt 4 varor            125,08
+Kort                      125,08
+Moms 12%    13,40
+""",
+        ("name", "price"),
+        (("Mjölk 1,5%", 14.9), ("Knäckebröd", 22.5), ("Kaffe mellanrost", 64.95), ("Bananer", 22.73)),
+        {"total": 125.08},
+    ),
+    "cv german": Document(
+        """\
+Lebenslauf
+Jonas Keller, geb. 04.07.1990 in Kassel
+Goethestr. 44, 34119 Kassel, 0561 555 98
+
+Berufserfahrung
+10/2019 - heute    Projektleiter, Hansa Bau AG
+03/2016 - 09/2019  Bauingenieur, Hansa Bau AG
+08/2014 - 02/2016  Trainee, Nordbau GmbH
+
+Sprachen
+Deutsch (Muttersprache), Englisch (C1)
+
+Kassel, 12.03.2024
+""",
+        ("title", "company"),
+        (("Projektleiter", "Hansa Bau AG"), ("Bauingenieur", "Hansa Bau AG"), ("Trainee", "Nordbau GmbH")),
+        {"name": "Jonas Keller"},
+    ),
+    "parcel tracking": Document(
+        """\
+Parcel 1Z999AA10123456784
+To: M. Silva, Porto
+Weight 2.4 kg
+
+Status history
+12 May 2024, 08:14 - Lisbon - Out for delivery
+11 May 2024, 22:40 - Lisbon - Arrived at hub
+10 May 2024, 16:05 - Madrid - Departed
+9 May 2024, 11:30 - Madrid - Picked up
+
+Help: 800 555 012
+""",
+        ("status", "city"),
+        (("Out for delivery", "Lisbon"), ("Arrived at hub", "Lisbon"), ("Departed", "Madrid"), ("Picked up", "Madrid")),
+        {"weight": 2.4},
+    ),
+    "league table": Document(
+        """\
+District League North - Round 14
+Sunday 17 March 2024
+
+ 1. FC Adler          14  32:11  35
+ 2. SV Blau           14  28:15  30
+ 3. TSV Cramm         14  25:20  24
+ 4. VfB Dorn          14  18:25  15
+ 5. SC Eiche          14  10:42   3
+
+Next round: 24 March 2024, 15:00
+Top scorer: Jan Funk (12 goals)
+""",
+        ("team", "points"),
+        (("FC Adler", 35), ("SV Blau", 30), ("TSV Cramm", 24), ("VfB Dorn", 15), ("SC Eiche", 3)),
+        {"round": 14},
+    ),
+    "faq": Document(
+        """\
+Museum of Clocks
+Opening hours: Tue-Sun 10-17
+Admission 9 EUR, reduced 5 EUR
+
+Highlights:
+• Tower clock of 1512
+• The pocket watch of Captain Reed
+• A clock made of straw
+• Atomic clock CS2
+
+Getting here:
+• Tram 4, stop Museum
+• Car park P3, 200 places
+""",
+        ("thing",),
+        (
+            ("Tower clock of 1512",),
+            ("The pocket watch of Captain Reed",),
+            ("A clock made of straw",),
+            ("Atomic clock CS2",),
+        ),
+    ),
+    "salary slip": Document(
+        """\
+Payslip June 2024          Employee 00412
+Name: Nina Brandt          Tax class I
+
+Earnings
+Base salary              3,200.00
+Overtime 6 h               150.00
+Bonus                      400.00
+Gross pay                3,750.00
+
+Deductions
+Income tax                 610.20
+Health insurance           298.13
+Pension                    348.75
+
+Net pay                  2,492.92
+""",
+        ("name", "amount"),
+        (("Base salary", 3200.0), ("Overtime 6 h", 150.0), ("Bonus", 400.0)),
+        {"employee": "00412", "net": 2492.92},
+    ),
+    "russian waybill": Document(
+        """\
+ООО «Ромашка»   ИНН 7701234567
+Накладная № 15 от 03.04.2024
+
+№  Наименование     Кол-во  Цена     Сумма
+1  Бумага А4          10    250,00   2500,00
+2  Ручка синяя        50     20,00   1000,00
+3  Папка              15     45,00    675,00
+
+Итого: 4175,00
+Всего наименований 3, на сумму 4175,00 руб.
+""",
+        ("name", "quantity", "sum"),
+        (("Бумага А4", 10, 2500.0), ("Ручка синяя", 50, 1000.0), ("Папка", 15, 675.0)),
+        {"number": "15"},
+    ),
+    "email with csv below": Document(
+        """\
+Hi Sam,
+here are the 3 readings of 4 June, as promised on 1 June.
+
+time,temp,humidity
+08:00,18.2,61
+12:00,24.9,48
+16:00,26.3,44
+
+Best, Kim
+Room 14, ext. 220
+""",
+        ("time", "temp"),
+        (("08:00", 18.2), ("12:00", 24.9), ("16:00", 26.3)),
+    ),
+    "lease inventory": Document(
+        """\
+Inventory of flat 3B, 18 Rose Street, taken 30.09.2023
+
+Kitchen
+Table, 1, good
+Chairs, 4, one scratched
+Fridge, 1, new
+
+Keys handed over: 3
+Meter: 04512 kWh
+""",
+        ("name", "count"),
+        (("Table", 1), ("Chairs", 4), ("Fridge", 1)),
+        {"date": "2023-09-30"},
+    ),
+    "html-ish md list": Document(
+        """\
+## Changelog
+
+### 2.1.0 (2024-05-02)
+- Added dark mode
+- Fixed login bug (#212)
+- Removed old API
+
+### 2.0.3 (2024-03-11)
+- Fixed crash (#198)
+- Updated 2 packages
+""",
+        ("change",),
+        (("Added dark mode",), ("Fixed login bug (#212)",), ("Removed old API",)),
+        {"version": "2.1.0"},
+    ),
+    "quarterly table": Document(
+        """\
+Northern Foods plc
+Results 2023 in thousand pounds (page 7)
+
+Region          Q1       Q2       Q3       Q4
+Scotland     1,204    1,310    1,288    1,402
+Wales          812      790      845      901
+Ulster         455      470      462      498
+England      5,610    5,702    5,688    6,015
+Total        8,081    8,272    8,283    8,816
+
+Source: company accounts 2023; 12 months to 31 December.
+""",
+        ("region", "q1", "q4"),
+        (("Scotland", 1204, 1402), ("Wales", 812, 901), ("Ulster", 455, 498), ("England", 5610, 6015)),
+        {"company": "Northern Foods plc"},
+    ),
+    "garage invoice": Document(
+        """\
+AUTOHAUS LENZ e.K.
+Kfz-Meisterbetrieb  *  Ringstr. 8  *  97070 Würzburg  *  0931 555 60
+Rechnung 5512 vom 22.11.2023
+Kennzeichen WÜ-AB 123   km-Stand 84.210
+
+Arbeit / Teile               Anzahl    EUR
+Ölwechsel                       1     39,00
+Motoröl 5W-30, 4,5 l            1     58,50
+Ölfilter                        1     12,90
+Bremsen prüfen                  1     25,00
+
+Summe netto                          135,40
+MwSt 19%                              25,73
+Rechnungsbetrag                      161,13
+Bitte überweisen Sie bis 06.12.2023
+""",
+        ("name", "price"),
+        (("Ölwechsel", 39.0), ("Motoröl 5W-30, 4,5 l", 58.5), ("Ölfilter", 12.9), ("Bremsen prüfen", 25.0)),
+        {"number": "5512", "total": 161.13},
+    ),
+    "pharmacy receipt": Document(
+        """\
+Farmacia Centrale
+Via Verdi 3 - Parma
+P.IVA 00112233445
+Doc. 0412-0033  15/02/2024 09:41
+
+TACHIPIRINA 1000MG     5,90
+CEROTTI 20PZ           3,45
+VITAMINA C             8,20
+
+TOTALE COMPLESSIVO    17,55
+di cui IVA             1,60
+PAGAMENTO CONTANTE    20,00
+RESTO                  2,45
+""",
+        ("name", "price"),
+        (("TACHIPIRINA 1000MG", 5.9), ("CEROTTI 20PZ", 3.45), ("VITAMINA C", 8.2)),
+        {"total": 17.55},
+    ),
+    "train ticket": Document(
+        """\
+Booking 7KX2P9   2 adults
+Issued 3 Apr 2024 for Ms L. Ito
+
+Mon 6 May   Paris Est   07:20   Metz        08:45
+Mon 6 May   Metz        09:10   Luxembourg  09:58
+Wed 8 May   Luxembourg  17:02   Paris Est   19:15
+
+Total fare 184.00 EUR
+Exchange until 5 May 2024
+""",
+        ("day", "from", "to"),
+        (
+            ("Mon 6 May", "Paris Est", "Metz"),
+            ("Mon 6 May", "Metz", "Luxembourg"),
+            ("Wed 8 May", "Luxembourg", "Paris Est"),
+        ),
+        {"booking": "7KX2P9"},
+    ),
+    "asset table pipes": Document(
+        """\
+Asset report 2024-06 | printed 30.06.2024 | page 1
+
+| Tag | Asset | Bought | Value |
+|---|---|---|---|
+| A1 | Laptop | 2021-03-01 | 400 |
+| A2 | Printer | 2019-11-15 | 90 |
+| A3 | Van | 2018-05-20 | 7200 |
+
+| Owner | Department | Date | Sign |
+|---|---|---|---|
+| J. Poe | IT | 2024-06-30 | 1 |
+""",
+        ("tag", "asset", "value"),
+        (("A1", "Laptop", 400), ("A2", "Printer", 90), ("A3", "Van", 7200)),
+    ),
+    "poem contents": Document(
+        """\
+Collected Poems, 3rd edition 1998
+
+Contents
+The River ................ 7
+Morning .................. 12
+Two Cranes ............... 19
+Snow on Slate ............ 31
+
+ISBN 0 555 12345 6
+Printed in Great Britain 10 9 8 7 6
+""",
+        ("title", "page"),
+        (("The River", 7), ("Morning", 12), ("Two Cranes", 19), ("Snow on Slate", 31)),
+    ),
+    "survey answers": Document(
+        """\
+Survey 14, n = 212, May 2023
+
+Q: How did you travel?
+Car         98   46 %
+Train       61   29 %
+Bicycle     38   18 %
+On foot     15    7 %
+
+Margin of error 3 %
+Contact: survey@example.com, 555 0100
+""",
+        ("answer", "count"),
+        (("Car", 98), ("Train", 61), ("Bicycle", 38), ("On foot", 15)),
+        {"n": 212},
+    ),
+    "subcontractor list": Document(
+        """\
+Anlage 3 zum Vertrag 2022-88
+Nachunternehmer:
+
+1) Dachbau Petersen, Kiel (Dach)
+2) Elektro Yildiz, Lübeck (Strom)
+3) Maler Schön, Kiel (Anstrich)
+
+Kiel, den 4. Oktober 2022
+Für den Auftraggeber: 2 Unterschriften
+""",
+        ("name", "city"),
+        (("Dachbau Petersen", "Kiel"), ("Elektro Yildiz", "Lübeck"), ("Maler Schön", "Kiel")),
+        {"contract": "2022-88"},
+    ),
+    "donation letter": Document(
+        """\
+Dear Mrs Young,
+
+thank you for your 3 gifts in 2023:
+
+14 Feb 2023    50.00
+2 June 2023    75.00
+19 Dec 2023    100.00
+
+Together 225.00. Our number for tax is 12-3456789.
+
+Yours, Hope House, 77 Mill Lane
+""",
+        ("date", "amount"),
+        (("14 Feb 2023", 50.0), ("2 June 2023", 75.0), ("19 Dec 2023", 100.0)),
+        {"year": 2023},
+    ),
+    "order confirmation html text": Document(
+        """\
+Your order 303-9981 is on its way
+Arriving Friday 7 June
+
+Desk lamp
+Qty: 1
+$34.99
+
+USB hub
+Qty: 2
+$41.00
+
+Mouse pad
+Qty: 1
+$9.50
+
+Order total: $85.49
+Ship to: 5 Oak St, Reno
+""",
+        ("name", "quantity", "price"),
+        (("Desk lamp", 1, 34.99), ("USB hub", 2, 41.0), ("Mouse pad", 1, 9.5)),
+        {"order": "303-9981", "total": 85.49},
+    ),
+    "japanese": Document(
+        """\
+請求書 No. 1182
+株式会社さくら 御中
+電話 03-5550-1182
+
+品名        数量   金額
+ノート       10    1,500
+ペン         20    2,400
+封筒          5      600
+
+合計               4,500
+支払期限 2024年6月30日
+""",
+        ("name", "quantity", "amount"),
+        (("ノート", 10, 1500), ("ペン", 20, 2400), ("封筒", 5, 600)),
+        {"number": "1182", "total": 4500},
+    ),
 }
 
 
@@ -1273,11 +1696,13 @@ UNSURE = {
     "publications": "the talks are numbered too",
     "school report": "the average over all subjects is written as that of one",
     "quote with options": "rows behind the sum",
+    "garage invoice": "the amount due is written as a row is, behind the sum",
+    "lease inventory": "the line behind the rows is built as they are",
 }
 """Documents of whose lists it cannot be told that they are complete, and why."""
 
-FEW = {"address list, blocks": {0}}
-"""Rows of which cannot be told that they are missing when they are."""
+UNSEEN = {"address list, blocks": "one line tells no block", "swedish receipt": "the price is on another line"}
+"""Documents of whose rows it cannot always be told that they are missing, and why."""
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -1302,8 +1727,9 @@ def test_what_was_dropped_is_seen(name: str) -> None:
     document = DOCUMENTS[name]
     for rows in dropped(len(document.rows)):
         report = report_of(document, rows)
-        if rows == FEW.get(name) or (document.groups and len(rows) > 1):
-            assert report.status in ("unknown", "incomplete")
+        if report.status == "unknown" or name in UNSEEN:
+            assert name in UNSEEN or document.groups
+            assert report.status != "complete"
             continue
         assert (report.status, seen(document, report)) == ("incomplete", sorted(rows)), rows
         assert sum(gap.rows for gap in report.gaps) == len(rows), rows
