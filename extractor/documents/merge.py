@@ -5,30 +5,27 @@
     tuple           place by place
     true or false,  what most parts say (`"most"`)
     one of a few
-    anything else   what stands best in the document: as it is before in another form before nearly before not at all;
-                    then the most confident; then the first (`"best"`). Others that also stand there are a `Conflict`
+    anything else   what stands best in the document, and is most likely meant (`"best"`, see `choosing`). Others that
+                    also stand there are a `Conflict`
 
-Null is what a part did not see: any value goes before it. `"x-merge"` in a schema names another rule: `"first"`,
-`"last"`, `"best"`, `"most"`, or `"join"` for texts, one under the other. `"x-key"` in a list's schema, or in that of
-its items, names the properties by which its items are told apart, wherever they stand.
+Null is what a part did not see: any value goes before it; and so are 0, "", "unknown" and the like, which are what
+models say instead: any value that says more goes before them, whatever the rule. `"x-merge"` in a schema names
+another rule: `"first"`, `"last"`, `"best"`, `"most"`, or `"join"` for texts, one under the other. `"x-key"` in a list's
+schema, or in that of its items, names the properties by which its items are told apart, wherever they stand.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from extractor.documents.choosing import CHOSEN, RANKS, STANDS, Choosing
 from extractor.documents.joining import Joining
 from extractor.documents.part import Part, PartValue, leaves_of
 from extractor.evidence.field import Field, Span
-from extractor.evidence.labels import Labels
-from extractor.evidence.leaves import Leaf
 from extractor.evidence.lining import normal
-from extractor.evidence.place import Place
 from extractor.evidence.source import Source
-from extractor.reply.meanings import is_nothing
 from extractor.schema.marks import KEY, RULE
 from extractor.schema.nodes import PREFIX, escaped, kind_of
 from extractor.schema.standing import Way, Ways, agreeing, member
@@ -58,13 +55,14 @@ class Merged:
     conflicts: tuple[Conflict, ...]
 
 
-def merge(schema: Mapping[str, Any], parts: Sequence[Part]) -> Merged:
+def merge(schema: Mapping[str, Any], parts: Sequence[Part], *, source: Source | None = None) -> Merged:
     """Put together what the chunks of a document gave, in the order of their numbers. `schema` is the target's.
 
+    With the `source`, the whole document, a value that has its field's name beside it goes before one that has not.
     Without a part, the data is null. Time grows with the size of all parts together.
     """
     ordered = sorted(parts, key=lambda part: part.number)
-    merger = _Merger(schema)
+    merger = _Merger(schema, source)
     data = merger.merged(schema, [PartValue(part, "", part.data) for part in ordered], "", 0) if ordered else None
     return Merged(data=data, fields=merger.fields, conflicts=tuple(merger.conflicts))
 
@@ -72,31 +70,7 @@ def merge(schema: Mapping[str, Any], parts: Sequence[Part]) -> Merged:
 # ------------------------------------------------------------------------------------- one value
 
 
-_RANKS = {"exact": 0, "normalised": 1, "fuzzy": 2, "inferred": 3, "absent": 4, None: 4}
-_STANDS = ("exact", "normalised", "fuzzy")
-
-
-def _rank(source: PartValue) -> tuple[int, float]:
-    known = source.field
-    return (_RANKS[known.status], -(known.confidence or 0.0)) if known else (_RANKS[None], 0.0)
-
-
-def _best(sources: Sequence[PartValue]) -> PartValue:
-    return min(sources, key=_rank)
-
-
-def _most(sources: Sequence[PartValue]) -> PartValue:
-    counts = Counter(normal(source.value) for source in sources)
-    most = max(counts.values())
-    return _best([source for source in sources if counts[normal(source.value)] == most])
-
-
-_CHOSEN: Mapping[str, Callable[[Sequence[PartValue]], PartValue]] = {
-    "best": _best,
-    "most": _most,
-    "first": lambda sources: sources[0],
-    "last": lambda sources: sources[-1],
-}
+_ENDS: Mapping[str, int] = {"first": 0, "last": -1}
 
 
 def _joined(sources: Sequence[PartValue]) -> tuple[str, Field | None]:
@@ -104,14 +78,14 @@ def _joined(sources: Sequence[PartValue]) -> tuple[str, Field | None]:
     different = list({normal(source.value): source for source in reversed(sources)}.values())[::-1]
     fields = [known for source in different if (known := source.field)]
     spans = tuple(span for known in fields for span in known.spans)
-    worst = max(fields, key=lambda known: _RANKS[known.status], default=None)
+    worst = max(fields, key=lambda known: RANKS[known.status], default=None)
     return "\n".join(source.value for source in different), worst and replace(worst, spans=spans)
 
 
 def _found(source: PartValue) -> tuple[int, int]:
     """How much of a value stands in the document, and how much there is of it."""
     known = [leaf for leaf in leaves_of(source) if leaf.value is not None]
-    return sum(1 for leaf in known if leaf.field and leaf.field.status in _STANDS), len(known)
+    return sum(1 for leaf in known if leaf.field and leaf.field.status in STANDS), len(known)
 
 
 def _told(source: PartValue) -> tuple[Any, tuple[Span, ...], int]:
@@ -127,11 +101,13 @@ def _form(value: Any) -> type:
 
 
 class _Merger:
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: Mapping[str, Any], source: Source | None) -> None:
         self._definitions: Mapping[str, Any] = schema.get("$defs", {})
         self._ways = Ways(self._definitions)
         self._nodes: dict[int, tuple[Any, list[Mapping[str, Any]]]] = {}
         self._members: dict[tuple[int, str | int], tuple[Way, Any]] = {}
+        self._meanings: dict[int, tuple[Any, Mapping[str, Any]]] = {}
+        self._choosing = Choosing(source)
         self.fields: dict[str, Field] = {}
         self.conflicts: list[Conflict] = []
 
@@ -140,9 +116,9 @@ class _Merger:
         known = [source for source in sources if source.value is not None]
         if not known or level > _LEVELS:
             return self._taken((known or sources)[0], pointer)
-        rule = self._said(schema, RULE)
-        if rule in _CHOSEN and len(known) > 1 and _form(known[0].value) is not str:
-            known = [_CHOSEN[rule](known) if rule in ("first", "last") else max(known, key=_found)]
+        rule = str(self._said(schema, RULE))
+        if rule in CHOSEN and len(known) > 1 and _form(known[0].value) is not str:
+            known = [known[_ENDS[rule]] if rule in _ENDS else max(known, key=_found)]
         known = self._alike(schema, known, pointer)
         form = _form(known[0].value)
         if form is dict:
@@ -156,16 +132,20 @@ class _Merger:
             self.fields[pointer] = known
         return source.value
 
-    def _scalar(self, schema: Any, known: Sequence[PartValue], pointer: str, rule: Any) -> Any:
+    def _scalar(self, schema: Any, known: Sequence[PartValue], pointer: str, rule: str) -> Any:
+        if len(known) == 1:
+            return self._taken(known[0], pointer)
+        said = self._meaning(schema)
+        known = self._choosing.telling(known, said, pointer)
         if rule == "join" and len(known) > 1 and all(isinstance(source.value, str) for source in known):
             text, about = _joined(known)
             self.fields |= {pointer: about} if about else {}
             return text
-        if rule not in _CHOSEN:
+        if rule not in CHOSEN:
             rule = "most" if isinstance(known[0].value, bool) or self._is_choice(schema) else "best"
-        chosen = _CHOSEN[rule](known)
+        chosen = CHOSEN[rule](self._choosing, known, said, pointer)
         if rule == "best" and len(known) > 1:
-            standing = [each for each in (chosen, *known) if each.field and each.field.status in _STANDS]
+            standing = [each for each in (chosen, *known) if each.field and each.field.status in STANDS]
             different = {normal(each.value): each for each in reversed(standing)}
             if len(different) > 1:
                 self._disagreed(pointer, list(different.values())[::-1])
@@ -207,14 +187,14 @@ class _Merger:
         for source in known:
             for key in source.value:
                 members.setdefault(key, []).append(source.inner(key))
-        self._taken(_best(known), pointer)
+        self._taken(self._choosing.best(known, _ANY, pointer), pointer)
         return {
             key: self.merged(self._inner(schema, known[0].value, key), inner, f"{pointer}/{escaped(key)}", level + 1)
             for key, inner in members.items()
         }
 
     def _list(self, schema: Any, known: Sequence[PartValue], pointer: str, level: int) -> list[Any]:
-        self._taken(_best(known), pointer)
+        self._taken(self._choosing.best(known, _ANY, pointer), pointer)
         if any("prefixItems" in node for node in self._nodes_of(schema)):
             longest = max(len(source.value) for source in known)
             groups = [[each.inner(at) for each in known if at < len(each.value)] for at in range(longest)]
@@ -261,6 +241,13 @@ class _Merger:
 
     def _said(self, schema: Any, keyword: str) -> Any:
         return next((node[keyword] for node in self._nodes_of(schema) if keyword in node), None)
+
+    def _meaning(self, schema: Any) -> Mapping[str, Any]:
+        """What names a field: its title and its description."""
+        if id(schema) not in self._meanings:
+            said = {word: self._said(schema, word) for word in ("title", "description")}
+            self._meanings[id(schema)] = schema, {word: text for word, text in said.items() if text is not None}
+        return self._meanings[id(schema)][1]
 
     def _is_choice(self, schema: Any) -> bool:
         return any("enum" in node or "const" in node for node in self._nodes_of(schema))

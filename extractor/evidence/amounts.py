@@ -62,6 +62,7 @@ _BEHIND = re.compile(
     re.IGNORECASE,
 )
 _SIGN = re.compile(r"(?<![\w)])[-−–‐﹣－] ?+(?:[A-Z]{3} ?+|[$€£¥₹] ?+)?+$|[$€£¥₹] ?+[-−–]$")
+_SPACE = re.compile(r"[ \u00a0\u2007\u2009\u202f]")
 _GROUP = re.compile(r"[^ \u00a0\u2007\u2009\u202f]++")
 _PIECE = re.compile(r"\d++")
 _WORDS = {
@@ -114,7 +115,7 @@ def _numerals(text: str, match: re.Match[str]) -> Iterator[Amount]:
     if match["over"] or match["under"] or match["vulgar"]:
         yield from _fractions(match)
     score = _wholeness(text, start, match.end())
-    pieces = re.split(r"[ \u00a0\u2007\u2009\u202f]", core)
+    pieces = [core] if core.isdigit() else _SPACE.split(core)
     if len(pieces) == 1:
         yield from _dressed(text, start, end, core, score)
         return
@@ -174,12 +175,12 @@ def _dressed(text: str, start: int, end: int, core: str, score: float) -> Iterat
 
 def _readings(core: str) -> Iterator[int | float]:
     """What digits with marks in them may mean, the likeliest first."""
+    if core.isdigit():
+        yield int(core)
+        return
     plain = "".join(str(int(each)) if each.isdigit() else each for each in core) if not core.isascii() else core
     groups = re.split(r"\D", plain)
     marks = re.sub(r"\d", "", plain)
-    if not marks:
-        yield int(plain)
-        return
     if _is_grouped(groups) and len(set(marks)) == 1 and (groups[0] != "0"):
         both = len(groups) == 2 and marks in ".,٫·˙"
         if both and marks != ",":
@@ -253,17 +254,22 @@ _ES = "uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece cato
 _IT = "uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici "
 _PT = "um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete "
 _LANGUAGES = {
-    "de": (_DE + "achtzehn neunzehn", "zwanzig dreissig vierzig fünfzig sechzig siebzig achtzig neunzig", "und", "hundert"),
-    "nl": (_NL + "achttien negentien", "twintig dertig veertig vijftig zestig zeventig tachtig negentig", "en", "honderd"),
-    "fr": (_FR + "dix_huit dix_neuf", "vingt trente quarante cinquante soixante septante huitante nonante", " ", "cent"),
-    "es": (_ES + "dieciocho diecinueve", "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa", " y ", "cien"),
-    "it": (_IT + "diciassette diciotto diciannove", "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
-           "", "cento"),
-    "pt": (_PT + "dezoito dezenove", "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa", " e ", "cem"),
+    "de": (_DE + "achtzehn neunzehn",
+           "zwanzig dreissig vierzig fünfzig sechzig siebzig achtzig neunzig", "und", "hundert"),
+    "nl": (_NL + "achttien negentien",
+           "twintig dertig veertig vijftig zestig zeventig tachtig negentig", "en", "honderd"),
+    "fr": (_FR + "dix_huit dix_neuf",
+           "vingt trente quarante cinquante soixante septante huitante nonante", " ", "cent"),
+    "es": (_ES + "dieciocho diecinueve",
+           "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa", " y ", "cien"),
+    "it": (_IT + "diciassette diciotto diciannove",
+           "venti trenta quaranta cinquanta sessanta settanta ottanta novanta", "", "cento"),
+    "pt": (_PT + "dezoito dezenove",
+           "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa", " e ", "cem"),
 }  # fmt: skip
 _FURTHER = {
-    "eins": 1, "één": 1, "fuenf": 5, "zwoelf": 12, "fuenfzehn": 15, "fuenfzig": 50, "einhundert": 100, "eenhonderd": 100,
-    "duas": 2, "quatorze": 14, "dezasseis": 16, "dezassete": 17, "dezanove": 19, "ciento": 100, "veintiún": 21,
+    "eins": 1, "één": 1, "fuenf": 5, "zwoelf": 12, "fuenfzehn": 15, "fuenfzig": 50, "einhundert": 100,
+    "eenhonderd": 100, "duas": 2, "quatorze": 14, "dezasseis": 16, "dezassete": 17, "dezanove": 19, "ciento": 100, "veintiún": 21,
     "veintidós": 22, "veintitrés": 23, "veintiséis": 26, "ventitré": 23, "quatre vingts": 80, "quatre vingt": 80,
     "soixante et onze": 71, "quatre vingt onze": 91,
 }  # fmt: skip

@@ -164,7 +164,9 @@ class _Reader:
         known = self._declared.get(key)
         if known is None:
             each = [dict.fromkeys(name for part in way for name in part.get("properties", ())) for way in ways]
-            known = self._declared[key] = [name for name in each[0] if all(name in other for other in each)] if ways else []
+            known = self._declared[key] = (
+                [name for name in each[0] if all(name in other for other in each)] if ways else []
+            )
         return known
 
     def _member(self, way: Way | None, step: str | int) -> Any:

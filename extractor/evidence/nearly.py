@@ -6,7 +6,6 @@ import math
 import re
 import unicodedata
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -42,7 +41,8 @@ _SIMILAR = frozenset(
 _NEGATIONS = frozenset(
     "not no never none nor neither without cannot nicht kein keine keinen keinem keiner keines nie niemals ohne weder "
     "ne pas jamais sans aucun aucune ni sin nunca ningún ninguna ninguno non senza mai né nessun nessuna nessuno não "
-    "sem nunca nem nenhum nenhuma niet geen nooit zonder noch 不 没 沒 無 无 非 未 لا لم لن ليس غير בלי לא אין не нет без".split()
+    "sem nunca nem nenhum nenhuma niet geen nooit zonder noch 不 没 沒 無 无 非 未 "
+    "لا لم لن ليس غير בלי לא אין не нет без".split()
 )
 _NEGATION = re.compile(r"n't\b|\bno(?= ?[.:#\d])|\bn'(?=[^\W\d_])")
 _OPPOSITES = ("un", "in", "im", "il", "ir", "non", "dis", "mis")
@@ -263,7 +263,7 @@ def _is_misread(sought: Squashed, form: str, found: Squashed) -> bool:
     words = [match.span() for match in PLAIN_WORD.finditer(form)]
     strict = len(words) <= NAMED and not any(map(str.isdigit, form))
     starts = [start for start, _ in words]
-    costs: Counter[int] = Counter()
+    costs: dict[int, float] = {}
     for step in Levenshtein.opcodes(sought.text, found.text):
         if step.tag == "equal":
             continue
@@ -274,7 +274,7 @@ def _is_misread(sought: Squashed, form: str, found: Squashed) -> bool:
             continue  # another word before
         src, dest = sought.text[step.src_start : step.src_end], found.text[step.dest_start : step.dest_end]
         last = step.src_end == len(sought.text) or sought.starts[step.src_end] >= words[word][1]
-        costs[word] += _cost(src, dest, strict=strict, last=last)
+        costs[word] = costs.get(word, 0.0) + _cost(src, dest, strict=strict, last=last)
     return all(cost <= _allowed(words[word][1] - words[word][0]) for word, cost in costs.items())
 
 

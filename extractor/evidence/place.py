@@ -31,11 +31,14 @@ _CURRENCIES = tuple(each.split() for each in (
     "chf fr. sfr. franken francs", "cad c$ ca$ $", "aud a$ au$ $", "nzd nz$ $", "hkd hk$ $", "sgd s$ $", "mxn mx$ $",
     "brl r$", "krw ₩ 원 won", "inr ₹ rs. rupees", "ils ₪ nis שח", "rub ₽ руб", "try ₺ tl", "uah ₴", "vnd ₫", "thb ฿",
     "ngn ₦", "php ₱", "pln zł", "czk kč", "huf ft", "sek kr", "nok kr", "dkk kr", "aed د.إ", "zar r"))  # fmt: skip
+_BESIDE = frozenset("kr ft r tl nis won rs. fr. sfr. yen".split())  # what is a currency beside a number only
 _TELEPHONE = re.compile(r"[+(]?+[\d ()/.-]++")
 _COUNTRY = re.compile(
     r"(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|\d{3})",
 )
-_PREFIX = re.compile(r"(?:(?:\+ ?|(?<!\d)00 ?)(?P<country>\d{1,3})[ ./()-]{0,3}+)?(?P<trunk>\(?0\)?[ ./()-]{0,3}+)?\(?$")
+_PREFIX = re.compile(
+    r"(?:(?:\+ ?|(?<!\d)00 ?)(?P<country>\d{1,3})[ ./()-]{0,3}+)?(?P<trunk>\(?0\)?[ ./()-]{0,3}+)?\(?$"
+)
 
 
 class Place(NamedTuple):
@@ -127,7 +130,7 @@ def reordered(area: Area, value: str, form: str) -> Iterator[Place]:
     """
     words = [match[0] for match in WORD.finditer(form)]
     index = area.source.words
-    if not 2 <= len(words) <= TURNED or min(map(len, words)) < 2 and len(words) < 3:
+    if not 2 <= len(words) <= TURNED or (min(map(len, words)) < 2 and len(words) < 3):
         return
     if any(each not in index for each in words) or sum(any(map(str.isdigit, each)) for each in words) > 1:
         return
@@ -162,7 +165,11 @@ def _is_one(area: Area, words: Sequence[tuple[int, int]]) -> bool:
     fold, text = area.source.folded, area.source.text
     for (_, start), (end, _) in itertools.pairwise(words):
         between = text[fold.starts[start] : fold.starts[end]]
-        if len(between) > 4 or between.strip(" ,.-'’\u00a0\n") or ("\n" in between and "," not in between):
+        if (
+            len(between) > (4 if "," in between else 2)
+            or between.strip(" ,.-'’\u00a0\n")
+            or ("\n" in between and "," not in between)
+        ):
             return False
     return is_bordered(fold.text, words[0][0], words[-1][1])
 
@@ -174,6 +181,8 @@ def currency(area: Area, form: str) -> Iterator[Place]:
     for other in [form, *others] if others else ():
         for at in area.all(text, other, area.folded()):
             end = at + len(other)
+            if other in _BESIDE and not any(map(str.isdigit, text[max(0, at - 2) : at] + text[end : end + 2])):
+                continue
             lettered = other[0].isalpha() and (text[at - 1 : at].isalpha() or text[end : end + 1].isalpha())
             country = not other[0].isalpha() and text[at - 1 : at].isalpha()  # US$ is not any dollar
             place = None if lettered or (country and at) else area.place(at, end, CALLED)

@@ -91,9 +91,7 @@ class Search:
     ) -> Found:
         """The first kind of places of which there are any; of these, the best."""
         for status, finding, factor in kinds:
-            places = [
-                self._read(each, factor, written) for each in finding() if self._area.has(each.start, each.end)
-            ]
+            places = [self._read(each, factor, written) for each in finding() if self._area.has(each.start, each.end)]
             if places:
                 return _agreed(status, _best(places), written)
         return NOWHERE

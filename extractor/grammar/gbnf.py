@@ -35,7 +35,7 @@ MOST_TIMES = 500
 """A count is written out by the engines, and some take no larger one than 2,000."""
 
 _ESCAPES: Mapping[str, str] = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_LONGEST = 200  # characters that two texts share before a trie looks no further: it goes one level down for each
+_LONGEST = 100  # levels of what texts share before a trie looks no further: it goes one level down for each
 
 
 class TooLong(SchemaError):
@@ -48,18 +48,32 @@ def literal(text: str) -> str:
 
 
 def json_text(value: object) -> str:
-    """A value as JSON in the style of all grammars: a space behind a comma and a colon, characters as they are."""
-    return json.dumps(value, ensure_ascii=False)
+    """A value as JSON in the style of all grammars: a space behind a comma and a colon, characters as they are.
+
+    Raises `SchemaError` where there is no such text.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()  # half of a character has no place in a request
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SchemaError("The schema has a value that cannot be written as JSON.") from error
+    return text
 
 
 def choice(alternatives: Iterable[str]) -> str:
-    """One of several expressions, as one; what is given twice stands there once."""
+    """One of several expressions, as one; what is given twice stands there once. Raises `SchemaError` without any: an
+    engine would take it for one that is empty.
+    """
     unique = list(dict.fromkeys(alternatives))
+    if not unique:
+        raise SchemaError("The schema has a place at which nothing can stand.")
     return unique[0] if len(unique) == 1 else "(" + " | ".join(unique) + ")"
 
 
 def repeated(each: str, least: int, most: int | None) -> str:
     """An expression, from `least` to `most` times. A count that no engine takes is left out."""
+    if most == 0 >= least:
+        return '""'
     least = min(least, MOST_TIMES)
     bound = "" if most is None or most > MOST_TIMES else str(max(most, least))
     if (least, bound) in _SIGNS:
@@ -93,10 +107,14 @@ class Rules:
 
     def set(self, name: str, body: str) -> None:
         """The body of a rule. Raises `TooLong`."""
-        self.characters += len(name) + len(body) + 6
+        self.bodies[name] = body
+        self.characters += self._cost(name)
         if self.characters > MOST_CHARACTERS:
             raise TooLong("The schema is too large for a grammar.", hint="Ask for less at once.")
-        self.bodies[name] = body
+
+    def _cost(self, name: str) -> int:
+        """The characters of a rule's line; 0 as long as it is not set."""
+        return len(name) + len(self.bodies[name]) + 6 if self.bodies[name] else 0
 
     def once(self, name: str, body: Callable[[], str]) -> str:
         """A rule that is written when it is first needed; gives its name, which has no digit at its end."""
@@ -108,6 +126,7 @@ class Rules:
     def forget(self, count: int) -> None:
         """Take back all but so many rules."""
         gone = set(list(self.bodies)[count:])
+        self.characters -= sum(map(self._cost, gone))
         self.bodies = {name: body for name, body in self.bodies.items() if name not in gone}
         self._added = {body: name for body, name in self._added.items() if name not in gone}
 

@@ -203,3 +203,10 @@ def test_leads_have_a_limit() -> None:
     text = "".join(f"{'#' * level} {'long title ' * 8}\n\n" for level in range(1, 7)) + "One sentence. " * 50
     leads = [each.lead for each in check(text, 100, 0)]
     assert leads[-1].startswith("######")
+
+
+def test_a_header_that_is_too_long() -> None:
+    """A header that is longer than a chunk is not carried along."""
+    header = ",".join(f"column {number}" for number in range(5_000)) + "\n"
+    text = header + "".join(",".join([str(row)] * 5_000) + "\n" for row in range(3))
+    assert {each.lead for each in check(text, 500, 0)} == {""}

@@ -41,6 +41,20 @@ def test_prose_and_numbers() -> None:
     assert 1 <= tokens_in("1234567890" * 100) / 1000 < 1.3
 
 
+@pytest.mark.parametrize(
+    ("text", "truth"),
+    [
+        ("Die Rechnung über die Lieferung von Schreibtischlampen wird innerhalb von dreißig Tagen bezahlt.", 37),
+        ("De factuur voor de levering van bureaulampen moet binnen dertig dagen worden betaald.", 30),
+        ("Faktura za dostawę lamp biurowych powinna zostać zapłacona w ciągu trzydziestu dni od otrzymania.", 47),
+        ("La fattura per la consegna delle lampade da scrivania deve essere pagata entro trenta giorni.", 33),
+    ],
+)
+def test_other_languages(text: str, truth: int) -> None:
+    """Languages of which the tokens are not made are not taken for cheaper than they are."""
+    assert 0.85 * truth < tokens_in(text) < 1.3 * truth
+
+
 @pytest.mark.parametrize("text", ["\ud800", "a\x00b", "\u202e", "\uffff", "é" * 3])
 def test_any_text_has_a_length(text: str) -> None:
     """Whatever stands in a text, halves of characters too, it has a length."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from extractor.documents.merge import Conflict, Part, merge
 from extractor.documents.part import PartValue, leaves_of
 from extractor.evidence.field import Field, Span, Status
+from extractor.evidence.source import source_of
 
 TEXT = {"type": "string"}
 ROW = {
@@ -57,6 +58,20 @@ def scalars(*values: tuple[Any, Field], schema: Mapping[str, Any] = TEXT) -> Any
         ([("x", ABSENT), ("Y", ABSENT), (" y ", ABSENT)], {"anyOf": [{**TEXT, "x-merge": "most"}]}, "Y"),
         ([("x", ABSENT), ("Y", ABSENT), (" y ", ABSENT)], {**TEXT, "x-merge": "join"}, "x\nY"),
         ([(2, ABSENT), (3, at((1, 2)))], {"type": "integer", "x-merge": "join"}, 3),
+        ([(0, ABSENT), (3, ABSENT)], {"type": "integer"}, 3),
+        ([(0, at((1, 2), confidence=0.9)), (3, at((5, 6), confidence=0.1))], {"type": "integer"}, 3),
+        ([(0, at((1, 2))), (3, ABSENT)], {"type": "integer"}, 0),
+        ([(0.0, at((1, 5))), (3.0, ABSENT), (0.0, ABSENT)], {"type": "number"}, 0.0),
+        ([(0, ABSENT), (0, ABSENT)], {"type": "integer"}, 0),
+        ([("Not specified", at((1, 14))), ("x", at((20, 21), status="fuzzy"))], TEXT, "x"),
+        ([("x", at((1, 2))), ("N/A", ABSENT), ("", ABSENT)], {**TEXT, "x-merge": "last"}, "x"),
+        ([("", ABSENT), ("x", ABSENT), ("unknown", ABSENT)], {**TEXT, "x-merge": "join"}, "x"),
+        ([("other", INFERRED), *[("unknown", INFERRED)] * 3], {"enum": ["other", "unknown"]}, "other"),
+        ([(7, at((1, 2))), (900.0, at((9, 15), status="normalised"))], {"type": "number"}, 900.0),
+        ([(7, at((1, 2), confidence=0.41)), (900, at((9, 12), confidence=0.4))], {"type": "number"}, 900),
+        ([(7, at((1, 2))), (900, at((9, 12))), (7, at((30, 31))), (7, ABSENT)], {"type": "number"}, 7),
+        ([(7, at((1, 2))), (900, at((9, 12))), (7, ABSENT), (7, ABSENT)], {"type": "number"}, 900),
+        ([(1, at((1, 2))), (2, at((5, 6)))], {"type": "integer", "x-merge": ["last"]}, 1),
         ([([1], ABSENT), ([2, 3], ABSENT)], {"type": "array", "x-merge": "last"}, [2, 3]),
         ([([1], ABSENT), ([2, 3], ABSENT)], {"type": "array", "x-merge": "best"}, [2, 3]),
         ([([1, 2], ABSENT), ([None, 3, 4], ABSENT)], {"prefixItems": [{}, {}, {}]}, [1, 2, 4]),
@@ -75,6 +90,27 @@ def test_conflicts_are_told() -> None:
     assert made.fields == {"/a": at((1, 2))}
     one, two = ("x", (Span(start=1, end=2),), 0), ("y", (Span(start=5, end=6),), 2)
     assert made.conflicts == (Conflict(pointer="/a", values=(one, two)),)
+
+
+def test_what_says_nothing_is_no_conflict() -> None:
+    """A 0 that stands somewhere in a chunk is not told beside a value."""
+    assert scalars((0, at((1, 2))), (900.0, at((9, 15)))).conflicts == ()
+
+
+def test_the_name_beside_a_place() -> None:
+    """With the document, a value that has the field's name before it goes before what stands there by chance."""
+    text = "7 boxes of goods\n\nand 1250 more\n\nTotal 900.00\nBalance 0\n"
+    schema = {"type": "object", "properties": {key: {"type": "number"} for key in ("total", "balance")}}
+    said = [("7", 7), ("7", 7), ("1250", 1250), ("900.00", 900.0)]
+    parts = [
+        part(number, {"total": value}, {"/total": at((text.index(found), text.index(found) + len(found)))})
+        for number, (found, value) in enumerate(said)
+    ]
+    zero = text.rindex("0")
+    parts.append(part(8, {"balance": 0}, {"/balance": at((zero, zero + 1))}))
+    parts.append(part(9, {"balance": 3}, {"/balance": ABSENT}))
+    assert merge(schema, parts, source=source_of(text)).data == {"total": 900.0, "balance": 0}
+    assert merge(schema, parts).data["total"] == 7
 
 
 def test_the_branch_of_the_best_part() -> None:
@@ -267,6 +303,32 @@ def test_items_far_from_each_other(schema: Any, expected: int) -> None:
         part(n, [{"id": 1, "n": "x"}], {"/0/id": at((n * 100, n * 100 + 1))}, n * 100, n * 100 + 50) for n in (0, 5)
     ]
     assert len(merge({"type": "array", **schema}, parts).data) == expected
+
+
+@pytest.mark.parametrize(("count", "kept"), [(12, 22), (1, 1), (2, 3)])
+def test_equal_rows_that_stand_nowhere(count: int, kept: int) -> None:
+    """Equal items without a place are one only where both may be in the text that the chunks share."""
+    rows = [{"name": "bolt", "amount": 1}] * count
+    parts = [part(n, {"rows": rows}, start=n * 90, end=n * 90 + 100) for n in range(2)]
+    assert len(merge(ROWS, parts).data["rows"]) == kept
+
+
+def test_rows_without_a_place_between_others() -> None:
+    """Where an item without a place may be is told by those around it."""
+    rows = [{"name": "bolt"}, {"name": "nut"}]
+    one = part(0, {"rows": rows}, {"/rows/1/name": at((20, 23))}, 0, 100)
+    assert merge(ROWS, [one, part(1, {"rows": rows[:1]}, start=90, end=200)]).data["rows"] == [*rows, rows[0]]
+    late = part(1, {"rows": rows[::-1]}, {"/rows/0/name": at((150, 153))}, 90, 200)
+    assert len(merge(ROWS, [part(0, {"rows": rows[:1]}, start=0, end=100), late]).data["rows"]) == 3
+
+
+def test_many_equal_rows() -> None:
+    """Thousands of equal items that stand nowhere are joined as soon as others."""
+    rows = [{"name": "bolt", "amount": 10**5_000}] * 5_000
+    parts = [part(n, {"rows": rows}, start=n * 50, end=n * 50 + 100) for n in range(3)]
+    assert 3 * 5_000 > len(merge(ROWS, parts).data["rows"]) >= 2 * 5_000 - 5
+    unique = {"type": "array", "uniqueItems": True}
+    assert len(merge(unique, [part(n, list(range(3_000)) * 2, start=0, end=9) for n in range(2)]).data) == 6_000
 
 
 def test_categories_are_told_once() -> None:

@@ -51,6 +51,20 @@ from extractor.evidence.amounts import amounts
         ("2 1 234,50", 2, "2"),
         ("2 1 234,50", 1234.5, "1 234,50"),
         ("007", 7, "007"),
+        ("-5 million", -5_000_000, "-5 million"),
+        ("binnen vierzehn Tagen", 14, "vierzehn"),
+        ("Einundzwanzig", 21, "Einundzwanzig"),
+        ("dreißig", 30, "dreißig"),
+        ("eenentwintig", 21, "eenentwintig"),
+        ("tweeëntwintig", 22, "tweeëntwintig"),
+        ("quatre-vingt-dix-sept", 97, "quatre-vingt-dix-sept"),
+        ("soixante et onze", 71, "soixante et onze"),
+        ("treinta y uno", 31, "treinta y uno"),
+        ("veintidós", 22, "veintidós"),
+        ("ventotto", 28, "ventotto"),
+        ("noventa e nove", 99, "noventa e nove"),
+        ("la fattura e il conto di due euro", 2, "due"),
+        ("honderd", 100, "honderd"),
     ],
 )
 def test_reading(text: str, value: float, there: str) -> None:
@@ -59,11 +73,37 @@ def test_reading(text: str, value: float, there: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("5-10", -10), ("stone", 1), ("x5y5", 55), ("1.2.3", 123), ("a 5 k", 5000)]
+    ("text", "value"),
+    [
+        ("5-10", -10),
+        ("stone", 1),
+        ("x5y5", 55),
+        ("1.2.3", 123),
+        ("a 5 k", 5000),
+        ("Due date", 2),
+        ("at once", 11),
+        ("ein Haus", 1),
+        ("dix pour cent", 100),
+    ],
 )
 def test_no_reading(text: str, value: float) -> None:
     """What is no number, or another one, is not found."""
     assert value not in [each.value for each in amounts(text)]
+
+
+def test_a_number_without_its_sign() -> None:
+    """A number that has a sign is told from one that has none; a dash is no sign for certain."""
+    assert {each.value: each.unsigned for each in amounts("-5.00")} == {-5: False, 5: True}
+    assert {each.value: each.unsigned for each in amounts("- 5.00")} == {-5: False, 5: False}
+
+
+def test_numbers_up_to_a_hundred() -> None:
+    """In each language all numbers up to a hundred have a name, but for a 1 that is an article."""
+    for tens in ("zwanzig", "twintig", "vingt", "veinte", "venti", "vinte"):
+        assert [each.value for each in amounts(tens)] == [20]
+    names = "un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize".split()
+    for number, name in enumerate(names, 1):
+        assert 80 + number in [each.value for each in amounts(f"quatre-vingt-{name}")]
 
 
 def test_a_part_of_something_else_counts_less() -> None:
@@ -88,7 +128,18 @@ def test_integers_in_groups(value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["9" * 100_000, "1 " * 50_000, "1." * 50_000, "one hundred " * 20_000, "1,234 " * 20_000]
+    "text",
+    [
+        "1 " + "9" * 5_000 + "/3",
+        "1/" + "9" * 5_000,
+        "quatre vingt " * 10_000,
+        "9" * 5_000 + "½",
+        "9" * 100_000,
+        "1 " * 50_000,
+        "1." * 50_000,
+        "one hundred " * 20_000,
+        "1,234 " * 20_000,
+    ],
 )
 def test_long_runs(text: str) -> None:
     """A text of digits without an end gives no number without an end."""

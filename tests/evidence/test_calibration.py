@@ -75,16 +75,60 @@ def test_what_is_calibrated_already() -> None:
 
 @pytest.mark.parametrize("right", [True, False])
 def test_all_right_or_all_wrong(right: bool) -> None:
-    """Where there is nothing to tell apart there is no AUC, and every confidence becomes the same."""
+    """Where there is nothing to tell apart there is no AUC, and every confidence that was seen becomes the same."""
     learned = calibrate(pairs([(number / 100, right) for number in range(100)]))
     assert learned.auc is None
-    assert learned.apply(0.1) == learned.apply(0.9) == float(right)
+    assert learned.apply(0.1) == learned.apply(0.9) == pytest.approx(float(right), abs=0.02)
+    assert 0 < learned.apply(0.0) <= learned.apply(1.0) < 1
+
+
+@pytest.mark.parametrize(("right", "sure"), [(True, 0.45), (False, 0.45), (True, 0.9)])
+def test_what_was_not_seen(right: bool, sure: float) -> None:
+    """Of confidences that no corrected value had, nothing is learned: they stay about what they are."""
+    learned = calibrate(pairs([(sure, right)] * 60))
+    assert abs(learned.apply(sure) - right) < 0.05
+    assert learned.apply(0.0067) < 0.008
+    assert learned.apply(0.2) < 0.201
+    assert 0.96 < learned.apply(0.97) < 1
 
 
 def test_a_lucky_few_do_not_become_certain() -> None:
     """Two right values at the top do not make everything there right."""
     learned = calibrate(pairs([(0.5, number % 2 == 0) for number in range(100)] + [(0.9, True)] * 2))
-    assert 0.5 < learned.apply(0.9) < 0.8
+    assert 0.9 < learned.apply(0.9) < 0.96
+
+
+RESULT = Made(data={"a": 1}, fields={"/a": Field(status="exact", confidence=0.5)})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (RESULT, "no pairs but Made"),
+        ("text", "no pairs but str"),
+        ({"a": 1}, "no pairs but dict"),
+        ([RESULT], "Item 0 is no pair but Made"),
+        ([(RESULT, {"a": 1}), (RESULT,)], "Item 1 is no pair"),
+        ([({"a": 1}, RESULT)], "first of pair 0 is no result but dict"),
+        ([(RESULT, object())], "second of pair 0 is no corrected value but object"),
+        ([(RESULT, None)], "another shape than its result: null for an object with a"),
+        ([(RESULT, [{"a": 1}])], "a list for an object"),
+        ([(RESULT, "x")], "a single value for an object"),
+        ([(RESULT, {"b": 1, "c": 2})], "an object with b, c for an object with a"),
+        ([(Made(data=[1], fields={}), {"a": 1})], "for a list"),
+        ([(Made(data=1, fields={}), {"a": 1})], "for a single value"),
+    ],
+)
+def test_what_is_no_pair(given: Any, said: str) -> None:
+    """What is not a result with its corrected value says what it is, and what is wanted."""
+    with pytest.raises(CallerError, match=said):
+        calibrate(given)
+
+
+def test_a_result_that_found_nothing() -> None:
+    """Null may be corrected by anything."""
+    empty = Made(data=None, fields={"": Field(status="absent", confidence=0.5)})
+    assert calibrate([(empty, {"a": 1})] * 50).count == 50
 
 
 def test_it_can_be_kept(tmp_path: Path) -> None:
@@ -120,12 +164,18 @@ def test_what_is_no_calibration(text: str, tmp_path: Path) -> None:
         Calibration.load(tmp_path / "c.json")
 
 
+def test_there_is_no_file(tmp_path: Path) -> None:
+    """A file that is not there is the caller's fault."""
+    with pytest.raises(CallerError, match="no file"):
+        Calibration.load(tmp_path / "none.json")
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=50, max_size=120), st.floats(0, 1), st.floats(0, 1))
 def test_what_was_surer_stays_surer(seen: list[tuple[float, bool]], one: float, other: float) -> None:
     """Whatever it has learned from, the curve never falls, and stays between 0 and 1."""
     learned = calibrate(pairs(seen))
     low, high = sorted((one, other))
-    assert 0 <= learned.apply(low) <= learned.apply(high) <= 1
+    assert 0 < learned.apply(low) <= learned.apply(high) < 1
     assert Calibration.from_json(learned.to_json()) == learned
 
 

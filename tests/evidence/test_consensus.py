@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractor.evidence import consensus
-from extractor.evidence.consensus import Candidate, Vote, medoid, vote
+from extractor.evidence.consensus import Candidate, Vote, medoid, vote, votes_on
 from extractor.evidence.field import Field
 from extractor.schema.nodes import value_at
 
@@ -109,6 +109,64 @@ def test_items_are_merged_member_by_member() -> None:
     assert found.votes["/0"].agreement == found.votes["/0/name"].agreement == 2 / 3
     assert found.votes["/1/price"] == Vote(agreement=2 / 3, others=((7, 1 / 3),))
     assert found.votes["/1"].agreement == 1.0
+
+
+ITEM = {"sku": "b1", "name": "Bolt", "at": {"shelf": 1}}
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([("red", 3), ("red", 3), ("blue", 4), ("blue", 4), ("green", 4)], ("blue", 4)),
+        ([("red", 3), ("blue", 4), ("red", 4)], ("red", 4)),
+        ([("red", 3), ("blue", 4)], ("red", 3)),
+        ([("red", 3), ("red", 4), ("red", 4)], ("red", 4)),
+        ([("red", None), ("red", 4), (None, 4)], ("red", 4)),
+    ],
+)
+def test_an_item_is_one_that_somebody_said(others: list[tuple[Any, Any]], expected: tuple[Any, Any]) -> None:
+    """Where an item differs in more than one member it comes from one candidate, that which agrees with most."""
+    data = [[{**ITEM, "colour": colour, "at": {"shelf": size}}] for colour, size in others]
+    found = vote({}, candidates(*data))
+    assert found.data == [{**ITEM, "colour": expected[0], "at": {"shelf": expected[1]}}]
+    share = sum(size == expected[1] for _, size in others) / len(others)
+    assert found.votes["/0/at/shelf"].agreement == share
+    assert found.votes["/0/sku"].agreement == 1.0
+
+
+def test_the_surer_item() -> None:
+    """Of items with which as many agree, the surer one is taken whole."""
+    sure = {f"/0/{key}": Field(status=None, confidence=0.9) for key in "ab"}
+    one, two = [{"k": 1, "l": 1, "a": 1, "b": 1}], [{"k": 1, "l": 1, "a": 2, "b": 2}]
+    assert vote({}, [Candidate(data=one, fields={}), Candidate(data=two, fields=sure)]).data == two
+
+
+def test_votes_on_what_lost() -> None:
+    """What one candidate says has the share of those that say the same, and the winner among the others."""
+    data = [
+        {"a": 1, "b": {"c": [{"x": 1}, {"x": 2}]}, "d": None},
+        {"a": 2, "b": {"c": [{"x": 2}]}, "d": "y"},
+        {"a": 2, "b": {"c": [{"x": 2}]}, "d": "y"},
+    ]
+    found = votes_on({}, candidates(*data), 0)
+    assert found["/a"] == Vote(agreement=1 / 3, others=((2, 2 / 3),))
+    assert found["/b/c/0"].agreement == found["/b/c/0/x"].agreement == 1 / 3
+    assert found["/b/c/1/x"].agreement == 1.0
+    assert found["/d"] == Vote(agreement=1 / 3, others=(("y", 2 / 3),))
+    assert "/b/c/2" not in found
+
+
+def test_huge_numbers() -> None:
+    """Numbers with more digits than Python writes are voted on as others are."""
+    huge = 10**5_000
+    assert merged({"a": huge}, {"a": huge}, {"a": 1}) == {"a": huge}
+    items = [{"a": number, "b": other, "c": 1, "d": 1} for number, other in ((huge, 1), (huge, 2), (3, 2))]
+    assert merged(*([each] for each in items))[0]["b"] == 2
+    assert medoid({}, candidates({"a": huge}, {"a": huge})) == 0
+    deep: Any = huge
+    for _ in range(150):
+        deep = [deep, {"a": None}]
+    assert merged(deep, deep, [2]) == deep
 
 
 def test_equal_rows_stay_as_many_as_there_are() -> None:
@@ -224,7 +282,11 @@ def test_votes_are_shares(data: list[Any]) -> None:
         assert value_at({"": found.data}, "/" + pointer) is not None or pointer in _nulls(found.data)
         assert 0 < each.agreement <= 1
         assert each.agreement + sum(share for _, share in each.others) <= 1 + 1e-9
-    assert 0 <= medoid({}, candidates(*data)) < len(data)
+    taken = medoid({}, candidates(*data))
+    assert 0 <= taken < len(data)
+    for pointer, each in votes_on({}, candidates(*data), taken).items():
+        assert value_at({"": data[taken]}, "/" + pointer) is not None or pointer in _nulls(data[taken])
+        assert 0 < each.agreement <= 1
 
 
 def _nulls(data: Any, pointer: str = "") -> set[str]:

@@ -112,6 +112,34 @@ def test_status_and_score(schema: Any, value: Any, text: str, status: str, score
     assert (each.status, each.score) == (status, score)
 
 
+def test_the_same_in_another_form_is_a_place_too() -> None:
+    """A date that stands as it is in one place may be meant in another, where it is written otherwise."""
+    text = "Delivery 05.06.2024\nInvoice date 05.06.2024\nStart: 2024-06-05"
+    fields = ground({}, {"delivery": "2024-06-05", "invoice_date": "2024-06-05"}, source_of(text))
+    assert lines_of(fields, text) == {"/delivery": (0, "05.06.2024"), "/invoice_date": (1, "05.06.2024")}
+    assert [each.status for each in fields.values()] == ["normalised", "normalised"]
+    assert [len(each.elsewhere) for each in fields.values()] == [2, 2]
+    (start,) = ground({}, {"start": "2024-06-05"}, source_of(text)).values()
+    assert (start.status, start.spans[0].start) == ("exact", text.rindex("2024"))
+
+
+def test_what_is_inferred_has_no_fuzzy_place() -> None:
+    """A number that is inferred has a span only where it stands with its sign."""
+    schema = {MARK: "inferred"}
+    assert ground(schema, -5, source_of("5.00 paid"))[""].spans == ()
+    assert ground(schema, 5, source_of("-5.00 paid"))[""].spans == ()
+    assert ground(schema, -5, source_of("-5.00 paid"))[""].span == Span(start=0, end=5)
+
+
+@pytest.mark.parametrize("rows", [300, 3_000])
+def test_more_equal_items_than_rows(rows: int) -> None:
+    """Of equal items, as many as there are rows have a row of their own, in order."""
+    text = "head\n" + "bolt  5\n" * rows
+    fields = ground({}, [{"name": "bolt", "n": 5}] * (2 * rows), source_of(text))
+    starts = [fields[f"/{index}/name"].spans[0].start for index in range(2 * rows)]
+    assert len(set(starts)) == rows
+
+
 def test_pages() -> None:
     """A span has its page where the source has pages."""
     fields = ground({}, {"a": "two"}, source_of("one\ftwo"))
@@ -198,3 +226,53 @@ def test_many_leaves_in_a_deep_value() -> None:
         data = [data, 1]
     fields = ground({}, data, source_of("x 1 1 1"))
     assert len(fields) == 2_001
+
+
+PIECES = [
+    *(
+        "1 ",
+        "9" * 700 + "/3",
+        "9" * 39,
+        "½",
+        "²",
+        "٣",
+        "-",
+        "(",
+        ")",
+        "5",
+        "million",
+        "k",
+        "%",
+        "März",
+        "2024",
+        "00/00/0000",
+    ),
+    *(
+        "24:60",
+        "pm",
+        "quatre",
+        "vingt",
+        "cent",
+        "+49",
+        "(0)",
+        "89",
+        "1234567",
+        "EUR",
+        "€",
+        "not",
+        "un",
+        "John",
+        "Smith",
+    ),
+    *(",", "\n", "\u00ad", "\u0301", "\ud800", "ß", "İ", "ﬁ", "|", "\f", "東京", "é", "1e400", " "),
+]
+ANYTHING = st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=25).map("".join)
+
+
+@given(ANYTHING, ANYTHING, st.integers() | st.floats() | st.builds(lambda: 10**5_000))
+def test_nothing_that_a_document_holds_raises(text: str, value: str, number: float) -> None:
+    """Whatever stands in a text, and is looked for in it, has places in the text or none."""
+    data = {"a": value, "b": text[3:20], "c": [text[:12], text[12:24]], "n": number}
+    for each in ground({}, data, source_of(text)).values():
+        assert all(0 <= span.start < span.end <= len(text) for span in (*each.spans, *each.elsewhere))
+        assert each.spans or each.status == "absent"

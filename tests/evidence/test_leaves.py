@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extractor.evidence.leaves import leaves
+from extractor.evidence.leaves import leaves, left_out
 from extractor.schema.marks import MARK
 from extractor.schema.nodes import value_at
 
@@ -109,3 +109,37 @@ def test_every_leaf_stands_at_its_pointer(data: Any, schema: Any) -> None:
     """Whatever the schema is, a leaf is what stands at its pointer."""
     for leaf in leaves(schema, data):
         assert value_at(data, leaf.pointer) == leaf.value
+
+
+def test_a_place_of_something_like_it_will_do() -> None:
+    """What is marked as grounded nearly is grounded, and nearly."""
+    schema = {MARK: "grounded_nearly", "properties": {"a": {"enum": ["x"]}, "b": {MARK: "grounded"}}}
+    a, b = leaves(schema, {"a": "x", "b": "y"})
+    assert (a.grounded, a.nearly, a.inferred) == (True, True, False)
+    assert (b.grounded, b.nearly) == (True, False)
+
+
+def test_what_is_left_out() -> None:
+    """Members that the schema declares and an object does not have are named, those of items too."""
+    data = {"items": [{"name": "x", "paid": None}, {"kind": "a", "more": 1}], "kind": "a", "guess": 3, "sure": None}
+    assert list(left_out(SCHEMA, data)) == [
+        "/either",
+        *("/items/0/day", "/items/0/kind"),
+        *("/items/1/name", "/items/1/day", "/items/1/paid"),
+    ]
+
+
+def test_what_is_left_out_of_one_of_several() -> None:
+    """Where an object may be one of several, only what all declare is left out; constants tell them apart."""
+    one = {"properties": {"kind": {"const": "one"}, "a": {}, "both~/": {}}}
+    two = {"properties": {"kind": {"const": "two"}, "b": {}, "both~/": {}}}
+    assert list(left_out({"anyOf": [one, two]}, {"kind": "two"})) == ["/b", "/both~0~1"]
+    assert list(left_out({"anyOf": [one, two]}, {})) == ["/kind", "/both~0~1"]
+    assert list(left_out({"anyOf": [one, {"type": "null"}]}, {"a": 1, "kind": "one"})) == ["/both~0~1"]
+    assert list(left_out(True, {"a": 1})) == []
+
+
+def test_what_is_left_out_is_bounded() -> None:
+    """However much is left out, ten thousand are named."""
+    schema: Any = {"items": {"properties": {str(number): {} for number in range(100)}}}
+    assert sum(1 for _ in left_out(schema, [{}] * 1_000)) == 10_000
