@@ -334,6 +334,7 @@ def _record(file: str, result: Extraction[Any]) -> dict[str, Any]:
         "value": _value_of(result),
         "absent": list(result.absent),
         "fields": {pointer: _known(field) for pointer, field in result.fields.items()},
+        "complete": result.complete,
         "lists": to_jsonable_python(result.lists),
         "conflicts": to_jsonable_python(result.conflicts),
         "chunks": [

@@ -411,3 +411,25 @@ def test_confidence(fake_endpoint: FakeEndpoint) -> None:
     assert fake_endpoint.requests[0].body["logprobs"] is True
     assert full["fields"]["/name"]["logprob"] == -0.25
     assert 0 < full["fields"]["/name"]["confidence"] < 1
+
+
+def test_what_is_missing_is_said(fake_endpoint: FakeEndpoint, tmp_path: Path) -> None:
+    """With --verbose, lists that lack something and values that are not in the document are named on stderr."""
+    table = "item | price\n" + "".join(f"part {n} | {n}.50\n" for n in range(1, 7))
+    row = {"type": "object", "properties": {"item": {"type": "string"}, "price": {"type": "number"}}}
+    schema = {"type": "object", "properties": {"rows": {"type": "array", "items": row}, "seller": {"type": "string"}}}
+    Path("table.txt").write_text(table, encoding="utf-8")
+    Path("table.json").write_text(json.dumps(schema), encoding="utf-8")
+    rows = [{"item": f"part {n}", "price": n + 0.5} for n in (1, 2, 5, 6)]
+    fake_endpoint.answer({"rows": rows, "seller": "Zeppelin"}, {"rows": rows, "seller": "Zeppelin"})
+    said = _run("run", "table.json", "table.txt", "--verbose").stderr
+    assert "table.txt: /rows: incomplete, 4 of 6 items" in said
+    assert "table.txt: not in the document: /seller" in said
+    (full,) = _lines(_run("run", "table.json", "table.txt", "--full"))
+    assert (full["complete"], full["lists"][0]["status"]) == (False, "incomplete")
+
+
+def test_a_page_has_a_name() -> None:
+    """A page cannot go to standard output, which has the data."""
+    result = _run("run", "person.json", "a.txt", "--html", "-")
+    assert (result.exit_code, "A page goes into a file" in result.stderr) == (2, True)

@@ -133,9 +133,13 @@ def test_copying(dialect: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
 
 @both
 def test_an_endpoint_without_grammars(kind: str, fake_endpoint: FakeEndpoint) -> None:
-    """Where no grammar is taken, `copy=True` changes nothing, and `mode="grammar"` is refused at once."""
+    """Where no grammar is taken, `copy=True` asks again for what was not copied, and `mode="grammar"` is refused."""
     fake_endpoint.answer(GOOD)
     assert _run(kind, fake_endpoint, settings={"dialect": "openai"}, copy=True).mode == "strict"
+    with FakeEndpoint({**GOOD, "name": "Nobody Here"}, {"name": GOOD["name"]}) as inventing:
+        result = _run(kind, inventing, settings={"dialect": "openai"}, copy=True)
+    assert [error.kind for error in result.attempts[0].errors] == ["ungrounded"]
+    assert len(result.attempts) == 2
     with pytest.raises(OptionError, match="'grammar', which no endpoint of the dialect openai takes") as caught:
         _run(kind, fake_endpoint, settings={"dialect": "openai"}, mode="grammar")
     assert "dialect=" in caught.value.hint

@@ -74,7 +74,7 @@ _WORDS: Mapping[bytes, int] = {b"sl": 105, b"nl": 105, b"dl": 105, b"pl": 105, b
 _FOREIGN: Mapping[bytes, int] = {
     **dict.fromkeys((b"aa", b"ij", b"cz", b"kk", b"ni", b"ge"), 120),
     **{b"el": 104, b"eg": 79, b"sch": 68, b"ka": 66, b"ie": 65, b"z": 61, b"en": 38, b"ei": 28, b"de": 20, b"k": 17},
-    **dict.fromkeys((b"th", b"ing", b"tion", b"wh", b"ou", b"ed"), -40),
+    **dict.fromkeys((b"th", b"ing", b"tion", b"wh", b"ou", b"ed"), -30),
 }
 _LONG: Mapping[bytes, int] = {b"l" * 12: 120, b"l" * 14: 40}
 _SIGNS = (b"sp", b"np", b"dp", b"lp", b"cp")

@@ -75,7 +75,7 @@ _KINDS: Mapping[int, _Kind] = {
     403: _Kind(error=AuthenticationFailed, hint="The key is not allowed to do this; check its rights and the model."),
     404: _Kind(error=NotFound, hint=_TRY_MODEL),
     405: _Kind(error=NotFound, hint=_TRY_MODEL),
-    413: _Kind(error=RequestTooLarge, hint="Give a shorter document, or extract from its parts."),
+    413: _Kind(error=RequestTooLarge, hint="Give a shorter document, or let it be cut: leave out chunking=None."),
     422: _Kind(error=BadRequest, hint="See .body for what it does not accept."),
     429: _Kind(error=RateLimited, hint="Wait, or send fewer requests at a time."),
 }

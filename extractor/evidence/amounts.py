@@ -269,9 +269,9 @@ _LANGUAGES = {
 }  # fmt: skip
 _FURTHER = {
     "eins": 1, "één": 1, "fuenf": 5, "zwoelf": 12, "fuenfzehn": 15, "fuenfzig": 50, "einhundert": 100,
-    "eenhonderd": 100, "duas": 2, "quatorze": 14, "dezasseis": 16, "dezassete": 17, "dezanove": 19, "ciento": 100, "veintiún": 21,
-    "veintidós": 22, "veintitrés": 23, "veintiséis": 26, "ventitré": 23, "quatre vingts": 80, "quatre vingt": 80,
-    "soixante et onze": 71, "quatre vingt onze": 91,
+    "eenhonderd": 100, "duas": 2, "quatorze": 14, "dezasseis": 16, "dezassete": 17, "dezanove": 19,
+    "ciento": 100, "veintiún": 21, "veintidós": 22, "veintitrés": 23, "veintiséis": 26, "ventitré": 23,
+    "quatre vingts": 80, "quatre vingt": 80, "soixante et onze": 71, "quatre vingt onze": 91,
 }  # fmt: skip
 # Words that are something else in another language count only in a text of the one in which they are numbers.
 _UNLIKE = {

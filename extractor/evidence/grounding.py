@@ -24,8 +24,10 @@ def ground(schema: Any, data: Any, source: Source, *, within: tuple[int, int] | 
     is the part of the source, half-open in characters, in which is looked. Spans are offsets of the original text.
 
     A text is found letter by letter where words begin and end ("exact"); folded, as another way to write the same
-    number or date, with other marks between its letters, or, at last, inside of a word ("normalised"); with errors of
-    reading or in pieces ("fuzzy"). What is inferred has a span only where it stands there anyway.
+    number, date, currency or telephone number, with other marks between its letters, its words in another order, or,
+    at last, inside of a word ("normalised"); with errors of reading, in pieces, or a number with another sign
+    ("fuzzy"). A text in which a negation was lost or added, or a short one in which a letter is another than it can
+    have been misread as, is not found. What is inferred has a span only where it stands there anyway.
     """
     search = Search(source, within)
     listed = list(leaves(schema, data))

@@ -191,8 +191,9 @@ class Search:
         if number is not None:
             return number
         squeezed = squashed(form)
+        measured = any(map(_is_measured, _read(value)))
         steps: tuple[tuple[Status, Callable[[], Iterable[Place]]], ...] = (
-            ("fuzzy" if any(map(_is_measured, _read(value))) else "normalised", lambda: self._squashed(squeezed.text)),
+            ("fuzzy" if measured else "normalised", lambda: self._squashed(squeezed.text)),
             ("normalised", lambda: reordered(self._area, value, form)),
             ("normalised", lambda: currency(self._area, form)),
             ("normalised", lambda: telephone(self._area, value)),
@@ -202,6 +203,9 @@ class Search:
         )
         for status, step in steps:
             found = list(step())
+            if measured:
+                there = self._source.text
+                found = [each for each in found if _decimals(there[each.start : each.end]) == _decimals(value)]
             if found:
                 return Found(status, _best(found))
         return NOWHERE
@@ -289,6 +293,12 @@ def _read(value: str) -> list[Amount]:
 def _is_measured(amount: Amount) -> bool:
     """Whether more than its digits tells what a number is."""
     return isinstance(amount.value, float) or amount.value < 0
+
+
+def _decimals(text: str) -> int:
+    """How many digits, or letters that were taken for them, stand behind the last mark."""
+    behind = re.findall(r"[.,](\w++)", text)
+    return len(behind[-1]) if behind else 0
 
 
 def _agreed(status: Status, places: list[Place], written: frozenset[str]) -> Found:

@@ -7,36 +7,45 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from itertools import islice
 
 from extractor.evidence.amounts import amounts
 from extractor.evidence.days import clocks, days
 from extractor.grammar.automaton import Automaton, windows
-from extractor.grammar.gbnf import Rules, TooLong, choice, json_text, trie
+from extractor.grammar.gbnf import Rules, any_of, choice, json_text, literal, trie
 from extractor.grammar.lines import Row, rows_of
 from extractor.grammar.units import Unit, units
 
-__all__ = ["FOUND", "Copied", "within"]
+__all__ = ["FOUND", "MOST_UNITS", "Copied"]
 
 MOST_UNITS = 12_000
 """A longer document is not copied from: its grammar would be no small part of the request any more."""
 LONGEST = 60
 """Units of a value that can be copied for certain; none has more than twice as many."""
-SHORT = 8  # units of a value for which there is a rule
-MOST_SHORT = 4_000
+SHORT = 64  # characters of a value that is looked at by itself …
+MOST_SHORT = 40_000  # … and how many are
+MOST_VALUES = 4_000  # numbers, days or times
+LONGEST_NUMBER = 64  # characters
 
 LEAST_STEM = 4  # characters: "moderate" stands in "moderately", but "red" not in "reduced"
 
 _END = r'"\""'
+_SECOND_PART = re.compile(r":[0-9][0-9][.,]([0-9]{1,6})(?![0-9])")
+_OFFSET = re.compile(r"([+-])([01][0-9]):?([0-5][0-9])(?![0-9])")
+_ANY_PART, _ANY_ZONE = '("." [0-9]{1,6})? ', '("Z" | [+-] [0-1] [0-9] ":" [0-5] [0-9])?'
 
 
 class Copied:
     """The rules for what can be copied from a document; written when they are first needed."""
 
-    def __init__(self, document: str, rules: Rules, *, mark: str = "", tabular: bool = False) -> None:
+    def __init__(
+        self, document: str, rules: Rules, *, mark: str = "", tabular: bool = False, texts: bool = True
+    ) -> None:
         self._rules = rules
         self._document = document
         self._tabular = tabular
+        self._texts_wanted = texts
         self.mark = mark
         """What the names of its rules end with."""
 
@@ -46,11 +55,18 @@ class Copied:
         return units(self._document)
 
     @functools.cached_property
+    def is_long(self) -> bool:
+        """Whether it has too many texts for a grammar."""
+        return not self._texts_wanted or len(self.units) > MOST_UNITS
+
+    @property  # not cached: a rule may be taken back
     def text(self) -> str | None:
-        """The rule for any text of the document; None where it has none. Raises `TooLong`."""
-        if len(self.units) > MOST_UNITS:
-            raise TooLong("The document is too long for a grammar.", hint="Leave copy out.")
-        return self._rules.once("copied" + self.mark, self._texts) if any(unit.starts for unit in self.units) else None
+        """The rule for any text of the document; None where it has none, or too many. Raises `TooLong`."""
+        return self._rules.once("copied" + self.mark, self._texts) if self._has_texts else None
+
+    @functools.cached_property
+    def _has_texts(self) -> bool:
+        return not self.is_long and any(unit.starts for unit in self.units)
 
     def _texts(self) -> str:
         automaton = Automaton(windows(self.units, LONGEST))
@@ -76,7 +92,7 @@ class Copied:
     @functools.cached_property
     def rows(self) -> list[tuple[Copied, Row]]:
         """Its lines, where they are the rows of a list, each with what can be copied from it."""
-        rows = rows_of(self._document) if self._tabular else []
+        rows = rows_of(self._document) if self._tabular and not self.is_long else []
         return [(Copied(row.text, self._rules, mark=f"-row-{row.number}-"), row) for row in rows]
 
     def mentioned(self, values: Sequence[object]) -> list[object]:
@@ -96,49 +112,47 @@ class Copied:
     def _words(self) -> list[str]:
         return sorted(set(_words(self._document)))
 
-    def short(self, fits: Callable[[str], bool]) -> list[str] | None:
-        """The texts of few words for which `fits` holds; None where there are too many to look at."""
-        if len(self.units) > MOST_SHORT:
-            return None
-        return list(dict.fromkeys(text for text in self._short() if fits(text)))
+    def short(self, fits: Callable[[str], bool], most: int | None) -> list[str] | None:
+        """The texts of no more than `most` characters (64 by default) for which `fits` holds; None where there are too
+        many to look at.
+        """
+        texts = list(islice(self._short(SHORT if most is None else most), MOST_SHORT + 1))
+        return list(dict.fromkeys(filter(fits, texts))) if len(texts) <= MOST_SHORT else None
 
-    def _short(self) -> Iterator[str]:
+    def _short(self, most: int) -> Iterator[str]:
         for first, unit in enumerate(self.units):
             text = ""
-            for each in self.units[first : first + SHORT] if unit.starts else ():
+            for each in self.units[first : first + most] if unit.starts else ():
                 text += (" " if text and each.spaced else "") + each.text
+                if len(text) > most:
+                    break
                 if each.ends:
                     yield text
 
     @functools.cached_property
-    def numbers(self) -> list[str]:
-        """The numbers of the document, in every reading, as JSON: prices with and without the zeros at their end."""
-        written: dict[str, None] = {}
-        for each in amounts(self._document):
-            if len(written) > MOST_UNITS:
-                break
-            text = json_text(each.value)
-            if "e" in text or len(text) > SHORT * SHORT:
-                continue
-            written[text] = None
-            if isinstance(each.value, float):
-                whole, _, fraction = text.partition(".")
-                written[f"{whole}.{fraction:0<2}"] = None
-                if fraction == "0":
-                    written[whole] = None
-        return list(written)
+    def numbers(self) -> list[str] | None:
+        """The numbers of the document, in every reading, as JSON; None where they are too many."""
+        found = (each.value for each in amounts(self._document) if each.value - each.value == 0)  # finite
+        return _few(text for value in found for text in _forms(value) if len(text) <= LONGEST_NUMBER)
 
     @functools.cached_property
-    def dates(self) -> list[str]:
-        """The days of the document, as YYYY-MM-DD."""
-        found = dict.fromkeys(each.value for each in days(self._document) if len(each.value) == len("2024-03-09"))
-        return list(found)[:MOST_UNITS]
+    def dates(self) -> list[str] | None:
+        """The days of the document, as YYYY-MM-DD; None where they are too many."""
+        return _few(each.value for each in days(self._document) if len(each.value) == len("2024-03-09"))
 
     @functools.cached_property
-    def times(self) -> list[str]:
-        """The times of day in the document, as hh:mm:ss."""
-        found = dict.fromkeys(f"{each.value}:00"[: len("14:05:00")] for each in clocks(self._document))
-        return list(found)[:MOST_UNITS]
+    def times(self) -> list[str] | None:
+        """The times of day in the document, as hh:mm:ss; None where they are too many."""
+        return _few(f"{each.value}:00"[: len("14:05:00")] for each in clocks(self._document))
+
+    @functools.cached_property
+    def zones(self) -> str:
+        """The expression for what may stand behind a time: parts of its seconds, and where on earth it is."""
+        parts = _few(match[1] for match in _SECOND_PART.finditer(self._document))
+        zones = _few("{}{}:{}".format(*match.groups()) for match in _OFFSET.finditer(self._document))
+        behind = f"{choice(map(literal, ['Z', *zones]))}?" if zones else _ANY_ZONE if zones is None else '("Z")?'
+        ahead = _ANY_PART if parts is None else f'("." {any_of(parts)})? ' if parts else ""
+        return ahead + behind
 
 
 def _words(text: str) -> list[str]:
@@ -150,24 +164,44 @@ def _inside(text: str) -> str:
     return json_text(text)[1:-1]
 
 
-def _moments(copied: Copied) -> list[str]:
-    times = copied.times[:50] or ["00:00:00"]
-    return [f"{day}T{time}{zone}" for day in copied.dates[:50] for time in times for zone in ("", "Z")]
+def _forms(value: int | float) -> Iterator[str]:
+    """The ways in which JSON may write a number: prices with and without the zeros at their end."""
+    text = json_text(value)
+    plain = format(Decimal(text), "f")
+    yield from (text, plain)
+    whole, point, fraction = plain.partition(".")
+    if point:
+        yield f"{whole}.{fraction:0<2}"
+        if not fraction.strip("0"):
+            yield whole
 
 
-FOUND: Mapping[str, Callable[[Copied], list[str]]] = {
-    "date": lambda copied: copied.dates,
-    "time": lambda copied: [f"{time}{zone}" for time in copied.times for zone in ("", "Z")],
+def _few(found: Iterable[str]) -> list[str] | None:
+    """Each once; None where they are too many for a rule."""
+    unique: dict[str, None] = {}
+    for each in found:
+        unique[each] = None
+        if len(unique) > MOST_VALUES:
+            return None
+    return list(unique)
+
+
+def _quoted(*parts: list[str] | None, zoned: str = "") -> str | None:
+    """One text of each part after the other, in quotes."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return " ".join(filter(None, [_END, *map(any_of, known), zoned, _END])) if all(known) else ""
+
+
+def _moments(copied: Copied) -> str | None:
+    times = ["00:00:00"] if copied.times == [] else copied.times
+    return _quoted(copied.dates, ["T"], times, zoned=copied.zones)
+
+
+FOUND: Mapping[str, Callable[[Copied], str | None]] = {
+    "date": lambda copied: _quoted(copied.dates),
+    "time": lambda copied: _quoted(copied.times, zoned=copied.zones),
     "date-time": _moments,
 }
-"""Format → the texts of a document that have it."""
-
-
-def within(number: str, schema: Mapping[str, Any]) -> bool:
-    """Whether a number keeps its bounds."""
-    value = float(number)
-    return (
-        schema.get("minimum", value) <= value <= schema.get("maximum", value)
-        and not value <= schema.get("exclusiveMinimum", value - 1)
-        and not value >= schema.get("exclusiveMaximum", value + 1)
-    )
+"""Format → the expression for what a document has of it; "" where that is nothing, None where it is too much."""

@@ -8,15 +8,17 @@ way where it is free. What a grammar cannot say (a bound on numbers, most patter
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from extractor.errors import SchemaError
-from extractor.grammar.copied import FOUND, Copied, within
+from extractor.grammar.bounds import count_of, numeral, within
+from extractor.grammar.copied import FOUND, Copied
 from extractor.grammar.gbnf import MOST_TIMES, Rules, TooLong, any_of, choice, json_text, literal, repeated
 from extractor.grammar.lines import Row
-from extractor.grammar.pattern import FORMATS, expression_of, fits
+from extractor.grammar.pattern import FORMATS, expression_of, fits, pattern_of
 from extractor.schema.marks import MARK
 from extractor.schema.nodes import PREFIX
 
@@ -26,10 +28,10 @@ COMMA, COLON = ", ", ": "  # as models write JSON that they have learned from
 MOST_LEVELS = 80  # of schemas inside of each other
 MOST_LENGTH = 40  # characters: a text that may be no longer is a short one
 ANY_LEVELS = 3  # of a value of which nothing is known
+MOST_DOCUMENT = 1_000_000  # characters that are searched for numbers and days
 
 # A control character cannot be written, nor half of one that UTF-16 writes as two.
 _CHARACTER = r'[^\"\\\x00-\x1F] | "\\" [\"\\/bfnrt]'
-_DIGITS = "[0-9]"
 
 
 def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool, rows: bool = True) -> str:
@@ -37,23 +39,67 @@ def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool,
 
     With `copied`, texts, numbers and dates are those of the `document`, but for those that are marked as inferred; of
     an enum, the values that it mentions. With `rows` too, the objects of a list are copied from one line each where
-    lines are alike, and from all such lines that stand together. A document that is too long for it gives the grammar
-    of the schema alone. Raises `SchemaError` where the schema cannot be said in one.
+    lines are alike, and from all such lines that stand together.
+
+    What is required, and of which the document has nothing, is free. Of a document of more than 12,000 words texts are
+    free, but numbers, days and times (4,000 different ones of each at the most) are still those of the document; one
+    of more than a million characters gives the grammar of the schema alone.
+    Raises `SchemaError` where the schema cannot be said in a grammar.
     """
-    if copied and document is not None:
-        for by_rows in (True, False) if rows else (False,):
+    _check_references(schema)
+    if copied and document is not None and len(document) <= MOST_DOCUMENT:
+        for kept in (*([{"tabular": True}] if rows else []), {}, {"texts": False}):
+            rules = Rules()
             try:
-                return _written(schema, document, rows=by_rows)
-            except TooLong:
+                return _written(schema, rules, Copied(document, rules, **kept))
+            except (TooLong, RecursionError):
                 continue
-    return _written(schema, None)
+    try:
+        return _written(schema, Rules(), None)
+    except RecursionError as error:
+        raise SchemaError("The schema is too deep for a grammar.", hint="Ask for less at once.") from error
 
 
-def _written(schema: Mapping[str, Any], document: str | None, *, rows: bool = False) -> str:
-    rules = Rules()
-    writer = _Writer(schema, rules, None if document is None else Copied(document, rules, tabular=rows))
-    rules.set("root", writer.at(schema, 0, inferred=False))
+def _written(schema: Mapping[str, Any], rules: Rules, copied: Copied | None) -> str:
+    rules.set("root", _Writer(schema, rules, copied).at(schema, 0, inferred=False))
     return str(rules)
+
+
+def _check_references(schema: Mapping[str, Any]) -> None:
+    """Raises `SchemaError` where a reference leads back to itself before anything is written: no engine could tell what
+    comes first.
+    """
+    try:
+        TopologicalSorter({name: _first_of(each) for name, each in _definitions_of(schema).items()}).prepare()
+    except CycleError as error:
+        raise SchemaError("A reference of the schema leads back to itself.") from error
+
+
+def _definitions_of(root: Any) -> Mapping[str, Any]:
+    found = root.get("$defs") if isinstance(root, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _first_of(schema: Any) -> set[str]:
+    """The definitions with which the values of a schema may begin."""
+    found: set[str] = set()
+    ahead = [schema]
+    while ahead:
+        each = ahead.pop()
+        keyword = next((keyword for keyword in _SAID if keyword in each), "") if isinstance(each, Mapping) else ""
+        if keyword == "$ref":
+            found.add(str(each["$ref"]).removeprefix(PREFIX))
+        elif keyword in ("anyOf", "oneOf"):
+            ahead += _listed(each, keyword)
+    return found
+
+
+def _listed(schema: Mapping[str, Any], keyword: str) -> list[Any]:
+    """A list that the schema has. Raises `SchemaError` where it is none, or empty."""
+    found = schema[keyword]
+    if not isinstance(found, list) or not found:
+        raise SchemaError(f"The schema has no list of values at {keyword}.")
+    return found
 
 
 class _Lacking(Exception):
@@ -62,7 +108,8 @@ class _Lacking(Exception):
 
 class _Writer:
     def __init__(self, root: Mapping[str, Any], rules: Rules, copied: Copied | None) -> None:
-        self._definitions = root.get("$defs", {}) if isinstance(root, Mapping) else {}
+        self._definitions = _definitions_of(root)
+        self._numbers = {name: number for number, name in enumerate(self._definitions)}
         self._rules = rules
         self._copied = copied
 
@@ -84,7 +131,7 @@ class _Writer:
         name = str(schema["$ref"]).removeprefix(PREFIX)
         if name not in self._definitions:
             raise SchemaError(f"The schema refers to {name[:100]!r}, which it does not define.")
-        stem = f"definition-{list(self._definitions).index(name)}-{self._mark(inferred)}"
+        stem = f"definition-{self._numbers[name]}-{self._mark(inferred)}"
         return self._rules.once(stem, lambda: self.at(self._definitions[name], level, inferred=inferred))
 
     def _mark(self, inferred: bool) -> str:
@@ -93,21 +140,21 @@ class _Writer:
 
     def _enum(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
         """Where the document mentions some of the values, one of those; else it may say it in other words."""
-        values = schema["enum"]
+        values = _listed(schema, "enum")
         mentioned = self._copied.mentioned(values) if self._copied is not None and not inferred else []
         rest = [each for each in values if not isinstance(each, str)] if mentioned else values
         return any_of(map(json_text, [*mentioned, *rest]))
 
     def _union(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
-        members = schema.get("anyOf") or schema.get("oneOf") or ()
-        return choice(self.at(each, level, inferred=inferred) for each in members)
+        members = _listed(schema, "anyOf" if "anyOf" in schema else "oneOf")
+        return choice([self.at(each, level, inferred=inferred) for each in members])
 
     def _typed(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
-        kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
+        kinds = [schema["type"]] if isinstance(schema["type"], str) else _listed(schema, "type")
         nullable = "null" in kinds
         found = []
         for kind in kinds:
-            if kind not in _KINDS:
+            if not isinstance(kind, str) or kind not in _KINDS:
                 raise SchemaError(f"There is no type {str(kind)[:100]!r}.")
             found.append(_KINDS[kind](self, schema, level, inferred, nullable))
         return choice(filter(None, found))
@@ -115,14 +162,15 @@ class _Writer:
     # ------------------------------------------------------------------------------- objects and lists
 
     def _object(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str:
-        properties = schema.get("properties") or {}
-        required = set(schema.get("required", ()))
-        if not required <= properties.keys():
+        properties, required = schema.get("properties", {}), schema.get("required", [])
+        if not isinstance(properties, Mapping) or not isinstance(required, list):
+            raise SchemaError("The schema has properties in a form that it must not have.")
+        if not all(isinstance(key, str) and key in properties for key in required):
             raise SchemaError("The schema requires a property of which it says nothing.")
         if not properties:
             return self._map(schema.get("additionalProperties", True), level, inferred)
         # From the last one on: whether a comma is needed depends on what is before, where that may be left out.
-        first = later = '"}"'
+        first, later = self._further(schema.get("additionalProperties", False), level, inferred)
         for key, each in reversed(properties.items()):
             name, value = json_text(key) + COLON, self.at(each, level, inferred=inferred)
             begun, after = f"{literal(name)} {value} {later}", f"{literal(COMMA + name)} {value} {later}"
@@ -135,18 +183,29 @@ class _Writer:
                 )
         return self._rules.add("object", f'"{{" {first}')
 
+    def _further(self, value: Any, level: int, inferred: bool) -> tuple[str, str]:
+        """How an object ends: without a property before, and behind one."""
+        if value is False:
+            return '"}"', '"}"'
+        pair = self._pair(value, level, inferred)
+        first = self._rules.add("first", f'{self._series(pair, 0, None)} "}}"')
+        return first, self._rules.add("rest", f'({literal(COMMA)} {pair})* "}}"')
+
     def _map(self, value: Any, level: int, inferred: bool) -> str:
         if value is False:
             return '"{}"'
-        key = self._string(inferred)
-        pair = self._rules.add("pair", f"{key} {literal(COLON)} {self.at(value, level, inferred=inferred)}")
+        pair = self._pair(value, level, inferred)
         return self._rules.add("map", f'"{{" {self._series(pair, 0, None)} "}}"')
 
+    def _pair(self, value: Any, level: int, inferred: bool) -> str:
+        key = self._string(inferred)
+        return self._rules.add("pair", f"{key} {literal(COLON)} {self.at(value, level, inferred=inferred)}")
+
     def _array(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str:
-        heads = schema.get("prefixItems") or ()
-        rest, least, most = schema.get("items", not heads), schema.get("minItems", 0), schema.get("maxItems")
-        if heads:
-            return self._tuple([self.at(each, level, inferred=inferred) for each in heads], rest, level, inferred)
+        rest, least, most = schema.get("items", True), count_of(schema, "minItems") or 0, count_of(schema, "maxItems")
+        if "prefixItems" in schema:
+            heads = [self.at(each, level, inferred=inferred) for each in _listed(schema, "prefixItems")]
+            return self._tuple(heads, rest, least, most, level, inferred)
         if rest is False or most == 0:
             return '"[]"'
         if self._copied is not None and not inferred and not least and most is None and self._is_object(rest):
@@ -185,12 +244,18 @@ class _Writer:
                 later = beyond = self._rules.add("rows", f"{further} | {beyond}")
         return self._rules.add("list", f'"[" {first}')
 
-    def _tuple(self, heads: Sequence[str], rest: Any, level: int, inferred: bool) -> str:
-        written = f" {literal(COMMA)} ".join(heads)
-        if rest is not False:
+    def _tuple(self, heads: list[str], rest: Any, least: int, most: int | None, level: int, inferred: bool) -> str:
+        """From the last one on, each behind a comma: the list may end behind any that is not among the `least`."""
+        heads = heads[:most]
+        later = '"]"'
+        if rest is not False and (most is None or most > len(heads)):
             item = self._rules.add("item", self.at(rest, level, inferred=inferred))
-            written += f" ({literal(COMMA)} {item})*"
-        return self._rules.add("list", f'"[" {written} "]"')
+            room = None if most is None else most - len(heads)
+            later = f'{repeated(f"{literal(COMMA)} {item}", max(least - len(heads), 0), room)} "]"'
+        for number in reversed(range(len(heads))):
+            begun = f"{literal(COMMA) if number else ''} {heads[number]} {later}".strip()
+            later = self._rules.add("tail", begun if number < least else f'{begun} | "]"')
+        return self._rules.add("list", f'"[" {later}')
 
     def _series(self, item: str, least: int, most: int | None) -> str:
         """Items with commas between; where there is a document, no more than it has words."""
@@ -205,23 +270,29 @@ class _Writer:
 
     def _text(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str | None:
         """The texts of the document that fit; any where there are none, or only null where that is possible."""
-        form, texts = str(schema.get("format")), None
-        if self._copied is None or inferred or (form in FORMATS and form not in FOUND):
+        there = None if inferred or self._copied is None else self._there(self._copied, schema)
+        if there is None:
             return self._free(schema)
-        if form in FOUND:
-            texts = FOUND[form](self._copied)
-        elif "pattern" in schema or schema.get("maxLength", MOST_LENGTH + 1) <= MOST_LENGTH:
-            texts = self._copied.short(fits(schema))
-            if texts is None:
-                return self._free(schema)
-        elif self._copied.text:
-            return self._copied.text
-        if texts:
-            return self._rules.add("text", any_of(map(json_text, texts)))
+        if there:
+            return self._rules.add("text", there) if " " in there else there
         if nullable:
             return None
         self._lacking()
         return self._free(schema)
+
+    def _there(self, copied: Copied, schema: Mapping[str, Any]) -> str | None:
+        """The expression for the texts of a document that fit; "" where none does, None where they cannot be told."""
+        form, most = str(schema.get("format")), count_of(schema, "maxLength")
+        if form in FOUND:
+            return FOUND[form](copied)
+        if form in FORMATS or copied.is_long or (count_of(schema, "minLength") or 0) > MOST_LENGTH:
+            return None
+        if pattern_of(schema) is not None or (most is not None and most <= MOST_LENGTH):
+            holds = fits(schema)
+            texts = copied.short(holds, most if most is not None and most <= MOST_LENGTH else None) if holds else None
+            if texts is not None:
+                return any_of(map(json_text, texts)) if texts else ""
+        return copied.text or ""
 
     def _lacking(self) -> None:
         """In a row, what is required has to stand there. Raises `_Lacking`."""
@@ -229,9 +300,9 @@ class _Writer:
             raise _Lacking
 
     def _free(self, schema: Mapping[str, Any]) -> str:
-        inside = FORMATS.get(schema.get("format", "")) or expression_of(schema.get("pattern", ""))
+        inside = FORMATS.get(str(schema.get("format"))) or expression_of(pattern_of(schema) or "")
         if inside is None:
-            least, most = schema.get("minLength", 0), schema.get("maxLength")
+            least, most = count_of(schema, "minLength") or 0, count_of(schema, "maxLength")
             if not least and (most is None or most > MOST_TIMES):
                 return self._string(inferred=True)
             inside = repeated(self._rules.once("character", lambda: _CHARACTER), least, most)
@@ -243,17 +314,15 @@ class _Writer:
         return rule or self._rules.once("string", lambda: rf'"\"" {character}* "\""')
 
     def _numeral(self, whole: bool, schema: Mapping[str, Any], inferred: bool, nullable: bool) -> str | None:
-        if self._copied is not None and not inferred:
-            found = [each for each in self._copied.numbers if not (whole and "." in each) and within(each, schema)]
+        numbers = None if self._copied is None or inferred else self._copied.numbers
+        if numbers is not None:
+            found = [each for each in numbers if not (whole and not _is_whole(each)) and within(each, schema)]
             if found:
                 return self._rules.add("number", any_of(found))
             if nullable:
                 return None
             self._lacking()
-        sign = "" if max(schema.get("minimum", -1), schema.get("exclusiveMinimum", -1)) >= 0 else '"-"? '
-        most = min(len(str(int(abs(schema.get("maximum", 10**15))))), 16)
-        plain = f'{sign}("0" | [1-9] {repeated(_DIGITS, 0, most - 1)})' if sign or most > 1 else _DIGITS
-        return self._rules.add("number", plain if whole else f'{plain} ("." [0-9]{{1,15}})?')
+        return self._rules.add("number", numeral(schema, whole=whole))
 
     def _any(self, levels: int, *, inferred: bool) -> str:
         """Any value that is no deeper than so many levels."""
@@ -268,6 +337,10 @@ class _Writer:
         pair = f"{self._string(inferred)} {literal(COLON)} {inner}"
         nested = [f'"[" {self._series(inner, 0, None)} "]"', f'"{{" {self._series(pair, 0, None)} "}}"']
         return " | ".join(filter(None, [*plain, *nested]))
+
+
+def _is_whole(number: str) -> bool:
+    return number.removeprefix("-").isdigit()
 
 
 # What a schema says of its values, the first of which is taken, and what only some schemas say beside it.

@@ -95,3 +95,10 @@ def test_places_lie_in_the_text(text: str) -> None:
     """Every place is in the text."""
     for each in [*days(text), *clocks(text), *days(text, loosely=True)]:
         assert 0 <= each.start < each.end <= len(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 50_000, "1." * 20_000, "12:" * 20_000, "1 May " * 10_000, "٣/" * 20_000])
+def test_long_runs(text: str) -> None:
+    """A run of digits without an end raises nothing, and no place of it is outside of the text."""
+    for each in (*days(text), *days(text, loosely=True), *clocks(text)):
+        assert 0 <= each.start < each.end <= len(text)

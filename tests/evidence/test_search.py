@@ -58,6 +58,7 @@ def found(value: Any, text: str, **options: Any) -> tuple[str, list[str]]:
         (-5, "paid -5.00", "normalised", ["-5.00"]),
         (14, "binnen vierzehn Tagen", "normalised", ["vierzehn"]),
         ("-1,234.00", "paid 1,234.00", "fuzzy", ["1,234.00"]),
+        ("$ 1,234.50", "$ 12,345.0", "absent", []),
         ("2024-06-05", "05.06.2024 or 2024-06-05", "exact", ["05.06.2024", "2024-06-05"]),
         ("12,50 €", "12.50 or 12,50 €", "exact", ["12.50", "12,50 €"]),
         ("Hans-Peter Müller", "Kunde: Müller, Hans-Peter", "normalised", ["Müller, Hans-Peter"]),
