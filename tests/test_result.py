@@ -117,7 +117,7 @@ def test_what_is_made_of_it_finds_out_anew(fake_endpoint: FakeEndpoint) -> None:
     result = _result(fake_endpoint, "plain")
     assert result.fields["/vendor"].status == "exact"
     assert replace(result, document="Nothing").fields["/vendor"].status == "absent"
-    assert replace(result, data={"vendor": "Bolt", "lines": []}).fields.keys() == {"/vendor"}
+    assert replace(result, data={"vendor": "Bolt", "lines": []}).fields.keys() == {"/vendor", "/note"}
     assert result.fields["/vendor"].status == "exact"
 
 

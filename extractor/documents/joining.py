@@ -4,12 +4,12 @@ Two items of different parts are the same if the same member of both is at the s
 is as well, as the date is under which several stand), and no member of them is at different places with different
 values. Equal items at different places stay two.
 
-What stands nowhere is the same as what is equal, or has an equal `id` or the like, in the part before, if both may come
-from the text that the two share: items follow one another as their rows do, so that those without a place are about
-where those around them are. Anywhere it is the same if it is a scalar that cannot stand in the document (a category,
-say). The last item of a part and
-the first of the next are one where each has what the other lacks, and what must be there is among that. Where the
-schema names keys, items of the same key are one, wherever they stand, and no others.
+What stands nowhere is the same as what has an equal `id` or the like in the part before, or as what is equal and ends
+that part as it begins this one, if both may come from the text that the two share: items follow one another as their
+rows do, so that those without a place are about where those around them are. Anywhere it is the same if it is a scalar
+that cannot stand in the document (a category, say). The last item of a part and the first of the next are one where
+each has what the other lacks, and what must be there is among that. Where the schema names keys, items of the same key
+are one, wherever they stand, and no others.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from extractor.documents.part import Part, PartValue, leaves_of
@@ -26,6 +27,7 @@ from extractor.schema.nodes import escaped
 
 __all__ = ["Joining"]
 
+_NONE = object()
 _Mark: TypeAlias = "tuple[str, bool, int]"  # a member, and where it begins (or ends)
 
 _NAMED = re.compile(
@@ -61,6 +63,7 @@ class _Item:
         scalar = not isinstance(source.value, (dict, list))
         self.text = normal(source.value) if scalar else written(source.value)
         self.about = (0.0, 0.0)  # where it may be, if it has no place
+        self.like: _Group | None = None  # the group of the part before that is in the same row of equal ones
         self.key = self._key(keys)
         self.named = {name: value for name, (value, _) in self.leaves.items() if _NAMED.fullmatch(name[1:])}
 
@@ -138,6 +141,7 @@ class Joining:
         self._marks: dict[_Mark, _Group | None] = {}  # None: of several
         self._equal: dict[Any, tuple[int, list[_Group]]] = {}  # of the last part that has any
         self._part: Part | None = None
+        self._before: list[_Group] = []  # of the part before, in its order
         self._seen: dict[tuple[Any, bool], int] = {}  # how many of the equal ones are taken, or out of reach
 
     def add(self, source: PartValue) -> None:
@@ -147,6 +151,7 @@ class Joining:
         shared = Counter(mark for item in items for mark in set(item.marks()))
         self._at += 1
         self._seen = {}
+        self._liken(items, source.part)
         taken: set[int] = set()
         found: list[tuple[_Group, bool]] = []
         for number, item in enumerate(items):
@@ -161,6 +166,7 @@ class Joining:
         self._weave(found, source.part)
         self._remember(items, found)
         self._part = source.part
+        self._before = [group for group, _ in found]
 
     @property
     def groups(self) -> list[list[PartValue]]:
@@ -213,15 +219,37 @@ class Joining:
         for group in self._free(item.text, taken):
             if self._unique or (item.is_nowhere and group.last.is_nowhere):
                 return group
-        before, part = self._part, item.source.part
-        begins = item.about[0] if item.place is None else item.place
-        if before is None or part.start >= before.end or begins > before.end or item.place == before.end:
+        if not self._begins_shared(item):
             return None
-        for name in item.names():
-            for group in self._free(name, taken, part):
-                if (item.place is None or group.place is None) and _agree(group, item):
-                    return group
+        named = (group for name in item.named.items() for group in self._free(name, taken, item.source.part))
+        possible: Iterable[_Group | None] = (item.like, *named)
+        for each in possible:
+            if each and id(each) not in taken and None in (item.place, each.place) and _agree(each, item):
+                return each
         return None
+
+    def _begins_shared(self, item: _Item) -> bool:
+        """Whether an item may be in the text that its part and the one before share."""
+        before = self._part
+        if before is None or item.source.part.start >= before.end:
+            return False
+        return item.about[0] <= before.end if item.place is None else item.place < before.end
+
+    def _liken(self, items: Sequence[_Item], part: Part) -> None:
+        """Note the most items that end the part before as they begin this one, of those that may be in both."""
+        first = list(takewhile(self._begins_shared, items))
+        last = list(takewhile(lambda group: self._reaches(group, part), reversed(self._before)))[::-1]
+        most = min(len(first), len(last))
+        texts = [*(item.text for item in first[:most]), _NONE, *(group.last.text for group in last[len(last) - most :])]
+        # Of each beginning of the texts, how long its longest end is that also begins it (Knuth, Morris, Pratt).
+        ends = [0] * len(texts)
+        for number in range(1, len(texts)):
+            length = ends[number - 1]
+            while length and texts[length] != texts[number]:
+                length = ends[length - 1]
+            ends[number] = length + (texts[length] == texts[number])
+        for item, group in zip(first, last[len(last) - ends[-1] :], strict=False):
+            item.like = group
 
     def _continued(self, item: _Item, taken: set[int]) -> _Group | None:
         """The last item of the part before, of which this is the rest."""

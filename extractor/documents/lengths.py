@@ -14,13 +14,13 @@ __all__ = ["hundredths_in", "tokens_in"]
 # Measured with the tokenizer of the embedded model (SmolLM2: byte-level BPE of English, one token for each digit),
 # which is dearer than most with anything but English. The estimate divided by the truth, as the middle of 10 to 40
 # texts of 100 to 1,500 characters each (in brackets the least and the most of them):
-#   records in English, nine sets        1.16 to 1.30 (1.11 to 1.40)    licences             1.38 (1.27 to 1.45)
-#   messages in English                  1.32 (1.21 to 1.51)            prose of these       1.30 (1.16 to 1.43)
-#   in German, Dutch, Danish             1.11 to 1.16 (0.97 to 1.31)    prose of these       1.02 to 1.07 (0.92 to 1.16)
-#   in Polish, Italian, Finnish          1.10 to 1.15 (0.99 to 1.30)    prose of these       1.01 to 1.08 (0.94 to 1.26)
-#   in seven others in Latin letters     1.16 to 1.31 (1.05 to 1.55)    Python               1.39 (1.31 to 1.59)
+#   records in English, nine sets        1.15 to 1.31 (1.12 to 1.40)    licences             1.40 (1.30 to 1.47)
+#   messages in English                  1.34 (1.23 to 1.55)            prose of these       1.34 (1.19 to 1.47)
+#   in German, Dutch, Danish             1.11 to 1.16 (0.95 to 1.31)    prose of these       1.02 to 1.06 (0.93 to 1.15)
+#   in Polish, Italian, Finnish          1.10 to 1.15 (1.00 to 1.30)    prose of these       1.01 to 1.08 (0.93 to 1.27)
+#   in seven others in Latin letters     1.16 to 1.31 (1.05 to 1.57)    Python               1.41 (1.32 to 1.57)
 #   in Russian                           1.32 (1.16 to 1.43)            CSV, numbers         1.22 to 1.24 (1.20 to 1.25)
-#   in Chinese, Japanese                 1.23 (1.17 to 1.41)            base64, hex          1.01 to 1.09
+#   in Chinese, Japanese                 1.23 (1.17 to 1.42)            base64, hex          1.03 to 1.09
 # What is drawn at random from all characters of a script, and written by nobody: Chinese 0.80, Korean 0.99,
 # Arabic 1.16, Hindi 1.14, emoji 1.17.
 
@@ -70,7 +70,7 @@ _PRICES: Mapping[bytes, int] = {
 _PUNCTUATION = 140  # more, for the first of several signs: `://` is one token
 _WORDS: Mapping[bytes, int] = {b"sl": 105, b"nl": 105, b"dl": 105, b"pl": 105, b"lllll": 30, b"llllllll": 110}
 # What English hardly has, since its tokens take the words of other languages to pieces; and less for what it has most
-# (no more than the letters cost). Fitted to messages in eleven languages, English among them.
+# (never as much as its letters cost). Fitted to messages in eleven languages, English among them.
 _FOREIGN: Mapping[bytes, int] = {
     **dict.fromkeys((b"aa", b"ij", b"cz", b"kk", b"ni", b"ge"), 120),
     **{b"el": 104, b"eg": 79, b"sch": 68, b"ka": 66, b"ie": 65, b"z": 61, b"en": 38, b"ei": 28, b"de": 20, b"k": 17},

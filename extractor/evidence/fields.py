@@ -9,7 +9,7 @@ from extractor.errors import MissingExtra
 from extractor.evidence.confidence import confident
 from extractor.evidence.field import Field
 from extractor.evidence.grounding import ground
-from extractor.evidence.leaves import leaves
+from extractor.evidence.leaves import leaves, left_out
 from extractor.evidence.source import Source, source_of
 from extractor.schema.nodes import is_within
 
@@ -30,7 +30,8 @@ def fields_of(result: Extraction[Any]) -> dict[str, Field]:
         if vote is not None:
             field = replace(field, agreement=vote.agreement, others=vote.others)  # noqa: PLW2901
         fields[pointer] = field
-    fields |= {pointer: Field(status="absent") for pointer in result.absent if pointer not in fields}
+    nothing = [*result.absent, *left_out(result.schema, result.data)]
+    fields |= {pointer: Field(status="absent") for pointer in nothing if pointer not in fields}
     # What was put together of several pieces has been judged by what was known of each.
     judged = {pointer: field for pointer, field in fields.items() if field.confidence is not None}
     known = confident(fields, result.tokens, data=result.data)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic_core import to_json
 
+from extractor.evidence.field import Field
 from extractor.evidence.grounding import ground
 from extractor.evidence.leaves import Leaf, leaves
 from extractor.evidence.source import Source, source_of
@@ -71,7 +72,7 @@ class Holding(Generic[T]):
         if self._source is None:
             self._source = source_of(self.document)
         fields = ground(schema, data, self._source)
-        return [leaf for leaf in asked if fields[leaf.pointer].status == "absent"]
+        return [leaf for leaf in asked if not _stands(fields[leaf.pointer], leaf)]
 
     def _without(self, reading: Reading[T], missing: list[Leaf]) -> Reading[T]:
         """The reading without these values, as far as the target does without them; all at once where that goes."""
@@ -109,6 +110,12 @@ class Holding(Generic[T]):
 
 MOST_ROUNDS = 5  # of leaving out all but what turned out to be needed
 MOST_TRIED = 50  # values that are left out one by one
+
+
+def _stands(field: Field, leaf: Leaf) -> bool:
+    """Whether a value stands in the document; what must stand there, not only nearly, unless that is said to do."""
+    strictly = leaf.grounded and not leaf.nearly
+    return field.status != "absent" and not (strictly and field.status == "fuzzy")
 
 
 def _left_out(leaf: Leaf) -> Repair:

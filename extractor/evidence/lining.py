@@ -55,10 +55,10 @@ def normal(value: Any) -> Hashable:
 
 
 def written(value: Any) -> str:
-    """A value of plain JSON as text, whatever its numbers are: Python writes none with thousands of digits."""
+    """A value of plain JSON as text, however deep it is and however long its numbers are."""
     try:
         return text_of(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _spelled(value)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from extractor.evidence.shapes import (
@@ -19,8 +19,11 @@ from extractor.evidence.shapes import (
     cells_of,
     folded_name,
     is_mere_sum,
+    is_near,
     is_periods,
     is_sum,
+    known_as,
+    plain,
     shape_of,
 )
 from extractor.evidence.units import Units
@@ -31,7 +34,6 @@ TOLD = 3  # how much tells a row that begins with the same label as all others: 
 RARE = 0.02  # the share of the found rows below which a form is taken for an accident
 MOST = 0.8  # the share of them that must agree for a rule to be made of it
 
-_ALIKE: Mapping[str, str] = {"N": "NMC", "D": "D", "C": "CMNW", "W": "WMC", "M": "MWCN", "E": "E"}
 _PAGE = re.compile(
     r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
 )
@@ -65,19 +67,23 @@ def _agreed(seen: Counter[str]) -> str:
 
 
 class Rows:
-    """What the found rows of a list look like. `found` are their numbers, `names` those of the items' properties."""
+    """What the found rows of a list look like. `found` are their numbers, `names` those of the items' properties;
+    `valued` says that what stands before their colons are values ("Lamp: 2"), and no labels ("Name: Lamp").
+    """
 
-    def __init__(self, units: Units, found: Sequence[int], names: Collection[str] = ()) -> None:
+    def __init__(
+        self, units: Units, found: Sequence[int], names: Collection[str] = (), *, valued: bool = False
+    ) -> None:
         self.units = units
         self._names = frozenset(map(folded_name, names)) | HEADS
         self._shapes: dict[int, Shape] = {}
         self._delimiter = _delimiter([units.said(number) for number in found])
         shapes = [self.shape(number) for number in found]
         self._marker = _agreed(Counter(shape.marker for shape in shapes))
-        self._label = _agreed(Counter(shape.label for shape in shapes))
+        self._label = "" if valued else _agreed(Counter(shape.label for shape in shapes))
         self._indents = frozenset(shape.indent for shape in shapes)
-        self._heads = _common(Counter(_plain(shape.head) for shape in shapes))
-        self._tails = _common(Counter(_plain(shape.tail) for shape in shapes))
+        self._heads = _common(Counter(plain(shape.head) for shape in shapes))
+        self._tails = _common(Counter(plain(shape.tail) for shape in shapes))
         self._columns = _columns(shapes)
         self._end = _agreed(Counter(str(shape.end) for shape in shapes))
         self._wide = all(shape.columns for shape in shapes)
@@ -173,7 +179,7 @@ class Rows:
         """Whether a piece of a line looks like the found ones."""
         shape = self.shape(number)
         if not shape.words:
-            return not self._least_words and _near(_plain(shape.head), self._heads)
+            return not self._least_words and is_near(plain(shape.head), self._heads)
         return self._least_words > 0 and len(shape.words) <= self.most_words + 1
 
     def continues(self, number: int) -> bool:
@@ -204,7 +210,7 @@ class Rows:
         if self._marker and not (_digits(self._heads) and _digits(self._tails)):
             return bool(shape.words or shape.head)
         if not self.strength:
-            known = _plain(shape.head) in self._heads and _plain(shape.tail) in self._tails
+            known = plain(shape.head) in self._heads and plain(shape.tail) in self._tails
             known = known and (bool(shape.label) or not self._labelled)
             return known and bool(shape.words) and len(shape.words) <= self.most_words + 1
         ended = str(shape.end) == self._end
@@ -213,14 +219,14 @@ class Rows:
             self.strength < 2 and self._decimal and not shape.decimal
         ):
             return False
-        head, tail = _plain(shape.head), _plain(shape.tail)
+        head, tail = plain(shape.head), plain(shape.tail)
         backwards = frozenset(each[::-1] for each in self._heads)
         # A number more or less may be part of a name ("Table 3000") where the other end is that of a row; and a number
         # less an empty cell, where the rest stands in the columns.
         told = (head and head in self._heads) or (self._decimal and shape.decimal)
         if len(head) > 1 and head in self._heads and not tail:
             return True
-        return _near(tail, self._tails, 1 if told or ended else 2, 1 if told else 2) and _near(
+        return is_near(tail, self._tails, 1 if told or ended else 2, 1 if told else 2) and is_near(
             head[::-1], backwards, 1 if tail and ended else 2, 1 if tail in self._tails else 2
         )
 
@@ -291,33 +297,8 @@ class Rows:
         return self.is_rule(number) or self.is_page(number) or self.is_total(number) or self.is_head(number)
 
 
-def _plain(letters: str) -> str:
-    """Codes and numbers as one: "10024" and "A10024" are both names of goods."""
-    return letters.replace("C", "N").replace("E", "N")
-
-
-def _near(letters: str, known: Collection[str], fewer: int = 2, more: int = 2) -> bool:
-    """Whether the end of a line is like a known one: one letter shorter where `fewer` are left, or up to two longer
-    where it has at least `more`.
-    """
-    return letters in known or any(
-        (
-            len(each) - len(letters) == 1
-            and len(letters) >= fewer
-            and (each.endswith(letters) or each.startswith(letters))
-        )
-        or (len(each) >= more and 0 < len(letters) - len(each) <= 2 and letters.endswith(each))
-        for each in known
-    )
-
-
 def _digits(known: Collection[str]) -> bool:
     return any(known)
-
-
-def known_as(cell: str, column: Collection[str]) -> bool:
-    """Whether a cell is of a kind that its column has."""
-    return any(each in column for each in _ALIKE[cell])
 
 
 def _columns(shapes: Sequence[Shape]) -> dict[int, list[frozenset[str]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -19,11 +19,15 @@ __all__ = [
     "cells_of",
     "folded_name",
     "is_mere_sum",
+    "is_near",
     "is_periods",
     "is_sum",
+    "known_as",
+    "plain",
     "shape_of",
 ]
 
+_ALIKE: Mapping[str, str] = {"N": "NMC", "D": "D", "C": "CMNW", "W": "WMC", "M": "MWCN", "E": "E"}
 _MARKER = re.compile(r"\s*+(?:([-*•·‣◦▪–—+>])|\[([ xX])\]|[(\[#]?(\d{1,5}|[A-Za-z])[.)\]])\s++")
 _LABEL = re.compile(r"\s*+([^\W\d_][^:|\t,;\d]{0,39}):(?=\s|$)")
 _DATE = re.compile(r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}(?:T.*)?|\d{1,2}:\d{2}(?::\d{2})?(?:[ap]m)?", re.IGNORECASE)
@@ -180,6 +184,34 @@ def _numbered(marker: str | None, line: str, delimiter: str) -> int | None:
     )
     first = first.strip(_AROUND + "#")
     return int(first) if first.isdecimal() and len(first) <= 6 else None
+
+
+# ------------------------------------------------------------------------------------------- what is alike
+
+
+def plain(letters: str) -> str:
+    """Codes and numbers as one: "10024" and "A10024" are both names of goods."""
+    return letters.replace("C", "N").replace("E", "N")
+
+
+def is_near(letters: str, known: Collection[str], fewer: int = 2, more: int = 2) -> bool:
+    """Whether the end of a line is like a known one: one letter shorter where `fewer` are left, or up to two longer
+    where it has at least `more`.
+    """
+    return letters in known or any(
+        (
+            len(each) - len(letters) == 1
+            and len(letters) >= fewer
+            and (each.endswith(letters) or each.startswith(letters))
+        )
+        or (len(each) >= more and 0 < len(letters) - len(each) <= 2 and letters.endswith(each))
+        for each in known
+    )
+
+
+def known_as(cell: str, column: Collection[str]) -> bool:
+    """Whether a cell is of a kind that its column has."""
+    return any(each in column for each in _ALIKE[cell])
 
 
 # --------------------------------------------------------------------------------------- what its words mean

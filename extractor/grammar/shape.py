@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from extractor.errors import SchemaError
-from extractor.grammar.bounds import count_of, numeral, within
-from extractor.grammar.copied import FOUND, Copied
+from extractor.grammar.bounds import count_of, numeral
+from extractor.grammar.copied import Copied
+from extractor.grammar.fitting import number_there, text_there
 from extractor.grammar.gbnf import MOST_TIMES, Rules, TooLong, any_of, choice, json_text, literal, repeated
 from extractor.grammar.lines import Row
-from extractor.grammar.pattern import FORMATS, expression_of, fits, pattern_of
+from extractor.grammar.pattern import FORMATS, expression_of, pattern_of
+from extractor.grammar.references import FIRST, check_references, definitions_of, listed
 from extractor.schema.marks import MARK
 from extractor.schema.nodes import PREFIX
 
@@ -26,8 +27,8 @@ __all__ = ["grammar_of"]
 
 COMMA, COLON = ", ", ": "  # as models write JSON that they have learned from
 MOST_LEVELS = 80  # of schemas inside of each other
-MOST_LENGTH = 40  # characters: a text that may be no longer is a short one
 ANY_LEVELS = 3  # of a value of which nothing is known
+MOST_INFERRED = 100  # items of a list, where the document has no more words
 MOST_DOCUMENT = 1_000_000  # characters that are searched for numbers and days
 
 # A control character cannot be written, nor half of one that UTF-16 writes as two.
@@ -46,12 +47,12 @@ def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool,
     of more than a million characters gives the grammar of the schema alone.
     Raises `SchemaError` where the schema cannot be said in a grammar.
     """
-    _check_references(schema)
+    check_references(schema)
     if copied and document is not None and len(document) <= MOST_DOCUMENT:
-        for kept in (*([{"tabular": True}] if rows else []), {}, {"texts": False}):
+        for tabular, texts in ((rows, True), (False, True), (False, False)):
             rules = Rules()
             try:
-                return _written(schema, rules, Copied(document, rules, **kept))
+                return _written(schema, rules, Copied(document, rules, tabular=tabular, texts=texts))
             except (TooLong, RecursionError):
                 continue
     try:
@@ -65,50 +66,13 @@ def _written(schema: Mapping[str, Any], rules: Rules, copied: Copied | None) -> 
     return str(rules)
 
 
-def _check_references(schema: Mapping[str, Any]) -> None:
-    """Raises `SchemaError` where a reference leads back to itself before anything is written: no engine could tell what
-    comes first.
-    """
-    try:
-        TopologicalSorter({name: _first_of(each) for name, each in _definitions_of(schema).items()}).prepare()
-    except CycleError as error:
-        raise SchemaError("A reference of the schema leads back to itself.") from error
-
-
-def _definitions_of(root: Any) -> Mapping[str, Any]:
-    found = root.get("$defs") if isinstance(root, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
-
-
-def _first_of(schema: Any) -> set[str]:
-    """The definitions with which the values of a schema may begin."""
-    found: set[str] = set()
-    ahead = [schema]
-    while ahead:
-        each = ahead.pop()
-        keyword = next((keyword for keyword in _SAID if keyword in each), "") if isinstance(each, Mapping) else ""
-        if keyword == "$ref":
-            found.add(str(each["$ref"]).removeprefix(PREFIX))
-        elif keyword in ("anyOf", "oneOf"):
-            ahead += _listed(each, keyword)
-    return found
-
-
-def _listed(schema: Mapping[str, Any], keyword: str) -> list[Any]:
-    """A list that the schema has. Raises `SchemaError` where it is none, or empty."""
-    found = schema[keyword]
-    if not isinstance(found, list) or not found:
-        raise SchemaError(f"The schema has no list of values at {keyword}.")
-    return found
-
-
 class _Lacking(Exception):
     """A line of the document has no value for what is required."""
 
 
 class _Writer:
     def __init__(self, root: Mapping[str, Any], rules: Rules, copied: Copied | None) -> None:
-        self._definitions = _definitions_of(root)
+        self._definitions = definitions_of(root)
         self._numbers = {name: number for number, name in enumerate(self._definitions)}
         self._rules = rules
         self._copied = copied
@@ -122,9 +86,9 @@ class _Writer:
         if not isinstance(schema, Mapping) or not schema.keys().isdisjoint(_UNSAID):
             raise SchemaError("The schema has a part that a grammar cannot say.")
         inferred = schema.get(MARK, "inferred" if inferred else "") == "inferred"
-        for keyword, write in _SAID.items():
+        for keyword in FIRST:
             if keyword in schema:
-                return write(self, schema, level + 1, inferred)
+                return _SAID[keyword](self, schema, level + 1, inferred)
         return self._any(ANY_LEVELS, inferred=inferred)
 
     def _reference(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
@@ -140,17 +104,17 @@ class _Writer:
 
     def _enum(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
         """Where the document mentions some of the values, one of those; else it may say it in other words."""
-        values = _listed(schema, "enum")
+        values = listed(schema, "enum")
         mentioned = self._copied.mentioned(values) if self._copied is not None and not inferred else []
         rest = [each for each in values if not isinstance(each, str)] if mentioned else values
         return any_of(map(json_text, [*mentioned, *rest]))
 
     def _union(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
-        members = _listed(schema, "anyOf" if "anyOf" in schema else "oneOf")
+        members = listed(schema, "anyOf" if "anyOf" in schema else "oneOf")
         return choice([self.at(each, level, inferred=inferred) for each in members])
 
     def _typed(self, schema: Mapping[str, Any], level: int, inferred: bool) -> str:
-        kinds = [schema["type"]] if isinstance(schema["type"], str) else _listed(schema, "type")
+        kinds = [schema["type"]] if isinstance(schema["type"], str) else listed(schema, "type")
         nullable = "null" in kinds
         found = []
         for kind in kinds:
@@ -171,7 +135,7 @@ class _Writer:
             return self._map(schema.get("additionalProperties", True), level, inferred)
         # From the last one on: whether a comma is needed depends on what is before, where that may be left out.
         first, later = self._further(schema.get("additionalProperties", False), level, inferred)
-        for key, each in reversed(properties.items()):
+        for key, each in reversed(list(properties.items())):
             name, value = json_text(key) + COLON, self.at(each, level, inferred=inferred)
             begun, after = f"{literal(name)} {value} {later}", f"{literal(COMMA + name)} {value} {later}"
             if key in required:
@@ -188,14 +152,14 @@ class _Writer:
         if value is False:
             return '"}"', '"}"'
         pair = self._pair(value, level, inferred)
-        first = self._rules.add("first", f'{self._series(pair, 0, None)} "}}"')
+        first = self._rules.add("first", f'{self._series(pair, 0, None, inferred=inferred)} "}}"')
         return first, self._rules.add("rest", f'({literal(COMMA)} {pair})* "}}"')
 
     def _map(self, value: Any, level: int, inferred: bool) -> str:
         if value is False:
             return '"{}"'
         pair = self._pair(value, level, inferred)
-        return self._rules.add("map", f'"{{" {self._series(pair, 0, None)} "}}"')
+        return self._rules.add("map", f'"{{" {self._series(pair, 0, None, inferred=inferred)} "}}"')
 
     def _pair(self, value: Any, level: int, inferred: bool) -> str:
         key = self._string(inferred)
@@ -204,7 +168,7 @@ class _Writer:
     def _array(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str:
         rest, least, most = schema.get("items", True), count_of(schema, "minItems") or 0, count_of(schema, "maxItems")
         if "prefixItems" in schema:
-            heads = [self.at(each, level, inferred=inferred) for each in _listed(schema, "prefixItems")]
+            heads = [self.at(each, level, inferred=inferred) for each in listed(schema, "prefixItems")]
             return self._tuple(heads, rest, least, most, level, inferred)
         if rest is False or most == 0:
             return '"[]"'
@@ -213,7 +177,7 @@ class _Writer:
             if by_rows:
                 return by_rows
         item = self._rules.add("item", self.at(rest, level, inferred=inferred))
-        return self._rules.add("list", f'"[" {self._series(item, least, most)} "]"')
+        return self._rules.add("list", f'"[" {self._series(item, least, most, inferred=inferred)} "]"')
 
     def _is_object(self, schema: Any) -> bool:
         """Whether the values of a schema have properties."""
@@ -257,10 +221,10 @@ class _Writer:
             later = self._rules.add("tail", begun if number < least else f'{begun} | "]"')
         return self._rules.add("list", f'"[" {later}')
 
-    def _series(self, item: str, least: int, most: int | None) -> str:
-        """Items with commas between; where there is a document, no more than it has words."""
+    def _series(self, item: str, least: int, most: int | None, *, inferred: bool) -> str:
+        """Items with commas between; where there is a document, no more than it has words, or what is inferred."""
         if self._copied is not None:
-            words = max(least, len(self._copied.units), 1)
+            words = max(least, len(self._copied.units), MOST_INFERRED if inferred else 1)
             most = words if most is None else min(most, words)
         further = repeated(f"{literal(COMMA)} {item}", max(least - 1, 0), None if most is None else most - 1)
         whole = item if most == 1 else f"{item} {further}"
@@ -270,7 +234,7 @@ class _Writer:
 
     def _text(self, schema: Mapping[str, Any], level: int, inferred: bool, nullable: bool) -> str | None:
         """The texts of the document that fit; any where there are none, or only null where that is possible."""
-        there = None if inferred or self._copied is None else self._there(self._copied, schema)
+        there = None if inferred or self._copied is None else text_there(self._copied, schema)
         if there is None:
             return self._free(schema)
         if there:
@@ -279,20 +243,6 @@ class _Writer:
             return None
         self._lacking()
         return self._free(schema)
-
-    def _there(self, copied: Copied, schema: Mapping[str, Any]) -> str | None:
-        """The expression for the texts of a document that fit; "" where none does, None where they cannot be told."""
-        form, most = str(schema.get("format")), count_of(schema, "maxLength")
-        if form in FOUND:
-            return FOUND[form](copied)
-        if form in FORMATS or copied.is_long or (count_of(schema, "minLength") or 0) > MOST_LENGTH:
-            return None
-        if pattern_of(schema) is not None or (most is not None and most <= MOST_LENGTH):
-            holds = fits(schema)
-            texts = copied.short(holds, most if most is not None and most <= MOST_LENGTH else None) if holds else None
-            if texts is not None:
-                return any_of(map(json_text, texts)) if texts else ""
-        return copied.text or ""
 
     def _lacking(self) -> None:
         """In a row, what is required has to stand there. Raises `_Lacking`."""
@@ -314,11 +264,10 @@ class _Writer:
         return rule or self._rules.once("string", lambda: rf'"\"" {character}* "\""')
 
     def _numeral(self, whole: bool, schema: Mapping[str, Any], inferred: bool, nullable: bool) -> str | None:
-        numbers = None if self._copied is None or inferred else self._copied.numbers
-        if numbers is not None:
-            found = [each for each in numbers if not (whole and not _is_whole(each)) and within(each, schema)]
-            if found:
-                return self._rules.add("number", any_of(found))
+        there = None if inferred or self._copied is None else number_there(self._copied, schema, whole=whole)
+        if there:
+            return self._rules.add("number", there)
+        if there == "":
             if nullable:
                 return None
             self._lacking()
@@ -335,15 +284,13 @@ class _Writer:
             return " | ".join(filter(None, plain))
         inner = self._any(levels - 1, inferred=inferred)
         pair = f"{self._string(inferred)} {literal(COLON)} {inner}"
-        nested = [f'"[" {self._series(inner, 0, None)} "]"', f'"{{" {self._series(pair, 0, None)} "}}"']
+        nested = [
+            f'"[" {self._series(inner, 0, None, inferred=inferred)} "]"',
+            f'"{{" {self._series(pair, 0, None, inferred=inferred)} "}}"',
+        ]
         return " | ".join(filter(None, [*plain, *nested]))
 
 
-def _is_whole(number: str) -> bool:
-    return number.removeprefix("-").isdigit()
-
-
-# What a schema says of its values, the first of which is taken, and what only some schemas say beside it.
 _Write: TypeAlias = "Callable[[_Writer, Mapping[str, Any], int, bool], str]"
 _SAID: Mapping[str, _Write] = {
     "$ref": _Writer._reference,
