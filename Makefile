@@ -27,6 +27,7 @@ bench: .venv-bench/ready
 	.venv-bench/bin/python benchmarks/overhead.py
 	.venv-bench/bin/python benchmarks/cold_start.py
 	.venv-bench/bin/python benchmarks/schema_speed.py
+	.venv-bench/bin/python benchmarks/grounding.py
 	.venv-bench/bin/python benchmarks/one_request.py
 	.venv-bench/bin/python benchmarks/mending.py
 	.venv-bench/bin/python benchmarks/reask.py

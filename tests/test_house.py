@@ -74,12 +74,12 @@ EVIDENCE_ROOMS = (
     *("folding", "amounts", "days", "source", "place"),  # the document
     *("leaves", "lining", "nearly", "search", "records", "anchors", "labels", "placing", "grounding", "holding"),
     *("logprobs", "consensus", "confidence", "calibration"),  # how sure values are
-    *("units", "shapes", "rows", "items", "inline", "counts", "completeness"),  # what is missing
+    *("units", "shapes", "rows", "items", "inline", "counts", "reach", "completeness"),  # what is missing
     *("page_style", "page_parts", "page_values", "page"),  # to look at
     "fields",
 )
-DOCUMENT_ROOMS = ("chunking", "lengths", "chunk", "part", "joining", "merge", "recall")
-GRAMMAR_ROOMS = ("gbnf", "units", "lines", "automaton", "copied", "pattern", "shape")
+DOCUMENT_ROOMS = ("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merge", "recall")
+GRAMMAR_ROOMS = ("gbnf", "bounds", "units", "lines", "automaton", "copied", "pattern", "references", "fitting", "shape")
 SEVERAL_ROOMS = ("pieces", "candidates", "recall", "chunks", "plan", "driving")
 EVIDENCE = "extractor.evidence"
 RESULT = (EVIDENCE, "extractor.documents.merge", "extractor.result")

@@ -7,9 +7,11 @@ data, fields = merge_found(data, fields, report.pointer, answers)
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from extractor.evidence.completeness import Gap, ListReport
@@ -21,9 +23,14 @@ from extractor.schema.nodes import steps_of, text_of, value_at
 
 __all__ = ["Answer", "Piece", "Region", "inserted", "merge_found", "placed", "regions"]
 
+_NUMBER = re.compile(r"/\d++(?=/|$)")
 SAME = 0.5  # the share of an item's values that stand where those of another do, above which it is that one
 EQUAL = 0.75  # the same, for values that are equal to those of an item that stands nowhere
 MOST_SHARING = 20  # items with a value at one place that are looked at
+LEAD = 1_000  # characters of a heading and header row; more is none, and would be sent with every region
+SHORT_LEAD = 200  # the same where it is longer than the rows
+TOGETHER = 10  # lines over which the values of an item may be spread where it is not known where its row is
+NAMING = 4  # characters of a text without letters that says no more than a number
 ROWS = 40  # of one request: a model that drops rows of long lists drops few of short ones
 
 
@@ -41,7 +48,8 @@ class Region:
     """What to ask for again: `text` is what to send, the list's heading and header row and then the rows.
 
     `start` and `end` are the part of the document that it is from, of which it has the `pieces`; `rows` is how many
-    are missing in it (0: not known), `after` the index of the item behind which the first of them belongs.
+    are missing in it (0: not known), `after` the index of the item behind which the first of them belongs. `parts` are
+    the rows, half-open in characters of the document (none: not known), `lead` where heading and header row stand.
     """
 
     start: int
@@ -50,6 +58,22 @@ class Region:
     after: int
     rows: int
     pieces: tuple[Piece, ...]
+    parts: tuple[tuple[int, int], ...] = ()
+    lead: tuple[Piece, ...] = ()
+
+    def part(self, offset: int) -> tuple[int, int] | None:
+        """The row that a character of the document is in; the whole region where the rows are not known."""
+        if not self.parts:
+            return self.start, self.end
+        number = bisect_right(self.parts, offset, key=itemgetter(0)) - 1
+        return self.parts[number] if number >= 0 and offset < self.parts[number][1] else None
+
+    def said(self, start: int, end: int) -> str:
+        """What stands at a part of the document, as it was sent."""
+        for piece in self.pieces:
+            if piece.start <= start < piece.end:
+                return self.text[piece.at + start - piece.start : piece.at + min(end, piece.end) - piece.start]
+        return ""
 
 
 Answer: TypeAlias = "tuple[Region, Sequence[Any], Mapping[str, Field]]"
@@ -63,8 +87,7 @@ def regions(report: ListReport, source: Source, *, rows: int = ROWS) -> tuple[Re
     list), the whole document is one region. None for a list that is complete, or of which nothing is known.
     """
     if report.gaps:
-        lead = "\n".join(source.text[span.start : span.end] for span in report.lead)
-        return tuple(_region(source, lead, group) for group in _grouped(report.gaps, rows))
+        return tuple(_region(source, report.lead, group) for group in _grouped(report.gaps, rows))
     if report.status in ("missing", "wrong_shape") or (report.status == "incomplete" and report.lacking):
         end = len(source.text)
         piece = Piece(at=0, start=0, end=end)
@@ -77,13 +100,13 @@ def _grouped(gaps: Iterable[Gap], rows: int) -> Iterator[list[Gap]]:
     group: list[Gap] = []
     room = rows
     for gap in gaps:
-        starts = gap.at or (gap.start,)
+        starts = gap.parts or gap.at or (gap.start,)
         first = 0
         while first < len(starts):
             own = starts[first : first + room]
             last = first + len(own)
             start, end = own[0] if first else gap.start, starts[last] if last < len(starts) else gap.end
-            group.append(Gap(start=start, end=end, rows=len(own), after=gap.after, at=own))
+            group.append(Gap(start=start, end=end, rows=len(own), after=gap.after, parts=own))
             first, room = last, room - len(own)
             if not room:
                 yield group
@@ -92,14 +115,20 @@ def _grouped(gaps: Iterable[Gap], rows: int) -> Iterator[list[Gap]]:
         yield group
 
 
-def _region(source: Source, lead: str, group: Sequence[Gap]) -> Region:
-    texts, pieces = [lead] if lead else [], []
-    at = len(lead) + 1 if lead else 0
+def _region(source: Source, lead: Sequence[Span], group: Sequence[Gap]) -> Region:
+    length = sum(span.end - span.start for span in lead)
+    if length > LEAD or length > max(SHORT_LEAD, sum(part.end - part.start for part in group)):
+        lead = ()
+    texts: list[str] = []
+    at, leads, pieces = 0, list[Piece](), list[Piece]()
+    for span in lead:
+        leads.append(Piece(at=at, start=span.start, end=span.end))
+        texts.append(source.text[span.start : span.end])
+        at += len(texts[-1]) + 1
     for part in group:
-        text = source.text[part.start : part.end].rstrip()
-        pieces.append(Piece(at=at, start=part.start, end=part.start + len(text)))
-        texts.append(text)
-        at += len(text) + 1
+        texts.append(source.text[part.start : part.end].rstrip())
+        pieces.append(Piece(at=at, start=part.start, end=part.start + len(texts[-1])))
+        at += len(texts[-1]) + 1
     return Region(
         start=group[0].start,
         end=pieces[-1].end,
@@ -107,32 +136,67 @@ def _region(source: Source, lead: str, group: Sequence[Gap]) -> Region:
         after=group[0].after,
         rows=sum(part.rows for part in group),
         pieces=tuple(pieces),
+        parts=tuple(_parts(group)),
+        lead=tuple(leads),
     )
+
+
+def _parts(group: Iterable[Gap]) -> Iterator[tuple[int, int]]:
+    """The rows of gaps, from their first line to where the next begins."""
+    for part in group:
+        starts = (part.start, *part.parts[1:])
+        yield from zip(starts, (*starts[1:], part.end), strict=True)
 
 
 def placed(schema: Mapping[str, Any], items: Sequence[Any], region: Region, source: Source) -> dict[str, Field]:
     """The fields of the items that were found in a region, with their places in the whole document.
 
     `schema` is that of the list. A value that is looked for in the region only is not taken for an equal one of
-    another row. What stands in the lead only has no place.
+    another row: each item is placed in the row where most of it stands, or in what the rows stand under.
     """
     found = ground(schema, list(items), source_of(region.text))
-    starts = [piece.at for piece in region.pieces]
+    pieces = (*region.lead, *region.pieces)
+    starts = [piece.at for piece in pieces]
 
     def whole(spans: Iterable[Span]) -> Iterator[Span]:
         for span in spans:
             number = bisect_right(starts, span.start) - 1
             if number >= 0:
-                piece = region.pieces[number]
+                piece = pieces[number]
                 start = piece.start + span.start - piece.at
                 end = min(start + span.end - span.start, piece.end)
                 if start < end:
                     yield Span(start=start, end=end, page=source.page_of(start))
 
-    return {
+    fields = {
         pointer: _moved(known, tuple(whole(known.spans)), tuple(whole(known.elsewhere)))
         for pointer, known in found.items()
     }
+    if not region.parts:
+        return fields
+    for index, own in _by_index(fields).items():
+        part = _row(own, region)
+        if part is not None and any(_outside(known, part) for known in own.values()):
+            again = ground(schema, [items[index]], source, within=part)
+            for rest, known in own.items():
+                inside = again.get(f"/0{rest}", known)
+                if _outside(known, part) and not _outside(inside, part):
+                    fields[f"/{index}{rest}"] = inside
+    return fields
+
+
+def _row(own: Mapping[str, Field], region: Region) -> tuple[int, int] | None:
+    """The row in which most of an item stands."""
+    weights: dict[tuple[int, int], float] = {}
+    for known in own.values():
+        part = region.part(known.spans[0].start) if known.spans else None
+        if part is not None:
+            weights[part] = weights.get(part, 0.0) + weight_of(known)
+    return max(weights, key=weights.__getitem__, default=None)
+
+
+def _outside(known: Field, part: tuple[int, int]) -> bool:
+    return not known.spans or not all(part[0] <= span.start < part[1] for span in known.spans)
 
 
 def _moved(known: Field, spans: tuple[Span, ...], elsewhere: tuple[Span, ...]) -> Field:
@@ -141,6 +205,52 @@ def _moved(known: Field, spans: tuple[Span, ...], elsewhere: tuple[Span, ...]) -
     if known.spans and not spans and known.status != "inferred":
         return replace(known, status="absent", spans=(), elsewhere=(), score=0.0)
     return replace(known, spans=spans, elsewhere=elsewhere)
+
+
+# ------------------------------------------------------------------------------------- what is taken of an answer
+
+
+def _stands(item: Any, own: Mapping[str, Field], region: Region) -> tuple[int, int] | None:
+    """The row that an item is from: all of its texts and numbers stand in it, as they are or in another form, and
+    not one number alone. A text may also be from what the row stands under. None where there is no such row.
+    """
+    part = _row(own, region)
+    if part is None:
+        return None
+    texts, numbers = 0, 0
+    for rest, known in own.items():
+        value = value_at(item, rest)
+        inside = not _outside(known, part)
+        if known.status == "inferred" or value is None or value == "":
+            texts += inside
+        elif known.status not in ("exact", "normalised"):
+            return None
+        elif _is_number(value):
+            numbers += 1
+            if not inside:
+                return None
+        elif inside:
+            texts += 1
+        elif not _in_lead(known, region):
+            return None
+    told = texts or numbers > 1 or (numbers and not any(map(str.isalpha, region.said(*part))))
+    return part if told and (region.parts or _together(own, region)) else None
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value may stand by chance in any row."""
+    return not isinstance(value, str) or (len(value) < NAMING and not any(map(str.isalpha, value)))
+
+
+def _in_lead(known: Field, region: Region) -> bool:
+    return all(any(piece.start <= span.start < piece.end for piece in region.lead) for span in known.spans)
+
+
+def _together(own: Mapping[str, Field], region: Region) -> bool:
+    """Whether what is an item's own, and not in a list of it, stands together."""
+    flat = [known for rest, known in own.items() if known.spans and not _NUMBER.search(rest)]
+    spots = [span.start for known in flat for span in known.spans]
+    return not spots or region.said(min(spots), max(spots) + 1).count("\n") <= TOGETHER
 
 
 # --------------------------------------------------------------------------------------- answers into the list
@@ -153,7 +263,8 @@ def merge_found(
     own = value_at(data, pointer)
     within = pointer + "/"
     mine = {place.removeprefix(pointer): known for place, known in fields.items() if place.startswith(within)}
-    items, moved = inserted(own if isinstance(own, list) else [], mine, answers)
+    others = [known for place, known in fields.items() if not place.startswith(within) and _NUMBER.search(place)]
+    items, moved = inserted(own if isinstance(own, list) else [], mine, answers, others=others)
     if not isinstance(own, list) and not items:
         return data, dict(fields)
     merged: dict[str, Field] = {}
@@ -186,19 +297,19 @@ def _with(data: Any, steps: Sequence[str], value: Any) -> Any:
 
 
 def inserted(
-    items: Sequence[Any], fields: Mapping[str, Field], answers: Sequence[Answer]
+    items: Sequence[Any], fields: Mapping[str, Field], answers: Sequence[Answer], *, others: Iterable[Field] = ()
 ) -> tuple[list[Any], dict[str, Field]]:
     """A list and its fields (by pointers into it) with what was found, each at its place in document order.
 
-    What comes from the place of an item that is there already is not put in again; an equal item from another place
-    is. What stands nowhere in the region is left out, unless the region is the whole document and nothing like it is
-    there.
+    Only what stands in one of the rows that were asked for is put in, one item for each row. What comes from the place
+    of an item that is there already, or of one of another list (`others` are the fields of these), is not put in; an
+    item that is equal to one from another place is.
     """
-    known = _Known(items, fields)
+    known = _Known(items, fields, frozenset(span.start for field in others for span in field.spans))
     for region, found, theirs in answers:
         by_index = _by_index(theirs)
         for index, item in enumerate(found):
-            known.add(item, by_index.get(index, {}), whole=not region.rows or not known.placed)
+            known.add(item, by_index.get(index, {}), region)
     return known.joined()
 
 
@@ -212,9 +323,13 @@ def _by_index(fields: Mapping[str, Field]) -> dict[int, dict[str, Field]]:
     return own
 
 
-def _position(fields: Mapping[str, Field]) -> int | None:
+def _position(fields: Mapping[str, Field], region: Region | None = None) -> int | None:
     """Where most of an item stands: the middle of its values, by their weight. None where it stands nowhere."""
-    starts = sorted((known.spans[0].start, weight_of(known)) for known in fields.values() if known.spans)
+    starts = sorted(
+        (known.spans[0].start, weight_of(known))
+        for known in fields.values()
+        if known.spans and (region is None or region.part(known.spans[0].start))
+    )
     half = sum(weight for _, weight in starts) / 2
     for start, weight in starts:
         half -= weight
@@ -226,70 +341,67 @@ def _position(fields: Mapping[str, Field]) -> int | None:
 class _Known:
     """The items of a list with their places, and those that are added."""
 
-    def __init__(self, items: Sequence[Any], fields: Mapping[str, Field]) -> None:
+    def __init__(self, items: Sequence[Any], fields: Mapping[str, Field], others: Collection[int]) -> None:
         self._items = list(items)
+        self._others = others
+        self._rows: set[tuple[int, int]] = set()
         self._fields = _by_index(fields)
-        self._there: dict[tuple[str, int | str], list[int]] = {}
+        self._there: dict[int | tuple[str, str], list[int]] = {}
         self._order: list[tuple[int, int]] = []
         self._added: list[tuple[int, int]] = []
-        self._loose: list[int] = []
         for index in range(len(items)):
             position = self._remember(index)
             if position is not None:
                 self._order.append((position, index))
         self._order.sort()
-        self.placed = bool(self._order)
 
     def _remember(self, index: int) -> int | None:
         own = self._fields.get(index, {})
         position = _position(own)
-        for key in self._keys(self._items[index], own, position is None):
+        for _, key in self._keys(self._items[index], own, position is None):
             self._there.setdefault(key, []).append(index)
         return position
 
-    def _keys(self, item: Any, own: Mapping[str, Field], valued: bool) -> Iterator[tuple[str, int | str]]:
+    def _keys(self, item: Any, own: Mapping[str, Field], valued: bool) -> Iterator[tuple[str, int | tuple[str, str]]]:
         """What tells that two items are one: where each value stands; for one that stands nowhere, the values."""
         for rest, known in own.items():
             if not valued and known.spans:
                 yield rest, known.spans[0].start
             elif valued:
-                yield rest, text_of(value_at(item, rest))
+                yield rest, (rest, text_of(value_at(item, rest)))
         if valued and not own:
-            yield "", text_of(item)
+            yield "", ("", text_of(item))
 
     def _is_there(self, item: Any, own: Mapping[str, Field], valued: bool) -> bool:
         """Whether one item has most of what this one has."""
         shared: dict[int, float] = {}
-        most = 0.0
-        for key in self._keys(item, own, valued):
-            weight = 1 + min(len(str(key[1])), 16) / 8 if valued else weight_of(own[key[0]])
+        most = others = 0.0
+        for rest, key in self._keys(item, own, valued):
+            weight = 1 + min(len(key[1]), 16) / 8 if isinstance(key, tuple) else weight_of(own[rest])
             most += weight
+            others += weight if key in self._others else 0.0
             for index in self._there.get(key, ())[-MOST_SHARING:]:
                 shared[index] = shared.get(index, 0.0) + weight
-        return bool(shared) and max(shared.values()) > most * (EQUAL if valued else SAME)
+        return max(others, *shared.values(), 0.0) > most * (EQUAL if valued else SAME)
 
-    def add(self, item: Any, own: Mapping[str, Field], *, whole: bool) -> None:
-        """One item more, unless it is there."""
-        position = _position(own)
-        if position is None and not whole:
+    def add(self, item: Any, own: Mapping[str, Field], region: Region) -> None:
+        """One item more, if it is one of the rows that were asked for, and not there."""
+        row, position = _stands(item, own, region), _position(own, region)
+        if row is None or position is None or (region.parts and row in self._rows) or self._doubles(item, own):
             return
-        if self._is_there(item, own, True) if position is None else self._doubles(item, own):
-            return
+        self._rows.add(row)
         index = len(self._items)
         self._items.append(item)
         self._fields[index] = dict(own)
         self._remember(index)
-        if position is None:
-            self._loose.append(index)
-        else:
-            self._added.append((position, index))
+        self._added.append((position, index))
 
     def _doubles(self, item: Any, own: Mapping[str, Field]) -> bool:
         return self._is_there(item, own, False) or self._is_there(item, own, True)
 
     def joined(self) -> tuple[list[Any], dict[str, Field]]:
         """The items with the added ones in their places."""
-        count = len(self._items) - len(self._added) - len(self._loose)
+        count = len(self._items) - len(self._added)
         positions = [position for position, _ in self._order]
         before: list[int] = []
         behind: dict[int, list[int]] = {}
@@ -301,7 +413,6 @@ class _Known:
         for index in range(count + 1):
             order += before if index == first else ()
             order += [index, *behind.get(index, ())] if index < count else ()
-        order += self._loose
         fields = {
             f"/{number}{rest}": known
             for number, index in enumerate(order)

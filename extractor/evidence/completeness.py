@@ -14,17 +14,25 @@ from typing import Any, Literal
 from extractor.evidence.counts import Count, counts_in, fitting, named, numbering
 from extractor.evidence.field import Field, Span
 from extractor.evidence.inline import has_neighbours, is_shared, pieces_of
-from extractor.evidence.items import Listed, Places, lists_of, owner_of
+from extractor.evidence.items import Listed, Places, extent, in_prose, is_valued, lists_of, other_lines, owner_of
+from extractor.evidence.reach import (
+    around,
+    beside,
+    between,
+    header,
+    joining,
+    records_of,
+    runs_on,
+    table_of,
+)
 from extractor.evidence.rows import Found, Rows
 from extractor.evidence.source import Source
 from extractor.evidence.units import doubled
 
 __all__ = ["Gap", "ListReport", "completeness"]
 
-SENTENCE = 7  # spaces between words, on the average: a line with more may be one
-PHRASE = 3  # the same for a line that is alone, where nothing is seen to repeat
+HEADING = 80  # characters
 TRAILING = 2  # lines behind a row that may go on with it
-MOSTLY = 0.8  # the share of a line that a value must be for the line to be its own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +40,8 @@ class Gap:
     """A part of the document with rows that look like found ones, and that no item of the list comes from.
 
     `start` and `end` are half-open, in characters of the document; `rows` is how many are missing, `at` where the
-    rows begin, and `after` the index of the item behind which they belong (-1: before the first).
+    rows begin, `parts` where the lines do that belong to each, and `after` the index of the item behind which they
+    belong (-1: before the first).
     """
 
     start: int
@@ -40,6 +49,7 @@ class Gap:
     rows: int
     after: int
     at: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,11 +117,38 @@ class _Document:
         self._all_inside = Counter(_outer(each.pointer, self._places) for each in lists)
         self._holding = {outer.rpartition("/")[0] for outer in self._inside if outer is not None}
         self._cut: dict[str, list[int]] = {}
+        self._seen: dict[str, Found | None] = {}
+        for each in lists:  # those that others are in come first
+            found = self._seen[each.pointer] = self._found(each, *self._region(each))
+            if found:
+                starts = (found.units.starts[unit] for unit in (*found.lacking, *found.borders))
+                self._cut[each.pointer] = sorted(self._places.lines.at(start) for start in starts)
+        self._settle(lists)
+        of_records = [each for each in lists if each.records or (each.length and not each.scalar)]
+        if len(of_records) == 1 and of_records[0].records and of_records[0].length == 0:
+            self._seen[of_records[0].pointer] = self._table()
+
+    def _settle(self, lists: Sequence[Listed]) -> None:
+        """Rows that look like those of several lists are nobody's: it cannot be told whose they are."""
+        claims: dict[int, list[Listed]] = {}
+        for each in lists:
+            found = self._seen[each.pointer]
+            if found and found.units is self._places.lines:
+                for line in found.lacking:
+                    claims.setdefault(line, []).append(each)
+        for line, several in claims.items():
+            for each in several:
+                if all(self._places.share(each.pattern, other.pattern) for other in several):
+                    continue
+                found = self._seen[each.pointer]
+                assert found is not None  # noqa: S101  # it claims a line
+                found.lacking.remove(line)
+                self._seen[each.pointer] = replace(found, doubtful=True)
 
     def report(self, each: Listed) -> ListReport:
-        """What can be told of one list. Those that it is in come first."""
+        """What can be told of one list."""
         low, high = self._region(each)
-        found = self._found(each, low, high)
+        found = self._seen[each.pointer]
         gaps = _gaps(each, found) if found else ()
         returned = each.length or 0
         seen = found.count if found else returned
@@ -121,7 +158,6 @@ class _Document:
             gaps = ()  # all of them are here, and have a place each
         elif found and not count and not gaps and (found.doubtful or found.lacking):
             expected = None  # rows that may be of another list, or those of the items that stand nowhere
-        self._cut[each.pointer] = [self._places.lines.at(at) for gap in gaps for at in gap.at]
         status: Literal["complete", "incomplete", "unknown"] = "unknown" if expected is None else "complete"
         if gaps or (expected is not None and expected > returned):
             status = "incomplete"
@@ -158,6 +194,15 @@ class _Document:
             return count if count and count.number > seen else None
         return count
 
+    def _table(self) -> Found | None:
+        """The only table of the document, for a list that has nothing of it."""
+        table = table_of(self._places)
+        if table is None:
+            return None
+        head, lines = table
+        units = self._places.lines
+        return Found(units, Rows(units, lines), [], lines, head=head, high=len(units))
+
     def _found(self, each: Listed, low: int, high: int) -> Found | None:
         items = [(item.home, index) for index, item in each.items.items() if low <= item.home < high]
         if not items:
@@ -165,51 +210,57 @@ class _Document:
         lines = {line for line, _ in items}
         if len(items) > 1 and (len(lines) <= len(items) / 2 or (each.scalar and is_shared(self._places, each))):
             return pieces_of(self._places, each)
-        rows = Rows(self._places.lines, sorted(lines), each.names)
-        strange = rows.strange(sorted(lines))
-        if strange:  # something else was taken for a row
-            items = [(line, index) for line, index in items if line not in strange]
-            lines -= strange
-            rows = Rows(self._places.lines, sorted(lines), each.names)
+        rows, lines = self._rows(each, lines)
+        items = [(line, index) for line, index in items if line in lines]
         told = rows.divided if len(lines) == 1 else rows.strength >= 2 or not rows.plain
-        if not told and _in_prose(each, self._places):
-            return None
         lined = sorted(lines)
         head = header(rows, lined[0], low)
+        ahead, behind = extent(each)
+        found = Found(self._places.lines, rows, sorted(items), [], ahead, behind, low, high, head=head)
+        records = records_of(self._places, each, low, high) if each.pointer in self._holding else None
+        if records is not None:
+            return replace(found, lacking=records, head=None, holds=True)
+        if not told and in_prose(each, self._places):
+            return None
         if each.scalar and head is None and not rows.marked and has_neighbours(self._places, each):
             return None  # a grid, of which only some names were taken, or the first of several columns
-        inner = [*between(self._places, each.pattern, rows, lined)]
-        outer = [*around(self._places, each, rows, lined, head, low, high)]
+        return self._reaching(each, found, lined)
+
+    def _rows(self, each: Listed, lines: set[int]) -> tuple[Rows, set[int]]:
+        """What the rows look like, and those of the lines that are rows: something else may have been taken for one."""
+        valued = is_valued(each, self._places)
+        rows = Rows(self._places.lines, sorted(lines), each.names, valued=valued)
+        strange = rows.strange(sorted(lines))
+        if not strange:
+            return rows, lines
+        return Rows(self._places.lines, sorted(lines - strange), each.names, valued=valued), lines - strange
+
+    def _reaching(self, each: Listed, found: Found, lined: list[int]) -> Found:
+        """The same with the rows that have no item."""
+        places, rows, items = self._places, found.rows, found.homes
+        inner = [*between(places, each.pattern, rows, lined)]
+        holds = each.pointer in self._holding
+        outer = [*around(places, each, rows, lined, found.head, found.low, found.high, holds)]
         lacking = sorted([*inner, *(line for line, doubtful in outer if not doubtful)])
-        lacking = sorted([*lacking, *joining(self._places, each.pattern, rows, sorted([*lined, *lacking]))])
-        own = _other_lines(each, self._places) | _sums(rows, sorted([*lined, *lacking]))
+        lacking = sorted([*lacking, *joining(places, each.pattern, rows, sorted([*lined, *lacking]))])
+        own = other_lines(each, places) | _sums(rows, sorted([*lined, *lacking]))
         lacking = [line for line in lacking if line not in own]
-        extra = [*doubled(self._places.lines, items, lacking), *beside(rows, items, lacking)]
-        homes = sorted({*items, *extra})
+        extra = [*doubled(places.lines, items, lacking), *beside(rows, items, lacking)]
         gone = {line for line, _ in extra}
-        ahead, behind = extent(each)
-        rest = [line for line in lacking if line not in gone]
-        doubtful = any(doubtful for _, doubtful in outer) or runs_on(
-            self._places, each, rows, sorted([*lined, *lacking]), head
-        )
-        return Found(
-            self._places.lines, rows, homes, rest, ahead=ahead, behind=behind, low=low, head=head, doubtful=doubtful
+        doubtful = [line for line, doubtful in outer if doubtful]
+        runs = runs_on(places, each, rows, sorted([*lined, *lacking]), found.head)
+        return replace(
+            found,
+            homes=sorted({*items, *extra}),
+            lacking=[line for line in lacking if line not in gone],
+            doubtful=bool(doubtful) or runs,
+            borders=tuple(doubtful) if holds and (rows.marked or rows.strength > 1) else (),
         )
 
 
 def _outer(pointer: str, places: Places) -> str | None:
     owner = owner_of(pointer, places.lists)
     return f"{owner[0]}/{owner[1]}" if owner else None
-
-
-def _other_lines(each: Listed, places: Places) -> set[int]:
-    """The lines beside those of the items that say nothing but one of their values."""
-    return {
-        line
-        for item in each.items.values()
-        for line, start, end in ((places.lines.at(start), start, end) for start, end in item.spans)
-        if 0 < abs(line - item.home) <= NEAR and end - start >= MOSTLY * len(places.lines.said(max(line, 0)).strip())
-    }
 
 
 def _sums(rows: Rows, known: Sequence[int]) -> set[int]:
@@ -227,14 +278,6 @@ def _sums(rows: Rows, known: Sequence[int]) -> set[int]:
     return found
 
 
-def _in_prose(each: Listed, places: Places) -> bool:
-    """Whether the lines of the items are as long as sentences, and say much more than the items do."""
-    own = sum(end - start for item in each.items.values() for start, end in item.spans)
-    lines = [" ".join(places.lines.said(line).split()) for line in {item.home for item in each.items.values()}]
-    words = sum(line.count(" ") for line in lines)
-    return own * 2 < sum(map(len, lines)) and words >= (SENTENCE if len(lines) > 1 else PHRASE) * len(lines)
-
-
 def _gaps(each: Listed, found: Found) -> tuple[Gap, ...]:
     """What is missing, by the found rows between which it is."""
     units = [unit for unit, _ in found.homes]
@@ -247,12 +290,16 @@ def _gaps(each: Listed, found: Found) -> tuple[Gap, ...]:
         before = found.homes[at][1] if at >= 0 else -1
         behind = found.homes[at + 1][1] if at + 1 < len(found.homes) else each.length or 0
         # Items that stand nowhere may be these rows, said in other words.
-        between = lost[bisect_left(lost, before) : bisect_left(lost, max(before, behind))]
-        if len(group) > len(between):
-            after = between[-1] if between else before
+        lost_here = lost[bisect_left(lost, before) : bisect_left(lost, max(before, behind))]
+        if len(group) > len(lost_here):
+            after = lost_here[-1] if lost_here else before
             start, end = _bounds(found, group, at)
             starts = tuple(found.units.starts[unit] for unit in group)
-            gaps.append(Gap(start=start, end=end, rows=len(group) - len(between), after=after, at=starts))
+            ends = (found.units.ends[unit] for unit in group)
+            own = (found.units.starts[max(unit - found.ahead, 0)] for unit in group[1:])
+            parts = (start, *map(max, own, ends))
+            rows = len(group) - len(lost_here)
+            gaps.append(Gap(start=start, end=end, rows=rows, after=after, at=starts, parts=parts))
     return tuple(gaps)
 
 
@@ -261,6 +308,8 @@ def _bounds(found: Found, group: Sequence[int], at: int) -> tuple[int, int]:
     floor = found.homes[at][0] + found.behind + 1 if at >= 0 else 0
     ceiling = found.homes[at + 1][0] - found.ahead - 1 if at + 1 < len(found.homes) else len(found.units) - 1
     first = max(group[0] - found.ahead, min(floor, group[0]))
+    if found.holds:
+        return found.units.starts[first], found.units.ends[max(min(ceiling, found.high - 1), group[-1])]
     last = min(group[-1] + found.behind, max(ceiling, group[-1]))
     for _ in range(TRAILING):
         if last >= ceiling or not found.rows.continues(last + 1) or found.units.apart(last + 1):
@@ -275,8 +324,18 @@ def _lead(found: Found) -> Iterator[tuple[int, int]]:
     if found.label:
         yield found.label
     elif head is not None:
+        if _is_heading(found, head - 1):
+            yield units.starts[head - 1], units.ends[head - 1]
         yield units.starts[head], units.ends[head]
         if head + 1 < first and not any(map(str.isalnum, units.said(head + 1))):
             yield units.starts[head + 1], units.ends[head + 1]
-    elif first - found.ahead > found.low and len(units.said(first - found.ahead - 1)) <= 80:
+    elif first - found.ahead > found.low and len(units.said(first - found.ahead - 1)) <= HEADING:
         yield units.starts[first - found.ahead - 1], units.ends[first - found.ahead - 1]
+
+
+def _is_heading(found: Found, line: int) -> bool:
+    """Whether a line above a header row is what the table stands under."""
+    if line < found.low or line in found.taken or found.rows.like(line) or found.rows.is_furniture(line):
+        return False
+    said = found.units.said(line).strip()
+    return len(said) <= HEADING and "   " not in said and not said.endswith((".", ";", ","))

@@ -11,12 +11,24 @@ from functools import cached_property
 from typing import Any
 
 from extractor.evidence.field import Field
-from extractor.evidence.shapes import shape_of
+from extractor.evidence.shapes import folded_name, shape_of
 from extractor.evidence.units import Units, lines_of
 from extractor.schema.nodes import escaped
 from extractor.schema.standing import Way, Ways, agreeing, member
 
-__all__ = ["Item", "Listed", "Places", "lists_of", "owner_of", "weight_of"]
+__all__ = [
+    "Item",
+    "Listed",
+    "Places",
+    "extent",
+    "in_prose",
+    "is_valued",
+    "lists_of",
+    "other_lines",
+    "owner_of",
+    "title_of",
+    "weight_of",
+]
 
 LEVELS = 64  # of objects and lists inside of each other that are looked at
 OWN = 3  # a line is that of a value in no list where it is no longer than so many times the value
@@ -24,6 +36,11 @@ PIECES = 20  # of one value that are looked at
 SINGLE = 0.6  # the share of an item's values that must be on one line, and of the items of which that must be so
 MOST = 0.8  # the share of them that have a kind of line, if it is to be theirs though most are on one line
 USUAL = 0.2  # the share of them that are as far from that line, if others are to be looked for there
+SENTENCE = 7  # spaces between words, on the average: a line with more may be one
+PHRASE = 3  # the same for a line that is alone, where nothing is seen to repeat
+MOSTLY = 0.8  # the share of a line that a value must be for the line to be its own
+SPREAD = 60  # lines that one item may have
+BESIDE = 2  # lines from the row that one of its values may be alone on
 _INDEX = re.compile(r"/\d++(?=/|$)")
 
 # A value that is concluded may stand anywhere; a long one says more about the place than "1" does.
@@ -50,13 +67,15 @@ class Item:
 class Listed:
     """One list of a value. `length` is None where the value has not got it, `required` says that it must then;
     `names` are those of its items' properties, `sums` what their whole numbers come to; `items` are those that stand
-    somewhere, by index; `scalar` says that all are plain values.
+    somewhere, by index; `scalar` says that all are plain values, `records` that by the schema all are objects, without
+    lists in them.
     """
 
     pointer: str
     length: int | None
     required: bool = False
     scalar: bool = False
+    records: bool = False
     names: tuple[str, ...] = ()
     sums: Mapping[str, int] = field(default_factory=dict)
     items: dict[int, Item] = field(default_factory=dict)
@@ -93,12 +112,12 @@ def lists_of(schema: Any, data: Any) -> Iterator[Listed]:
         ways: Sequence[Way] = ()
         if isinstance(value, list):
             ways, inner = reader.ways(node, "array"), enumerate(value)
-            yield _listed(pointer, value)
+            yield _listed(pointer, value, _is_record(_inner(ways, 0), reader))
         elif isinstance(value, dict):
             ways, inner = agreeing(reader.ways(node, "object"), value, reader), value.items()
             for key, required in _wanted(node, ways, reader, wanted).items():
                 if value.get(key) is None:
-                    yield Listed(f"{pointer}/{escaped(key)}", None, required)
+                    yield Listed(f"{pointer}/{escaped(key)}", None, required, records=_are_records(ways, key, reader))
         if level < LEVELS:
             below = [
                 (f"{pointer}/{escaped(str(step))}", _inner(ways, step), each, level + 1)
@@ -139,14 +158,32 @@ def _is_list(node: Any, reader: Ways) -> bool:
     return bool(reader.ways(node, "array")) and not any(reader.ways(node, kind) for kind in others)
 
 
-def _listed(pointer: str, value: list[Any]) -> Listed:
+def _is_record(node: Any, reader: Ways) -> bool:
+    """Whether a schema is that of an object without lists."""
+    ways = reader.ways(node, "object") if isinstance(node, Mapping) else ()
+    members = [it for way in ways for part in way for it in part.get("properties", {}).values()]
+    return bool(members) and not any(isinstance(it, Mapping) and reader.ways(it, "array") for it in members)
+
+
+def _are_records(ways: Sequence[Way], key: str, reader: Ways) -> bool:
+    """Whether a property is a list of such objects."""
+    found = member(ways[0], key) if len(ways) == 1 else None
+    return found is not None and any(_is_record(_inner([way], 0), reader) for way in reader.ways(found, "array"))
+
+
+def title_of(pattern: str) -> str:
+    """A list's name, as headings are compared."""
+    return folded_name(pattern.replace("/*", "").rpartition("/")[2])
+
+
+def _listed(pointer: str, value: list[Any], records: bool) -> Listed:
     objects = [item for item in value if isinstance(item, dict)]
     names = dict.fromkeys(key for item in objects[:100] for key in item)
     sums: Counter[str] = Counter()
     for item in objects:
         sums.update({key: item[key] for key in names if type(item.get(key)) is int})
     scalar = not any(isinstance(item, (dict, list)) for item in value[:100])
-    return Listed(pointer, len(value), scalar=scalar, names=tuple(names), sums=sums)
+    return Listed(pointer, len(value), scalar=scalar, records=records, names=tuple(names), sums=sums)
 
 
 # ------------------------------------------------------------------------------ their places in a document
@@ -159,6 +196,7 @@ class Places:
         self.lines = lines_of(text)
         self.lists = {each.pointer: each for each in lists}
         self.others: set[int] = set()  # lines with a value that is in no list
+        self.titles = frozenset(filter(None, (title_of(each.pattern) for each in lists)))
         self._claims: dict[int, set[str]] = {}
         self._together: set[tuple[str, str]] = set()
         for pointer, known in fields.items():
@@ -190,6 +228,10 @@ class Places:
     def taken(self, line: int, pattern: str) -> bool:
         """Whether a line is another list's: of one that does not share lines with those of this pattern."""
         return any((pattern, other) not in self._together for other in self._claims.get(line, ()))
+
+    def share(self, one: str, other: str) -> bool:
+        """Whether lists of two patterns have items on the same lines: they are columns of one table."""
+        return one == other or (one, other) in self._together
 
     def region(self, pointer: str) -> tuple[int, int]:
         """The lines that a list may be in: those of the item that it is in, or all."""
@@ -267,3 +309,45 @@ class _Kinds(dict[int, tuple[str, str]]):
         for line in sorted(item.lines, key=lambda line: (abs(line - item.home), line))[:PIECES]:
             kinds.setdefault(self[line], line)
         return kinds
+
+
+# ------------------------------------------------------------------------------ what their lines say beside them
+
+
+def extent(each: Listed) -> tuple[int, int]:
+    """How many lines an item mostly takes before and behind its own."""
+    before, behind = Counter[int](), Counter[int]()
+    for item in each.items.values():
+        near = [line - item.home for line in item.lines if abs(line - item.home) <= SPREAD]
+        before[-min(near)] += 1
+        behind[max(near)] += 1
+    return before.most_common(1)[0][0], behind.most_common(1)[0][0]
+
+
+def in_prose(each: Listed, places: Places) -> bool:
+    """Whether the lines of the items are as long as sentences, and say much more than the items do."""
+    own = sum(end - start for item in each.items.values() for start, end in item.spans)
+    lines = [" ".join(places.lines.said(line).split()) for line in {item.home for item in each.items.values()}]
+    words = sum(line.count(" ") for line in lines)
+    return own * 2 < sum(map(len, lines)) and words >= (SENTENCE if len(lines) > 1 else PHRASE) * len(lines)
+
+
+def is_valued(each: Listed, places: Places) -> bool:
+    """Whether what stands before the colons of most rows is a value: "Lamp: 2"."""
+    lines = places.lines
+    valued = 0
+    for item in each.items.values():
+        low, high = lines.starts[item.home], lines.ends[item.home]
+        colon = lines.text.find(":", low, high)
+        valued += any(low <= start < colon for start, _ in item.spans)
+    return valued * 2 > len(each.items)
+
+
+def other_lines(each: Listed, places: Places) -> set[int]:
+    """The lines beside those of the items that say nothing but one of their values."""
+    return {
+        line
+        for item in each.items.values()
+        for line, start, end in ((places.lines.at(start), start, end) for start, end in item.spans)
+        if 0 < abs(line - item.home) <= BESIDE and end - start >= MOSTLY * len(places.lines.said(max(line, 0)).strip())
+    }

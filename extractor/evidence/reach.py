@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
-from extractor.evidence.items import Listed, Places
-from extractor.evidence.rows import Rows
+from extractor.evidence.items import Listed, Places, extent, title_of
+from extractor.evidence.rows import Rows, delimiter_of
+from extractor.evidence.shapes import AFTER_ROWS, cells_of, folded_name, is_sum, plain, shape_of
+from extractor.evidence.units import Units
 
-__all__ = ["NEAR", "around", "beside", "between", "extent", "header", "joining", "runs_on"]
+__all__ = ["NEAR", "around", "beside", "between", "header", "joining", "records_of", "runs_on", "table_of"]
 
 PATIENCE = 25  # lines that are no rows, after which a table has ended: a page's end, a note, and the next page's head
 NEAR = 2  # the same where less tells the rows from other lines
-SPREAD = 60  # lines that one item may have
 LEADING = 30  # lines above the first row that its header may be in
+_WIDE = re.compile(r"\s{2,}+")
+_PAIR = re.compile(r"[^,\s][^,]*+,[^,\s]++")  # "Bolt,2"
+_OF_PAIRS = ",2"
 STRONG = 3  # with so much in common, rows are told from anything else
 
 
@@ -38,25 +42,61 @@ def joining(places: Places, pattern: str, rows: Rows, known: Sequence[int]) -> I
 
 
 def around(
-    places: Places, each: Listed, rows: Rows, homes: Sequence[int], head: int | None, low: int, high: int
+    places: Places, each: Listed, rows: Rows, homes: Sequence[int], head: int | None, low: int, high: int, holds: bool
 ) -> Iterator[tuple[int, bool]]:
     """The lines above and below the found rows that look like them; and whether they may be of another list."""
-    lines, pattern = places.lines, each.pattern
+    lines = places.lines
     ahead, behind = extent(each)
-    block = range(-ahead, behind + 1)
     said = lines.said(head).strip() if head is not None else None
-    if said is not None:  # the first of the pages' equal headers bounds the list
-        low = next((line + 1 for line in range(low, homes[0]) if lines.said(line).strip() == said), low)
+    if said is not None:
+        low = _top(lines, rows, said, homes[0], low)
     else:
         top = next((line for line in range(homes[0] - 1, low - 1, -1) if not rows.like(line)), -1)
         said = lines.said(top).strip() if top >= 0 else None
     parted = sum(lines.apart(home - ahead) for home in homes[1:])
-    spread = parted * 2 >= len(homes) > 1
+    own = title_of(each.pattern)
+    numbers = [shape.number for shape in map(rows.shape, homes) if shape.marker == "1" and shape.number is not None]
+    counted = len(numbers) == len(homes) and all(one < other for one, other in pairwise(numbers))
     for way in (range(homes[0] - 1, low - 1, -1), range(homes[-1] + 1, high)):
-        yield from _Walk(places, pattern, rows, said, head is not None, spread, block, way)
+        titles = places.titles if way.step < 0 else places.titles - {own}
+        yield from _Walk(
+            places=places,
+            pattern=each.pattern,
+            rows=rows,
+            head=said,
+            headed=head,
+            spread=parted * 2 >= len(homes) > 1,
+            block=range(-ahead, behind + 1),
+            lines=way,
+            holds=holds,
+            titles=titles,
+            number=numbers[0 if way.step < 0 else -1] if counted else None,
+        )
 
 
-@dataclass(slots=True)
+def _top(lines: Units, rows: Rows, said: str, first: int, low: int) -> int:
+    """The line that bounds a list above: behind the first of its equal headers, one for each page, of which none
+    stands under a heading of its own.
+    """
+    heads = [line for line in range(first - 1, low - 1, -1) if lines.said(line).strip() == said]
+    for line, above in zip_longest(heads, heads[1:]):
+        if above is None or (_is_titled(lines, rows, line) and not _same_above(lines, line, above)):
+            return line + 1
+    return low
+
+
+def _same_above(lines: Units, one: int, other: int) -> bool:
+    return min(one, other) > 0 and lines.said(one - 1).strip() == lines.said(other - 1).strip()
+
+
+def _is_titled(lines: Units, rows: Rows, head: int) -> bool:
+    """Whether a header row stands under a heading, and not at the beginning of a page."""
+    if head < 1 or any(lines.paged(line) or rows.is_page(line - 1) for line in range(max(head - NEAR, 1), head + 1)):
+        return False
+    return not (rows.like(head - 1) or rows.is_furniture(head - 1) or rows.continues(head - 1))
+
+
+@dataclass(kw_only=True, slots=True)
 class _Walk:
     """Going outward from the found rows of a list, line by line, to where the list ends.
 
@@ -68,10 +108,13 @@ class _Walk:
     pattern: str
     rows: Rows
     head: str | None  # the list's header row, or else the line above the list
-    headed: bool  # it is a header row
+    headed: int | None  # where it stands, if it is a header row
     spread: bool  # blank lines stand between the rows
     block: range  # the lines of an item, from its own
     lines: range
+    holds: bool  # the items hold lists, whose rows stand between them
+    titles: frozenset[str]  # the names of the lists that begin here, or end
+    number: int | None  # of the row that was met last, where they are numbered
     away: int = 0
     between: list[int] = field(default_factory=list)  # the borders since the last row
     border: bool = False
@@ -86,7 +129,12 @@ class _Walk:
             self._turn_page(line)
             if _is_row(self.places, self.pattern, self.rows, line):
                 self._meet(line)
+                self._count(line)
                 yield line, self.border or self._may_be_heading(line)
+            elif self._is_others(line):
+                if self.border or self.between:
+                    return
+                self.border = self.rows.like(line)
             elif self._parts(line):
                 self.away += 1
                 self.between += [line] if self._is_border(line) else []
@@ -113,6 +161,16 @@ class _Walk:
         """Notice a row: what stands in its own block is no border."""
         self.border = self.border or any(line - row not in self.block for line in self.between)
         self.away, self.between, self.paged = 0, [], False
+
+    def _count(self, row: int) -> None:
+        """Notice a row's number: where they begin anew, so does another list."""
+        number = self.rows.shape(row).number
+        if self.number is not None and number is not None:
+            self.border = self.border or (number < self.number if self._down else number > self.number)
+            self.number = number
+
+    def _is_others(self, line: int) -> bool:
+        return not self.holds and self.places.taken(line, self.pattern)
 
     def _turn_page(self, line: int) -> None:
         """Notice a page's end: the first lines of the next are its head, and all before the list's own header."""
@@ -142,11 +200,17 @@ class _Walk:
         lines, rows = self.places.lines, self.rows
         edge = self._edge(line)
         if rows.plain and rows.strength < STRONG and not self.spread and lines.apart(edge) and not lines.paged(edge):
-            own = self.headed and self._said(line) == self.head
+            own = self.headed is not None and self._said(line) == self.head
             if not rows.strength or not (self.paged or rows.is_page(line) or rows.is_rule(line) or own):
                 self.border = True
                 if rows.strength < 2:
                     return True
+        if folded_name(self._said(line)) in self.titles:
+            return True
+        if self._said(line) == self.head and self.headed is not None:
+            other = _is_titled(lines, rows, line) and not _same_above(lines, line, self.headed)
+            self.border = self.border or other
+            return False
         if rows.is_head(line) or self._said(line) == self.head:
             return self._said(line) != self.head
         return rows.strength < 2 and rows.is_total(line)
@@ -197,11 +261,90 @@ def beside(rows: Rows, items: Sequence[tuple[int, int]], lacking: Sequence[int])
             yield above, index
 
 
-def extent(each: Listed) -> tuple[int, int]:
-    """How many lines an item mostly takes before and behind its own."""
-    before, behind = Counter[int](), Counter[int]()
+# ------------------------------------------------------------------------------- the records that hold lists
+
+
+def records_of(places: Places, each: Listed, low: int, high: int) -> list[int] | None:
+    """The lines that begin as those of the found records do ("Order A1"), and are none of them: of a list whose items
+    hold lists, so that what stands between them tells nothing. None where they have no beginning in common.
+    """
+    lines = places.lines
+    begins, kinds = set[str](), set[str]()
+    homes = {item.home for item in each.items.values()}
     for item in each.items.values():
-        near = [line - item.home for line in item.lines if abs(line - item.home) <= SPREAD]
-        before[-min(near)] += 1
-        behind[max(near)] += 1
-    return before.most_common(1)[0][0], behind.most_common(1)[0][0]
+        at = min((start for start, _ in item.spans if lines.at(start) == item.home), default=lines.starts[item.home])
+        begins.add(lines.text[lines.starts[item.home] : at].strip())
+        kinds.add(_kind(lines.text[at : lines.ends[item.home]]))
+    begin = min(begins) if len(begins) == 1 else ""
+    if not any(map(str.isalpha, begin)):
+        return None
+    known = {lines.said(line).strip() for line in homes}
+    found = []
+    for line in range(low, high):
+        said = lines.said(line).strip()
+        rest = said[len(begin) :]
+        if said.startswith(begin) and said not in known and rest[:1] in " \t" and _kind(rest) in kinds:
+            found.append(line)
+    return found
+
+
+def _kind(text: str) -> str:
+    shape = shape_of(text)
+    return f"{plain(shape.head)} {min(len(shape.words), 1)} {plain(shape.tail)}"
+
+
+# ------------------------------------------------------------------------------------- a table of its own
+
+
+def table_of(places: Places) -> tuple[int | None, list[int]] | None:
+    """The header row and the rows of the only table of a document; None where there is none, or more than one, or
+    values of anything stand in it.
+    """
+    tables = [*_tables(places.lines)]
+    if len(tables) != 1:
+        return None
+    head, rows = tables[0]
+    held = {item.home for each in places.lists.values() for item in each.items.values()} | places.others
+    return None if held.intersection(rows) else (head, rows)
+
+
+def _tables(lines: Units) -> Iterator[tuple[int | None, list[int]]]:
+    """Three rows or more that are alike, or two below a header: cells between delimiters, bullets, wide columns."""
+    run: list[int] = []
+    kind = ""
+    for line in range(len(lines) + 1):
+        said = lines.said(line) if line < len(lines) else ""
+        if said and not lines.apart(line) and not any(map(str.isalnum, said)):
+            continue  # the line below a header
+        own = _division(said)
+        if run and (own != kind or not kind or lines.apart(line)):
+            yield from _table(lines, run, kind)
+            run = []
+        run, kind = [*run, line] if own else [], own
+
+
+def _division(said: str) -> str:
+    """What divides a line into cells, and how many there are; nothing for a line of text."""
+    shape = shape_of(said)
+    if is_sum(shape.words) or any(word in AFTER_ROWS for word in shape.words[:1]):
+        return ""
+    sign = delimiter_of([said])
+    if sign:
+        return f"{sign}{len(cells_of(said, sign))}"
+    if _PAIR.fullmatch(said.strip()):
+        return _OF_PAIRS
+    if shape.marker:
+        return f"{shape.marker} {plain(shape.head)} {plain(shape.tail)}" if shape.head + shape.tail else ""
+    return "" if shape.label or not shape.columns else f"  {len(_WIDE.split(said.strip()))}"
+
+
+def _table(lines: Units, run: Sequence[int], kind: str) -> Iterator[tuple[int | None, list[int]]]:
+    bare = [not any(map(str.isdigit, lines.said(line))) for line in run]
+    head = run[0] if bare[0] and not all(bare) else None
+    rows = [*run] if head is None else [*run[1:]]
+    if head is None and kind == _OF_PAIRS:
+        return
+    shapes = [shape_of(lines.said(line)) for line in rows]
+    numbers = all(shape.head for shape in shapes) or all(shape.tail for shape in shapes)
+    if len(rows) >= (3 if head is None else 2) and (numbers or not kind.startswith("  ")):
+        yield head, rows

@@ -16,7 +16,10 @@ from extractor.evidence.shapes import (
     ALONE,
     HEADS,
     Shape,
+    agreed,
     cells_of,
+    columns_of,
+    common,
     folded_name,
     is_mere_sum,
     is_near,
@@ -28,10 +31,9 @@ from extractor.evidence.shapes import (
 )
 from extractor.evidence.units import Units
 
-__all__ = ["Found", "Rows"]
+__all__ = ["Found", "Rows", "delimiter_of"]
 
 TOLD = 3  # how much tells a row that begins with the same label as all others: as much as the cells of a table
-RARE = 0.02  # the share of the found rows below which a form is taken for an accident
 MOST = 0.8  # the share of them that must agree for a rule to be made of it
 
 _PAGE = re.compile(
@@ -43,7 +45,7 @@ _PARTING = re.compile(r"(?<!\d),|,(?!\d{1,3}(?![\d,]))|^\S++$")  # a comma that 
 _PAGE_NUMBER = re.compile(r"\W*+\d{1,4}(?:\s*+/\s*+\d{1,4})?\W*+|第\s*+\d++\s*+[页頁].*+")
 
 
-def _delimiter(lines: Sequence[str]) -> str:
+def delimiter_of(lines: Sequence[str]) -> str:
     """What divides the cells of most lines, or nothing."""
     for delimiter in "|\t;,":
         ends = delimiter if delimiter in ";," else ""  # those of an enumeration divide nothing
@@ -54,16 +56,6 @@ def _delimiter(lines: Sequence[str]) -> str:
         if number >= least and often >= MOST * len(lines) and not loose:
             return delimiter
     return ""
-
-
-def _common(seen: Counter[str]) -> frozenset[str]:
-    return frozenset(each for each, often in seen.items() if often >= RARE * seen.total())
-
-
-def _agreed(seen: Counter[str]) -> str:
-    """What nearly all have in common, or nothing."""
-    each, often = seen.most_common(1)[0]
-    return each if often >= MOST * seen.total() else ""
 
 
 class Rows:
@@ -77,15 +69,15 @@ class Rows:
         self.units = units
         self._names = frozenset(map(folded_name, names)) | HEADS
         self._shapes: dict[int, Shape] = {}
-        self._delimiter = _delimiter([units.said(number) for number in found])
+        self._delimiter = delimiter_of([units.said(number) for number in found])
         shapes = [self.shape(number) for number in found]
-        self._marker = _agreed(Counter(shape.marker for shape in shapes))
-        self._label = "" if valued else _agreed(Counter(shape.label for shape in shapes))
+        self._marker = agreed(Counter(shape.marker for shape in shapes))
+        self._label = "" if valued else agreed(Counter(shape.label for shape in shapes))
         self._indents = frozenset(shape.indent for shape in shapes)
-        self._heads = _common(Counter(plain(shape.head) for shape in shapes))
-        self._tails = _common(Counter(plain(shape.tail) for shape in shapes))
-        self._columns = _columns(shapes)
-        self._end = _agreed(Counter(str(shape.end) for shape in shapes))
+        self._heads = common(Counter(plain(shape.head) for shape in shapes))
+        self._tails = common(Counter(plain(shape.tail) for shape in shapes))
+        self._columns = columns_of(shapes)
+        self._end = agreed(Counter(str(shape.end) for shape in shapes))
         self._wide = all(shape.columns for shape in shapes)
         self._labelled = all(shape.label for shape in shapes)
         self._decimal = all(shape.decimal for shape in shapes)
@@ -301,23 +293,13 @@ def _digits(known: Collection[str]) -> bool:
     return any(known)
 
 
-def _columns(shapes: Sequence[Shape]) -> dict[int, list[frozenset[str]]]:
-    """The kinds of cells by column, for each number of cells that rows have."""
-    widths = Counter(len(shape.cells) for shape in shapes)
-    common = {width for width, often in widths.items() if width and often >= RARE * len(shapes)}
-    made: dict[int, list[frozenset[str]]] = {}
-    for width in common:
-        rows = [shape.cells for shape in shapes if len(shape.cells) == width]
-        made[width] = [_common(Counter(column)) for column in zip(*rows, strict=True)]
-    return made
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """The rows of one list: the units of its items, with their indexes, in order; and those that look like them and
     hold none. An item mostly takes as many units `ahead` of its own and `behind` it. Nothing before the unit `low`
-    belongs to the list; `label` is what stands before pieces of a line. `doubtful` says that there are more units
-    that look like them, of which it cannot be told whether they belong to the list.
+    belongs to the list, nor any from `high` on; `label` is what stands before pieces of a line. `doubtful` says that
+    there are more units that look like them, of which it cannot be told whether they belong to the list; `borders` are
+    those of them at which an item surely ends. `holds`: the items have all between them.
     """
 
     units: Units
@@ -327,9 +309,12 @@ class Found:
     ahead: int = 0
     behind: int = 0
     low: int = 0
+    high: int = 0
     label: tuple[int, int] | None = None
     head: int | None = None
     doubtful: bool = False
+    borders: tuple[int, ...] = ()
+    holds: bool = False
 
     @property
     def taken(self) -> frozenset[int]:

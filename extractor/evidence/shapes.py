@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,10 @@ __all__ = [
     "ALONE",
     "HEADS",
     "Shape",
+    "agreed",
     "cells_of",
+    "columns_of",
+    "common",
     "folded_name",
     "is_mere_sum",
     "is_near",
@@ -26,6 +30,9 @@ __all__ = [
     "plain",
     "shape_of",
 ]
+
+RARE = 0.02  # the share of the found rows below which a form is taken for an accident
+MOST = 0.8  # the share of them that must agree for a rule to be made of it
 
 _ALIKE: Mapping[str, str] = {"N": "NMC", "D": "D", "C": "CMNW", "W": "WMC", "M": "MWCN", "E": "E"}
 _MARKER = re.compile(r"\s*+(?:([-*•·‣◦▪–—+>])|\[([ xX])\]|[(\[#]?(\d{1,5}|[A-Za-z])[.)\]])\s++")
@@ -212,6 +219,28 @@ def is_near(letters: str, known: Collection[str], fewer: int = 2, more: int = 2)
 def known_as(cell: str, column: Collection[str]) -> bool:
     """Whether a cell is of a kind that its column has."""
     return any(each in column for each in _ALIKE[cell])
+
+
+def common(seen: Counter[str]) -> frozenset[str]:
+    """What is not so rare that it may be an accident."""
+    return frozenset(each for each, often in seen.items() if often >= RARE * seen.total())
+
+
+def agreed(seen: Counter[str]) -> str:
+    """What nearly all have in common, or nothing."""
+    each, often = seen.most_common(1)[0]
+    return each if often >= MOST * seen.total() else ""
+
+
+def columns_of(shapes: Sequence[Shape]) -> dict[int, list[frozenset[str]]]:
+    """The kinds of cells by column, for each number of cells that rows have."""
+    widths = Counter(len(shape.cells) for shape in shapes)
+    usual = {width for width, often in widths.items() if width and often >= RARE * len(shapes)}
+    made: dict[int, list[frozenset[str]]] = {}
+    for width in usual:
+        rows = [shape.cells for shape in shapes if len(shape.cells) == width]
+        made[width] = [common(Counter(column)) for column in zip(*rows, strict=True)]
+    return made
 
 
 # --------------------------------------------------------------------------------------- what its words mean

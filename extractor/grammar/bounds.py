@@ -28,12 +28,20 @@ def numeral(schema: Mapping[str, Any], *, whole: bool) -> str:
     """The expression for the numbers between the bounds of a schema: it has all of them, and some beyond."""
     low: int | float | None = max(_given(schema, "minimum", "exclusiveMinimum"), default=None)
     high: int | float | None = min(_given(schema, "maximum", "exclusiveMaximum"), default=None)
-    sign = "" if low is not None and low >= 0 else '"-" ' if high is not None and high < 0 else '"-"? '
-    # The digits follow from both bounds: of what is no more than 5, -50 has two.
-    sizes = [MOST_DIGITS if bound is None else _digits(bound) for bound in (low, high)]
-    further = f" {repeated('[0-9]', 0, max(sizes) - 1)}" if max(sizes) > 1 else ""
-    plain = f'{sign}("0" | [1-9]{further})'
+    # Of what is no more than 5, -50 has two digits all the same: each side has those of its own bound.
+    above = None if high is not None and high < 0 else _side(high, beyond=low)
+    below = None if low is not None and low >= 0 else _side(low, beyond=high)
+    if above is None or below is None:
+        plain = above or f'"-" {below or _side(None, beyond=None)}'
+    else:
+        plain = f'"-"? {above}' if above == below else f'({above} | "-" {below})'
     return plain if whole else f"{plain} {_FRACTION}"
+
+
+def _side(bound: int | float | None, *, beyond: int | float | None) -> str:
+    """Digits up to a bound; without one, there are enough for what is beyond the other one."""
+    most = _digits(bound) if bound is not None else max(MOST_DIGITS, _digits(beyond or 0))
+    return '("0" | [1-9]' + (f" {repeated('[0-9]', 0, most - 1)})" if most > 1 else ")")
 
 
 def count_of(schema: Mapping[str, Any], keyword: str) -> int | None:

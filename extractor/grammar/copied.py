@@ -19,8 +19,21 @@ from extractor.grammar.units import Unit, units
 
 __all__ = ["FOUND", "MOST_UNITS", "Copied"]
 
-MOST_UNITS = 12_000
-"""A longer document is not copied from: its grammar would be no small part of the request any more."""
+MOST_UNITS = 10_000
+"""Texts of a longer document are not copied.
+
+The embedded model wrote so many tokens a second, of the processor's time on one core, with the grammar of five texts
+alone → copied, the setting up of the grammar included (the noise is about a tenth):
+
+    words                    500       2,000      4,000      6,000      9,000     12,000
+    random letters           107 → 95  118 → 101  115 → 95   109 → 90   115 → 87  113 → 57 … 84
+    prose, a third of names  73 → 64   120 → 108  119 → 107                       114 → 89
+    prose                                                    114 → 100  110 → 96  115 → 93
+    Chinese characters                                       110 → 56   95 → 61   116 → 59
+
+So it is half as fast from about 12,000 on, and a megabyte to send. With 1,000 words of it in the prompt, the model
+itself takes most of the time: 20 → 19 and 43 → 38 at 9,000.
+"""
 LONGEST = 60
 """Units of a value that can be copied for certain; none has more than twice as many."""
 SHORT = 64  # characters of a value that is looked at by itself …

@@ -29,7 +29,7 @@ COMMA, COLON = ", ", ": "  # as models write JSON that they have learned from
 MOST_LEVELS = 80  # of schemas inside of each other
 ANY_LEVELS = 3  # of a value of which nothing is known
 MOST_INFERRED = 100  # items of a list, where the document has no more words
-MOST_DOCUMENT = 1_000_000  # characters that are searched for numbers and days
+MOST_DOCUMENT = 200_000  # characters: to look for numbers and days may take a second for as many
 
 # A control character cannot be written, nor half of one that UTF-16 writes as two.
 _CHARACTER = r'[^\"\\\x00-\x1F] | "\\" [\"\\/bfnrt]'
@@ -42,9 +42,9 @@ def grammar_of(schema: Mapping[str, Any], document: str | None, *, copied: bool,
     an enum, the values that it mentions. With `rows` too, the objects of a list are copied from one line each where
     lines are alike, and from all such lines that stand together.
 
-    What is required, and of which the document has nothing, is free. Of a document of more than 12,000 words texts are
+    What is required, and of which the document has nothing, is free. Of a document of more than 10,000 words texts are
     free, but numbers, days and times (4,000 different ones of each at the most) are still those of the document; one
-    of more than a million characters gives the grammar of the schema alone.
+    of more than 200,000 characters gives the grammar of the schema alone.
     Raises `SchemaError` where the schema cannot be said in a grammar.
     """
     check_references(schema)

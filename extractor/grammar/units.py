@@ -22,11 +22,12 @@ _MARKS = (
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
 _UNSPACED += "\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
 _LETTER = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
+_NONE = r"\x00-\x1f\x7f-\x9f\ud800-\udfff"  # control characters, and halves of characters
 # What separates two values also where no space does; anything else inside of a word belongs to it.
 _BETWEEN = r""",;:()\[\]{}<>"“”„«»|=，。、；：（）「」『』【】《》"""
 _UNIT = re.compile(
-    rf"{_LETTER}++(?:[^\w\s{_BETWEEN}{_UNSPACED}\x00-\x1f\x7f-\x9f]++{_LETTER}++|(?<=\d)[,:]\d++{_LETTER}*+)*+"
-    r"|[^\s\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+    rf"{_LETTER}++(?:[^\w\s{_BETWEEN}{_UNSPACED}{_NONE}]++{_LETTER}++|(?<=\d)[,:]\d++{_LETTER}*+)*+"
+    rf"|[^\s{_NONE}]"
 )
 _NO_START = frozenset(",;:!?)]}>\"'“”„‘’`«»|=…，。、；：）」』】》([{<（「『【《•·")
 _NO_END = frozenset(',;:([{<"“„‘`«|=，、；：（「『【《•·')

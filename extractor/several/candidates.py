@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from extractor.errors import BadRequest, TargetFailed
-from extractor.evidence.consensus import Candidate, Vote, medoid, vote
+from extractor.evidence.consensus import Candidate, Vote, medoid, vote, votes_on
 from extractor.result import Extraction, Version
 from extractor.schema.nodes import value_at
 from extractor.several.pieces import Came, Piece, Plan, Whole, failed, is_final, joined, read_as
@@ -72,12 +72,12 @@ def _agreed(whole: Whole, came: Sequence[Came], versions: Sequence[Version[Any]]
     schema = whole.target.schema
     first = next(each.result for each in came if each.result is not None and each.result.versions)
     known = [Candidate(data=each.data, fields=_fields(first, each)) for each in versions]
-    best = versions[medoid(schema, known)]
-    agreed = vote(schema, known)
+    most_like = medoid(schema, known)
+    best, agreed = versions[most_like], vote(schema, known)
     reading = read_as(whole, agreed.data, came)
     value, data, votes = reading.value, reading.data, agreed.votes
     if reading.errors:
-        value, data, votes = best.value, best.data, _same(agreed.votes, agreed.data, best.data)
+        value, data, votes = best.value, best.data, votes_on(schema, known, most_like)
     return joined(
         first,
         came,
@@ -95,8 +95,8 @@ def _most_like(whole: Whole, came: Sequence[Came], seconds: float) -> Extraction
     """Where required fields are absent in all candidates: the one that says most of what they say."""
     results = [each.result for each in came if each.result is not None]
     known = [Candidate(data=each.data, fields=each.fields) for each in results]
-    best, agreed = results[medoid(whole.target.schema, known)], vote(whole.target.schema, known)
-    votes = _same(agreed.votes, agreed.data, best.data)
+    taken = medoid(whole.target.schema, known)
+    best, votes = results[taken], votes_on(whole.target.schema, known, taken)
     return joined(best, came, seconds, votes=_of_all(votes, len(results), whole.settings.candidates))
 
 
@@ -116,22 +116,6 @@ def _of_all(votes: Mapping[str, Vote], came: int, asked: int) -> Mapping[str, Vo
 def _fields(first: Extraction[Any], version: Version[Any]) -> Mapping[str, Any]:
     """What is known of the fields of one candidate."""
     return replace(first, data=version.data, tokens=version.tokens, calibration=None).fields
-
-
-def _same(votes: Mapping[str, Vote], agreed: Any, data: Any) -> dict[str, Vote]:
-    """The votes for what stands in the value that was taken, also where most say something else."""
-    found: dict[str, Vote] = {}
-    for pointer, said in votes.items():
-        if value_at(agreed, _item_of(pointer)) != value_at(data, _item_of(pointer)) and _item_of(pointer) != pointer:
-            continue  # another item, of which nothing is known
-        most, taken = value_at(agreed, pointer), value_at(data, pointer)
-        own = [share for value, share in said.others if value == taken]
-        if most == taken:
-            found[pointer] = said
-        elif own:
-            others = tuple(each for each in said.others if each[0] != taken)
-            found[pointer] = Vote(agreement=own[0], others=((most, said.agreement), *others))
-    return found
 
 
 def _said(best: Version[Any], data: Any) -> dict[str, Tokens]:

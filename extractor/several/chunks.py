@@ -148,7 +148,7 @@ def _merged(whole: Whole, text: str, queue: _Queue, seconds: float) -> Extractio
         Part(number=number, data=result.data, fields=_in_whole(result, chunk, source), start=chunk.start, end=chunk.end)
         for number, chunk, result in results
     ]
-    made = merge(whole.target.schema, parts)
+    made = merge(whole.target.schema, parts, source=source)
     reading = read_as(whole, made.data, came)
     outcome = Outcome.INCOMPLETE if reading.errors else Outcome.CONFORMING
     if reading.errors and not (whole.settings.absent == "allow" and all(map(_is_missing, reading.errors))):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from extractor.documents.recall import Answer, Region, merge_found, placed, regions
+from extractor.errors import TargetFailed
 from extractor.evidence.completeness import ListReport, completeness
 from extractor.evidence.field import Field
 from extractor.evidence.source import Source, source_of
@@ -17,12 +19,14 @@ from extractor.result import Extraction
 from extractor.schema.nodes import value_at
 from extractor.schema.scope import Scope, scope
 from extractor.schema.target import PartTarget
-from extractor.several.pieces import Came, Piece, Plan, Whole, joined, read_as
+from extractor.several.pieces import Came, Piece, Plan, Whole, failed, is_final, joined, read_as
 
 __all__ = ["recalled"]
 
 ROUNDS = 6
 """How often what is missing is asked for: a model that drops rows drops some of those that it is asked for, too."""
+AT_ONCE = 16
+"""Regions that are asked for side by side; with every answer the next one is."""
 ROWS, LEAST_ROWS = 40, 10  # in one request at first, and where that did not help: of fewer rows fewer are dropped
 _SAID = "The document is a part of a longer one: give an entry for each row of it, and leave none out."
 
@@ -54,7 +58,8 @@ class _State:
 def recalled(whole: Whole, text: str) -> Plan[Any]:
     """Ask as usual, then for the rows that are in no list, as long as more of them are found.
 
-    Raises what the first piece does. What is still missing is in `lists` of the result.
+    Raises what the first piece does, and `TargetFailed`. What is still missing is in `lists` of the result, why it
+    could not be had in `failures`.
     """
     started, source = time.perf_counter(), source_of(text)
     first = yield (whole.piece(0, "recall0", recall="normal", chunking=None),)
@@ -67,17 +72,37 @@ def recalled(whole: Whole, text: str) -> Plan[Any]:
         asked = dict(enumerate(_asked(whole, state, source, max(ROWS >> turn, LEAST_ROWS)), len(came)))
         if not asked:
             break
-        ahead: Sequence[Piece] = [_piece(whole, number, each) for number, each in asked.items()]
-        for _ in asked:
-            came.append((yield ahead))
-            ahead = ()
+        answers = yield from _round(whole, asked)
+        came += answers
+        if any(isinstance(each.error, TargetFailed) for each in answers):
+            raise failed(came)
         before = state.lacking
-        state = _with_found(
-            whole, state, [(asked[each.piece.number], each) for each in came if each.piece.number in asked], source
-        )
-        if state.lacking >= before:
+        state = _with_found(whole, state, [(asked[each.piece.number], each) for each in answers], source)
+        if state.lacking >= before or any(map(_is_last, answers)):
             break
     return _result(whole, result, came, state, time.perf_counter() - started)
+
+
+def _round(whole: Whole, asked: Mapping[int, _Asked]) -> Generator[Sequence[Piece], Came, list[Came]]:
+    """Ask for the regions of one round, `AT_ONCE` of them side by side, until one fails as all others would."""
+    waiting = deque(asked.items())
+    came: list[Came] = []
+    running, stopped = 0, False
+    while waiting or running:
+        ahead = []
+        while waiting and running < AT_ONCE and not stopped:
+            ahead.append(_piece(whole, *waiting.popleft()))
+            running += 1
+        if not running:
+            break
+        came.append((yield ahead))
+        running -= 1
+        stopped = stopped or _is_last(came[-1])
+    return sorted(came, key=lambda each: each.piece.number)
+
+
+def _is_last(came: Came) -> bool:
+    return came.error is not None and is_final(came.error)
 
 
 def _asked(whole: Whole, state: _State, source: Source, rows: int) -> Iterator[_Asked]:

@@ -55,10 +55,10 @@ TEXT = document(ROWS)
 
 
 def test_a_region_has_the_missing_rows_under_their_header() -> None:
-    """What is sent are the rows of the gaps and no others, with the list's header before them."""
+    """What is sent are the rows of the gaps and no others, with the list's heading and header before them."""
     _, report = looked_at(TEXT, {"order": "B-7", "items": [ROWS[0], ROWS[2], ROWS[5]]})
     (region,) = regions(report, source_of(TEXT))
-    assert region.text == "number;name;price\nA-1001;desk;3.50\nA-1003;stool;5.50\nA-1004;shelf;6.50"
+    assert region.text == "Order B-7\nnumber;name;price\nA-1001;desk;3.50\nA-1003;stool;5.50\nA-1004;shelf;6.50"
     assert (region.rows, region.after) == (3, 0)
     assert [TEXT[piece.start : piece.end] for piece in region.pieces] == [
         "A-1001;desk;3.50",
@@ -203,8 +203,8 @@ def test_lists_inside_of_items_are_filled() -> None:
     assert data == {"a": [{"b": ["one"]}, {"b": ["three"]}]}
 
 
-def test_places_in_the_lead_are_none() -> None:
-    """A value that stands in the header only has no place among the rows; pages are those of the document."""
+def test_places_in_the_lead_are_those_of_the_document() -> None:
+    """A value that stands in the header only has its place there; pages are those of the document."""
     text = "front\f" + TEXT.replace("number;", "A-1000;", 1)
     start = text.index("A-1003")
     gap = Gap(start=start, end=text.index("\n", start), rows=1, after=2, at=(start,))
@@ -212,7 +212,7 @@ def test_places_in_the_lead_are_none() -> None:
     report = ListReport(pointer="/items", status="incomplete", returned=3, gaps=(gap,), lead=(lead,))
     (region,) = regions(report, source_of(text))
     fields = placed(LIST, [{"number": "A-1000", "name": "stool"}], region, source_of(text))
-    assert fields["/0/number"] == Field(status="absent")
+    assert (fields["/0/number"].status, fields["/0/number"].span) == ("exact", Span(start=6 + 11, end=6 + 17, page=2))
     span = fields["/0/name"].span
     assert span is not None
     assert (text[span.start : span.end], span.page) == ("stool", 2)
@@ -259,3 +259,111 @@ def test_nothing_that_is_there_is_lost(own: list[int], found: list[tuple[int, in
     ahead = iter(items)
     assert all(any(value == other for other in ahead) for value in own)
     assert len(items) <= len(own) + len(found)
+
+
+# ------------------------------------------------------------------------------------- what is none of the rows
+
+PRICED = {"type": "array", "items": {"properties": {"item": {"type": "string"}, "qty": {"type": "integer"}}}}
+BOLTS = "Stock\nItem | Qty\nBolt | 2\nNut | 3\nCog | 4\nPin | 5\nRod | 6\n"
+
+
+def taken(*found: Any, own: Sequence[Any] = (), most: int = 40) -> list[Any]:
+    """What is put into a list that has the first row (or its `own`) of what somebody answers for the others."""
+    data = {"items": [{"item": "Bolt", "qty": 2}, *own]}
+    schema = {"properties": {"items": PRICED}}
+    source = source_of(BOLTS)
+    fields = ground(schema, data, source)
+    (report,) = completeness(schema, data, source, fields)
+    answers = [(each, found, placed(PRICED, found, each, source)) for each in regions(report, source, rows=most)]
+    merged, _ = merge_found(data, fields, "/items", answers)
+    return [*merged["items"][1 + len(own) :]]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"item": "Bolt", "qty": 2},  # there already
+        {"item": "Bolt", "qty": 3},
+        {"item": "Saw", "qty": 3},  # one number is in a row
+        {"item": None, "qty": 3},
+        {"item": "Nut", "qty": 4},  # from two rows
+        {"item": "Nut", "qty": 99},
+        {"item": "Nit", "qty": 3},  # nearly
+        {"item": "Stock", "qty": 3},  # what the table stands under, and a number
+        {"item": "Item", "qty": 3},
+        {"item": "Item", "qty": None},
+        {"item": "", "qty": None},
+        {},
+    ],
+)
+def test_what_does_not_stand_together_in_a_row_is_left_out(wrong: dict[str, Any]) -> None:
+    """One value in common with a row makes none of it."""
+    assert taken(wrong) == []
+    right = {"item": "Cog", "qty": 4}
+    assert taken(wrong, right) == [right]
+
+
+def test_values_in_another_form_are_taken() -> None:
+    """Case and the like make no difference; and what is null may be."""
+    assert taken({"item": "NUT", "qty": 3}, {"item": "Cog", "qty": None}) == [
+        {"item": "NUT", "qty": 3},
+        {"item": "Cog", "qty": None},
+    ]
+
+
+def test_a_row_gives_one_item() -> None:
+    """What is given twice, or in two pieces, is there once."""
+    nut = {"item": "Nut", "qty": 3}
+    assert taken(nut, nut, {"item": "Nut", "qty": None}) == [nut]
+    assert taken(nut, most=1) == [nut]
+
+
+def test_a_row_of_another_list_is_not_taken() -> None:
+    """What stands where an item of another list does is that one's."""
+    data = {"items": [], "others": [{"item": "Nut", "qty": 3}]}
+    schema = {"properties": {"items": PRICED, "others": PRICED}}
+    source = source_of(BOLTS)
+    fields = ground(schema, data, source)
+    (whole,) = regions(ListReport(pointer="/items", status="missing", returned=0), source)
+    found = [{"item": "Nut", "qty": 3}, {"item": "Cog", "qty": 4}]
+    merged, _ = merge_found(data, fields, "/items", [(whole, found, placed(PRICED, found, whole, source))])
+    assert merged["items"] == found[1:]
+
+
+def test_what_a_row_stands_under_may_be_in_its_item() -> None:
+    """A text from the heading is taken with those of the row."""
+    items = [{"section": "Stock", "item": "Nut", "qty": 3}]
+    source = source_of(BOLTS)
+    start, end = BOLTS.index("Nut"), BOLTS.index("Cog") - 1
+    gap = Gap(start=start, end=end, rows=1, after=0, at=(start,), parts=(start,))
+    report = ListReport(
+        pointer="", status="incomplete", returned=0, gaps=(gap,), lead=(Span(start=0, end=5), Span(start=6, end=16))
+    )
+    (region,) = regions(report, source)
+    assert inserted([], {}, [(region, items, placed({"type": "array"}, items, region, source))])[0] == items
+
+
+@pytest.mark.parametrize(("length", "sent"), [(100, True), (900, False), (1_001, False)])
+def test_a_long_header_is_not_sent(length: int, sent: bool) -> None:
+    """A header that is longer than the rows would be sent with every region."""
+    text = "h" * length + "\nlamp;3\n"
+    gap = Gap(start=length + 1, end=length + 7, rows=1, after=-1, at=(length + 1,))
+    report = ListReport(pointer="", status="incomplete", returned=0, gaps=(gap,), lead=(Span(start=0, end=length),))
+    (region,) = regions(report, source_of(text))
+    assert region.text == (text.strip() if sent else "lamp;3")
+
+
+def test_a_record_of_several_lines_is_asked_for_as_a_whole() -> None:
+    """Regions part between the records, and an item may have values on all of its lines."""
+    names = ["Ann", "Bob", "Cleo", "Dora", "Emil"]
+    text = "".join(f"Age: {30 + at}\nName: {name}\nTown: {name}burg\n\n" for at, name in enumerate(names))
+    rows = [{"name": name, "age": 30 + at, "town": f"{name}burg"} for at, name in enumerate(names)]
+    schema = {"properties": {"items": {"type": "array", "items": {"properties": {"age": {"type": "integer"}}}}}}
+    data = {"items": [rows[0], rows[4]]}
+    source = source_of(text)
+    fields = ground(schema, data, source)
+    (report,) = completeness(schema, data, source, fields)
+    asked = regions(report, source, rows=1)
+    assert [region.text.count("Age") for region in asked] == [1, 1, 1]
+    answers = [(each, rows, placed(schema["properties"]["items"], rows, each, source)) for each in asked]
+    assert merge_found(data, fields, "/items", answers)[0] == {"items": rows}

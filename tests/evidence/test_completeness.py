@@ -201,13 +201,18 @@ def test_the_lines_of_a_block_belong_to_its_gap() -> None:
 
 
 @pytest.mark.parametrize(
-    ("layout", "lead"), [("pipe", "| Name | Qty | Price |"), ("csv", "name,qty,price"), ("bullets", "What we need:")]
+    ("layout", "lead"),
+    [
+        ("pipe", ["Order 77", "| Name | Qty | Price |", "|------|-----|-------|"]),
+        ("csv", ["name,qty,price"]),
+        ("bullets", ["What we need:"]),
+    ],
 )
-def test_the_lead_is_the_header_row_or_the_heading(layout: str, lead: str) -> None:
+def test_the_lead_is_the_heading_and_the_header_row(layout: str, lead: list[str]) -> None:
     """Who asks for rows again sends along what they stand under."""
     text = LAYOUTS[layout]
     report = report_of(text, ROWS[2:])
-    assert text[report.lead[0].start : report.lead[0].end] == lead
+    assert [text[span.start : span.end] for span in report.lead] == lead
 
 
 def test_goods_that_begin_with_total_are_rows() -> None:
@@ -368,6 +373,154 @@ def test_lists_inside_of_lists_have_reports_of_their_own() -> None:
         "/invoices/0/lines": ["Desk 4 80.00"],
         "/invoices/1/lines": [],
     }
+
+
+GOODS = "Claw hammer | 3\nHand saw | 4\nSpirit level | 2\nTape measure | 1\n"
+
+
+def goods(text: str) -> list[dict[str, Any]]:
+    """The rows of a table."""
+    return [
+        {"name": name, "quantity": int(number)}
+        for name, sign, number in (line.partition(" | ") for line in text.splitlines())
+        if sign and number.isdecimal()
+    ]
+
+
+@pytest.mark.parametrize("heading", ["Backordered\nItem | Qty\n", "Backordered\n", "\n## Backordered\nItem | Qty\n"])
+@pytest.mark.parametrize("found", [0, 1, 2])
+def test_rows_under_another_heading_are_another_lists(heading: str, found: int) -> None:
+    """They belong to the list that has items there, or to nobody."""
+    text = f"Ordered\nItem | Qty\n{GOODS}{heading}Drill | 1\nGlue | 9\n"
+    rows = goods(text)
+    data = {"ordered": rows[:4], "backordered": rows[4 : 4 + found]}
+    ordered, backordered = completeness({}, data, source_of(text), grounded(text, data))
+    assert (ordered.status, ordered.gaps) == ("complete", ())
+    assert lines_at(text, backordered.gaps) == ["Glue | 9"] * (found == 1)
+    assert backordered.status == ("unknown", "incomplete", "complete")[found]
+
+
+def test_a_table_under_a_strange_heading_may_be_another() -> None:
+    """Under an equal header with another heading above it, on the same page, rows are nobody's."""
+    text = f"Ordered\nItem | Qty\n{GOODS}Left over\nItem | Qty\nDrill | 1\n"
+    report = report_of(text, goods(GOODS))
+    assert (report.status, report.gaps) == ("unknown", ())
+
+
+def test_no_row_is_missing_in_two_lists() -> None:
+    """Rows between those of two lists of the same shape are nobody's."""
+    text = "Lamp 2 19.90\nDesk 4 80.00\nSofa 2 300.00\nStool 5 21.00\nShelf 3 44.00\n"
+    data = {"one": [{"name": "Lamp"}, {"name": "Stool"}], "other": [{"name": "Desk"}, {"name": "Shelf"}]}
+    reports = completeness(
+        {},
+        data,
+        source_of(text),
+        grounded(text, {"a": ["Lamp"]})
+        | {
+            pointer: Field(status="exact", spans=(Span(start=text.index(name), end=text.index(name) + len(name)),))
+            for pointer, name in {
+                "/one/0/name": "Lamp",
+                "/one/1/name": "Stool",
+                "/other/0/name": "Desk",
+                "/other/1/name": "Shelf",
+            }.items()
+        },
+    )
+    assert [(report.status, report.gaps) for report in reports] == [("unknown", ())] * 2
+
+
+def test_rows_that_are_numbered_anew_may_be_others() -> None:
+    """Where the numbers begin again, it cannot be told whether it is the same list."""
+    text = "1. 3 x Lamp\n2. 4 x Desk\n3. 2 x Sofa\n\n1. Payment within 30 days\n2. No returns after 14 days\n"
+    report = report_of(text, [ROWS[0], ROWS[2], ROWS[4]])
+    assert (report.status, report.gaps) == ("unknown", ())
+    assert report_of(text, [ROWS[0], ROWS[4]]).lacking == 1
+
+
+@pytest.mark.parametrize("form", ["{} | {}\n", "- {}: {}\n", "{:18}{}\n"])
+@pytest.mark.parametrize("head", ["Order {}\n", "\nOrder {}\n", "Order no: {}\n", "\nOrder: {}\nItem | Qty\n"])
+def test_a_record_that_is_missing_ends_the_list_of_the_one_before(form: str, head: str) -> None:
+    """The gap of the outer list has the whole record, and its rows are not missing in the inner list before it."""
+    rows = "".join(form.format(*row) for row in [("Drill", 1), ("Glue", 9), ("Nail", 5)])
+    own = [("Claw hammer", 3), ("Hand saw", 4), ("Spirit level", 2), ("Tape measure", 1)]
+    text = head.format("A1") + "".join(form.format(*row) for row in own) + head.format("B2") + rows
+    items = [{"name": name, "quantity": number} for name, number in own]
+    data = {"orders": [{"no": "A1", "lines": items}]}
+    outer, inner = completeness({}, data, source_of(text), grounded(text, data))
+    (gap,) = outer.gaps
+    assert (outer.status, outer.lacking) == ("incomplete", 1)
+    assert text[gap.start : gap.end].strip() == (head.format("B2") + rows).strip()
+    assert inner.gaps == ()
+    data = {"orders": [{"no": "A1", "lines": [items[0], *items[2:]]}]}
+    _, inner = completeness({}, data, source_of(text), grounded(text, data))
+    assert [line.split()[0].strip("-") or "-" for line in lines_at(text, inner.gaps)] == [
+        form.format("Hand", 1).split()[0]
+    ]
+
+
+# ------------------------------------------------------------------------------------------- labels, and nothing yet
+
+
+@pytest.mark.parametrize("sign", [": ", " ", " | ", ", ", " x "])
+@pytest.mark.parametrize("bullet", ["- ", "* ", ""])
+@pytest.mark.parametrize("found", [1, 2, 3])
+def test_what_stands_before_a_colon_may_be_a_value(sign: str, bullet: str, found: int) -> None:
+    """Rows like "- Lamp: 2" are alike, though no two begin with the same word."""
+    text = "".join(f"{bullet}{row['name']}{sign}{row['quantity']}\n" for row in ROWS if "," not in row["name"])
+    report = report_of(text, [row for row in ROWS if "," not in row["name"]][:found])
+    assert (report.status, report.lacking) == ("incomplete", 4 - found)
+
+
+TABLES = {
+    "pipe": "| Item | Qty |\n|---|---|\n| Bolt | 2 |\n| Nut | 3 |\n",
+    "csv": "Item,Qty\nBolt,2\nNut,3\n",
+    "aligned": "Item      Qty\nBolt      2\nNut       3\n",
+    "tabs": "Item\tQty\nBolt\t2\nNut\t3\n",
+    "bullets": "- Bolt: 2\n- Nut: 3\n- Cog: 4\n",
+}
+ONE_LIST = {"properties": {"items": {"type": "array", "items": ITEM}, "tags": {"type": "array"}}, "type": "object"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("around", ["", "Order 7 from Acme\n\n{}\nThank you for it.\n"])
+def test_an_empty_list_beside_a_whole_table_is_incomplete(table: str, around: str) -> None:
+    """Where the document has one table, of which nothing is anywhere, its rows are missing in the only list of objects."""
+    text = (around or "{}").format(TABLES[table])
+    report, _ = completeness(ONE_LIST, {"items": [], "tags": []}, source_of(text), {})
+    rows = [line for line in TABLES[table].splitlines() if any(map(str.isdigit, line))]
+    assert report.status == "incomplete"
+    assert lines_at(text, report.gaps) == rows
+    assert report.lacking == len(rows)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Dear Ann,\nthank you for your letter of 3 March.\nYours, Bob\n",
+        TABLES["pipe"] + "\n" + TABLES["csv"],  # which of them?
+        "Acme GmbH            Invoice 77\nMain St 12           Date: 2024-05-14\n20457 Hamburg        Customer 12\n",
+        "Net        9.00\nTax        1.00\nTotal     10.00\n",
+        "- be on time\n- bring a pen\n- no phones\n",
+        "Ann, Bob, and Carl met in May.\nThey had coffee, tea, and cake.\nLater, at home, they slept.\n",
+    ],
+)
+def test_an_empty_list_is_unknown_without_a_table(text: str) -> None:
+    """Letterheads, sums, prose and rules are no tables, and of two it cannot be told which it is."""
+    report, _ = completeness(ONE_LIST, {"items": [], "tags": []}, source_of(text), {})
+    assert (report.status, report.gaps) == ("unknown", ())
+
+
+def test_an_empty_list_is_unknown_where_there_are_others() -> None:
+    """A table may be another list's; and one in which values of the record stand is none of rows."""
+    other = {**ONE_LIST, "properties": {**ONE_LIST["properties"], "more": {"type": "array", "items": ITEM}}}
+    text = TABLES["pipe"]
+    reports = completeness(other, {"items": [], "tags": [], "more": []}, source_of(text), {})
+    assert {report.status for report in reports} == {"unknown"}
+    at = text.index("Bolt")
+    fields = {"/vendor": Field(status="exact", spans=(Span(start=at, end=at + 4),))}
+    (report, _) = completeness(ONE_LIST, {"vendor": "Bolt", "items": [], "tags": []}, source_of(text), fields)
+    assert report.status == "unknown"
 
 
 # ---------------------------------------------------------------------------------------------- several on a line

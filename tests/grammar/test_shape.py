@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from extractor.errors import SchemaError
+from extractor.grammar.copied import MOST_UNITS
 from extractor.grammar.shape import grammar_of
 from extractor.schema.adapt import adapt
 from extractor.schema.marks import Inferred
@@ -112,6 +113,9 @@ def test_no_value_of_the_schema(change: dict[str, Any]) -> None:
     assert not wire(Order).fullmatch(json.dumps({**ORDER, **change}))
 
 
+HEADS = [{"type": "integer"}, {"type": "null"}]
+
+
 @pytest.mark.parametrize(
     ("schema", "right", "wrong"),
     [
@@ -127,8 +131,9 @@ def test_no_value_of_the_schema(change: dict[str, Any]) -> None:
         ({"type": "string", "format": "uuid"}, ["12345678-1234-1234-1234-1234567890ab"], ["1234"]),
         ({"type": "string", "format": "time"}, ["23:59:59", "00:00:00Z"], ["24:00:00"]),
         ({"type": "string", "format": "date-time"}, ["2024-02-29T10:00:00+01:00"], ["2024-02-29"]),
-        ({"type": "array", "prefixItems": [{"type": "integer"}, {"type": "null"}], "items": False}, [[1, None]], [[1]]),
-        ({"type": "array", "prefixItems": [{"type": "integer"}], "items": {"type": "null"}}, [[1], [1, None]], [[]]),
+        ({"type": "array", "prefixItems": HEADS, "items": False, "minItems": 2}, [[1, None]], [[1], [1, None, 1]]),
+        ({"type": "array", "prefixItems": HEADS, "maxItems": 2}, [[], [1], [1, None]], [[None], [1, None, 1]]),
+        ({"type": "array", "prefixItems": HEADS[:1], "items": {"type": "null"}}, [[], [1], [1, None]], [[1, 1]]),
         ({"type": "array", "items": False}, [[]], [[1]]),
         ({"type": "array"}, [[], [1, "a", [None]]], [{}]),
         ({"type": "object"}, [{}, {"a": {"b": 1}}], [[]]),
@@ -405,7 +410,7 @@ def test_a_script_without_spaces() -> None:
 
 
 def test_a_long_document() -> None:
-    """A document that is too long for a grammar gives that of the schema, in time that grows no faster than it."""
+    """Of a document that is too long for a grammar texts are free, in time that grows no faster than it."""
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}
     long = " ".join(f"w{number}" for number in range(30_000))
     assert "string ::=" in grammar_of(schema, long, copied=True)
@@ -414,6 +419,31 @@ def test_a_long_document() -> None:
         assert expression(nullable).fullmatch('"anything"')
     assert len(grammar_of(schema, "a " * 300_000, copied=True)) < 2_000_000
     assert len(grammar_of(schema, "a" * 3_000_000, copied=True)) < 2_000_000
+
+
+def test_numbers_and_days_of_a_long_document() -> None:
+    """Of a long document numbers and days are still copied, where they are not too many; of a very long one nothing."""
+    schema = {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}, DAY], "minItems": 3}
+    long = "Berlin 5 of 3 May 2024 " * (MOST_UNITS // 6 + 1)
+    language = expression(grammar_of(schema, long, copied=True))
+    assert language.fullmatch('["anything", 5, "2024-05-03"]')
+    assert not language.fullmatch('["anything", 7, "2024-05-03"]')
+    assert not language.fullmatch('["anything", 5, "2024-05-04"]')
+    assert allows({"type": "integer"}, 10**6, " ".join(map(str, range(12_000))))
+    assert allows({"type": "integer"}, 7, long * 10)
+
+
+DAY = {"type": "string", "format": "date"}
+
+
+def test_times_in_zones() -> None:
+    """A time may have the parts of a second and the offsets that stand in the document, and no others."""
+    document = "2024-05-03 14:30:05.123 +0200"
+    schema = {"type": "string", "format": "date-time"}
+    for ending in ("", "Z", ".123", "+02:00", ".123+02:00"):
+        assert allows(schema, f"2024-05-03T14:30:05{ending}", document)
+    for ending in (".124", "+03:00"):
+        assert not allows(schema, f"2024-05-03T14:30:05{ending}", document)
 
 
 @settings(max_examples=200)

@@ -340,3 +340,76 @@ def test_a_region_that_is_refused(fake_endpoint: FakeEndpoint) -> None:
     fake_endpoint.repeat = True
     result = _run("sync", fake_endpoint, Order, _document(6))
     assert (len(result.value.lines), type(result.failures[0]).__name__) == (5, "ServerError")
+
+
+@both
+@pytest.mark.parametrize("status", [401, 500])
+def test_what_every_request_would_end_in_ends_the_rounds(
+    kind: str, status: int, fake_endpoint: FakeEndpoint
+) -> None:
+    """After a refusal of the key nothing more is sent; what another error was for leaves the other regions alone."""
+    usual = _dropping(*range(2, 900))
+    refused = Reply(status=status, raw='{"error": {"message": "no"}}')
+    fake_endpoint.script = [lambda request: usual(request) if _is_whole(request) else refused]
+    fake_endpoint.repeat = True
+    result = _run(kind, fake_endpoint, Order, _document(900), chunking=None)
+    asked = len(fake_endpoint.requests) - 1
+    assert (asked == 23) if status == 500 else (0 < asked <= 2 * AT_ONCE - 1)
+    assert len(result.failures) == asked
+    assert (len(result.value.lines), result.complete) == (1, False)
+
+
+@both
+def test_regions_are_asked_for_a_few_at_a_time(kind: str, fake_endpoint: FakeEndpoint) -> None:
+    """The next one begins where one has ended, and all are asked for."""
+    fake_endpoint.script, fake_endpoint.repeat = [_dropping(*range(2, 900))], True
+    result = _run(kind, fake_endpoint, Order, _document(900), chunking=None)
+    assert (len(fake_endpoint.requests), result.complete) == (1 + 23, True)
+    assert [line.quantity for line in result.value.lines] == list(range(4, 904))
+
+
+def test_a_slow_region_holds_up_nobody() -> None:
+    """With every answer the next region is asked for, whichever it is the answer of."""
+    steps = recalled(_whole(list[Line]), _document(900))
+    (first,) = next(steps)
+    one = [{"item": "claw hammer 100", "quantity": 4}]
+    ahead = [*steps.send(Came(piece=first, result=Extraction(value=one, data=one, document=_document(900))))]
+    assert [piece.number for piece in ahead] == [*range(1, 1 + AT_ONCE)]
+    for number in range(2, 2 + 23 - AT_ONCE):  # that of the first piece does not come
+        (piece,) = steps.send(Came(piece=ahead[number - 1], error=ExtractionFailed("no")))
+        ahead.append(piece)
+    assert [piece.number for piece in ahead] == [*range(1, 24)]
+
+
+def test_rows_of_another_table_go_to_no_other_list(fake_endpoint: FakeEndpoint) -> None:
+    """Rows that were asked for under their heading come into that list only."""
+
+    class Both(BaseModel):
+        ordered: list[Line]
+        backordered: list[Line]
+
+    text = "Ordered\nItem | Qty\nclaw hammer | 3\nclaw saw | 4\nBackordered\nItem | Qty\nclaw drill | 1\nclaw glue | 9\n"
+
+    def answer(request: Recorded) -> Any:
+        rows = _rows(_text(request))
+        if len(fake_endpoint.requests) == 1:
+            return {"ordered": rows[:2], "backordered": rows[2:3]}
+        return dict.fromkeys(request.body["response_format"]["json_schema"]["schema"]["properties"], rows)
+
+    fake_endpoint.script, fake_endpoint.repeat = [answer], True
+    value = _run("sync", fake_endpoint, Both, text).value
+    assert [line.item for line in value.ordered] == ["claw hammer", "claw saw"]
+    assert [line.item for line in value.backordered] == ["claw drill", "claw glue"]
+    assert "Backordered" in _text(fake_endpoint.requests[1])
+
+
+def test_an_empty_list_is_filled(fake_endpoint: FakeEndpoint) -> None:
+    """The rows of the only table are asked for where the model gave none."""
+
+    def answer(request: Recorded) -> Any:
+        first = len(fake_endpoint.requests) == 1
+        return {"vendor": "Acme", "lines": []} if first else {"lines": _rows(_text(request))}
+
+    fake_endpoint.script, fake_endpoint.repeat = [answer], True
+    result = _run("sync", fake_endpoint, Order, _document(6))
+    assert (len(result.value.lines), result.complete) == (6, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, assert_type
+from typing import Annotated, Any, Literal, assert_type
 
 import httpx
 from pydantic import BaseModel
@@ -17,6 +17,11 @@ from extractor import (
     Attempt,
     Audio,
     BadReply,
+    Calibration,
+    Chunking,
+    ChunkResult,
+    ChunksFailed,
+    Conflict,
     Dialect,
     EndpointError,
     Extraction,
@@ -25,15 +30,22 @@ from extractor import (
     ExtractorError,
     FieldError,
     File,
+    Gap,
+    Grounded,
     Image,
+    Inferred,
+    ListReport,
+    Merge,
     OptionError,
     Outcome,
     Partial,
     Repair,
     SchemaError,
+    Span,
     StatusError,
     TargetFailed,
     aextract,
+    calibrate,
     extract,
 )
 from extractor.ladder import Step
@@ -307,3 +319,56 @@ def validators_that_break_down(extractor: Extractor) -> None:
         extractor.extract(Invoice, TEXT, coerce=False)
     except TargetFailed as failed:
         print(failed.__cause__, failed.attempts)
+
+
+class Line(BaseModel):
+    """A line of it."""
+
+    item: str
+
+
+class Signed(BaseModel):
+    """Marks of where values come from, and of how they are merged."""
+
+    vendor: Annotated[str, Grounded()]
+    name: Annotated[str, Grounded(nearly=True)]
+    summary: Annotated[str, Inferred()] = ""
+    balance: Annotated[float, Merge("last")]
+    lines: Annotated[list[Line], Merge(key="item")]
+
+
+def evidence(extractor: Extractor) -> None:
+    """What is known of the fields, the lists and the chunks of a value."""
+    result = extractor.run(
+        Signed,
+        TEXT,
+        confidence=True,
+        candidates=3,
+        recall="high",
+        chunking=Chunking(tokens=4_000, overlap=100, at_once=8),
+        ungrounded="drop",
+        copy=True,
+    )
+    field = result.fields["/vendor"]
+    assert_type(field.span, Span | None)
+    assert_type(field.spans, tuple[Span, ...])
+    assert_type(field.confidence, float | None)
+    print(field.status, field.score, field.elsewhere, field.logprob, field.agreement, field.others)
+    for report in result.lists:
+        assert_type(report, ListReport)
+        assert_type(report.gaps, tuple[Gap, ...])
+        print(report.pointer, report.status, report.returned, report.expected, report.lacking)
+    for chunk in result.chunks:
+        assert_type(chunk, ChunkResult)
+        assert_type(chunk.error, ExtractorError | None)
+    assert_type(result.conflicts, tuple[Conflict, ...])
+    assert_type(result.complete, bool)
+    assert_type(result.to_html(), str)
+    result.show()
+    calibration = calibrate([(result, Signed(vendor="a", name="b", balance=1, lines=[]))])
+    assert_type(calibration, Calibration)
+    Extractor("m", calibration=calibration, chunking=None, recall="normal")
+    try:
+        extractor.extract(Signed, TEXT)
+    except ChunksFailed as failed:
+        print(failed.failures, failed.value)
