@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -82,12 +83,28 @@ _VULGAR = dict(zip("¼½¾⅐⅑⅒⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞", (
 
 def amounts(text: str) -> Iterator[Amount]:
     """Every number in a text, in order; several for a place that may mean several. Takes linear time."""
-    named = list(_named(text))
-    return heapq.merge(_counted_or_written(text), named, key=_start) if named else _counted_or_written(text)
+    others = [found for found in (list(_named(text)), list(_scientific(text))) if found]
+    return heapq.merge(_counted_or_written(text), *others, key=_start) if others else _counted_or_written(text)
 
 
 def _start(amount: Amount) -> int:
     return amount.start
+
+
+# ".5", "-.75", "6.02e23": what is in front of the point, or behind the e, is no number of its own.
+_SCIENTIFIC = re.compile(
+    r"(?<![\w.,])[-−]?+(?:\d{1,17}+(?:\.\d{1,17}+)?+[eE][+-]?+\d{1,3}+|\.\d{1,17}+(?:[eE][+-]?+\d{1,3}+)?+)(?![\w.])"
+)
+
+
+def _scientific(text: str) -> Iterator[Amount]:
+    for match in _SCIENTIFIC.finditer(text):
+        value = float(match[0].replace("−", "-"))
+        if math.isfinite(value):
+            yield Amount(*match.span(), int(value) if value.is_integer() and abs(value) < LARGEST else value, PLAIN)
+
+
+LARGEST = 1e15  # above, a float is not every whole number
 
 
 def _counted_or_written(text: str) -> Iterator[Amount]:
@@ -133,12 +150,20 @@ def _wholeness(text: str, start: int, end: int) -> float:
     before, behind = text[start - 1 : start], text[end : end + 1]
     if behind in _TYING and text[end + 1 : end + 2].isdigit():
         return PART
+    if before == "." and not text[start - 2 : start - 1].isalnum():
+        return PART
+    if behind in ("e", "E") and _EXPONENT.match(text, end + 1):
+        return PART
+    if before in ("e", "E", "+", "-") and _POWER.search(text[max(0, start - 4) : start]):
+        return PART
     if before in _TYING and text[start - 2 : start - 1].isalnum():
         return PART
     return GLUED if before.isalpha() and before.isascii() else PLAIN
 
 
 _TYING = ("/", "-", "–", ":")
+_EXPONENT = re.compile(r"[+-]?+\d")
+_POWER = re.compile(r"\d[eE][+-]?$")
 
 
 def _dressed(text: str, start: int, end: int, core: str, score: float) -> Iterator[Amount]:

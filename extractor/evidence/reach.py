@@ -344,7 +344,7 @@ def _table(lines: Units, run: Sequence[int], kind: str) -> Iterator[tuple[int | 
     rows = [*run] if head is None else [*run[1:]]
     if head is None and kind == _OF_PAIRS:
         return
-    shapes = [shape_of(lines.said(line)) for line in rows]
-    numbers = all(shape.head for shape in shapes) or all(shape.tail for shape in shapes)
-    if len(rows) >= (3 if head is None else 2) and (numbers or not kind.startswith("  ")):
+    cells = ([shape_of(cell).words for cell in _WIDE.split(lines.said(line).strip())] for line in rows)
+    numbers = any(not any(column) for column in zip(*cells, strict=True)) if kind.startswith("  ") else True
+    if len(rows) >= (3 if head is None else 2) and numbers:
         yield head, rows
