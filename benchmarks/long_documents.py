@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from extractor import Chunking, Extractor
 from extractor.documents.chunk import Chunk, chunks
-from extractor.documents.merge import Part, merge
+from extractor.documents.merging import Part, merge
 from extractor.evidence.field import Field, Span
 from extractor.testing import FakeEndpoint, Recorded, Reply
 

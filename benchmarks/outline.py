@@ -35,9 +35,8 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import httpx
-from accuracy import documents, row
 
-from extractor import Extractor, SchemaError
+from extractor import ExtractionFailed, Extractor, SchemaError
 from extractor.local import LocalEndpoint, start
 from extractor.schema.adapt import adapt
 from extractor.schema.dialects import DIALECTS, Dialect
@@ -48,6 +47,27 @@ Schema: TypeAlias = "Mapping[str, Any]"
 
 # As the embedded model's, but the prompt says nothing of the schema: what is shown is added here.
 SILENT: Dialect = replace(DIALECTS["llama.cpp"], shows_schema=True)
+
+
+def documents(folder: Path, kind: str, skip: int, count: int) -> list[dict[str, Any]]:
+    """Some of the documents of one kind."""
+    lines = (folder / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines[skip : skip + count]]
+
+
+def row(extractor: Extractor, model: Any, document: Mapping[str, Any]) -> dict[str, Any]:
+    """What one document gave, in the scorer's terms."""
+    started = time.perf_counter()
+    try:
+        # Not by a grammar, which is made of the schema whatever the prompt shows of it.
+        result = extractor.run(model, document["text"], max_completion_tokens=400, copy=False)
+        predicted, attempts = result.value.model_dump(mode="json"), result.attempts
+    except ExtractionFailed as failed:
+        predicted, attempts = None, failed.attempts
+    usage = attempts[-1].reply.usage
+    tokens = {"prompt": usage.prompt_tokens, "completion": usage.completion_tokens} if usage else {}
+    seconds = time.perf_counter() - started
+    return {"id": document["id"], "pred": predicted, "calls": len(attempts), "seconds": seconds, **tokens}
 
 
 def compact(schema: Schema) -> str:

@@ -60,7 +60,7 @@ from extractor.shared import aextract, extract
 if TYPE_CHECKING:  # for those who use them: see __getattr__
     from extractor.budget import Budget
     from extractor.documents.chunking import Chunking
-    from extractor.documents.merge import Conflict
+    from extractor.documents.merging import Conflict
     from extractor.endpoint.cache import Cache
     from extractor.endpoint.resolve import Fallback
     from extractor.endpoint.routes import RateLimits
@@ -78,7 +78,7 @@ _WHERE = {
     "Cache": "extractor.endpoint.cache",
     "Calibration": "extractor.evidence.calibration",
     "Chunking": "extractor.documents.chunking",
-    "Conflict": "extractor.documents.merge",
+    "Conflict": "extractor.documents.merging",
     "Fallback": "extractor.endpoint.resolve",
     "Gap": "extractor.evidence.completeness",
     "ListReport": "extractor.evidence.completeness",

@@ -17,7 +17,7 @@ from extractor.schema.dialects import Mode
 from extractor.schema.target import FieldError
 
 if TYPE_CHECKING:  # only where somebody wants to know
-    from extractor.documents.merge import Conflict
+    from extractor.documents.merging import Conflict
     from extractor.evidence.calibration import Calibration
     from extractor.evidence.completeness import ListReport
     from extractor.evidence.consensus import Vote

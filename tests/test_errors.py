@@ -21,8 +21,8 @@ from extractor.errors import (
     SchemaError,
     StatusError,
 )
-from extractor.result import Attempt
 from extractor.reply.outcome import Outcome
+from extractor.result import Attempt
 from extractor.schema.target import FieldError
 
 CLASSES: dict[str, type[ExtractorError]] = {

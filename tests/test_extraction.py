@@ -24,10 +24,10 @@ from extractor.errors import (
     StatusError,
 )
 from extractor.extraction import Flow, Task, extraction, whole
-from extractor.result import Extraction
 from extractor.ladder import Descent, Form, Lesson, Step, Way, memory
 from extractor.prompt import Prompt
 from extractor.reply.outcome import Outcome
+from extractor.result import Extraction
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Mode
 from extractor.schema.target import target_of

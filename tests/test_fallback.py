@@ -51,11 +51,11 @@ from extractor.errors import (
     TargetFailed,
 )
 from extractor.extraction import Flow
-from extractor.result import Attempt
 from extractor.fallback import Other, falling_back
 from extractor.ladder import Form, Way
 from extractor.prices import Tariff
 from extractor.prompt import Prompt
+from extractor.result import Attempt
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.target import target_of
 from extractor.testing import FakeEndpoint, Recorded, Reply, Scripted

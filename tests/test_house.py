@@ -78,11 +78,25 @@ EVIDENCE_ROOMS = (
     *("page_style", "page_parts", "page_values", "page"),  # to look at
     "fields",
 )
-DOCUMENT_ROOMS = ("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merge", "recall")
-GRAMMAR_ROOMS = ("gbnf", "bounds", "units", "lines", "automaton", "copied", "pattern", "references", "fitting", "shape")
-SEVERAL_ROOMS = ("pieces", "candidates", "recall", "chunks", "plan", "driving")
+DOCUMENT_ROOMS = ("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions")
+GRAMMAR_ROOMS = (
+    *("gbnf", "bounds", "units", "lines", "automaton"),
+    *("copied", "pattern", "references", "fitting", "written"),
+)
+    "gbnf",
+    "bounds",
+    "units",
+    "lines",
+    "automaton",
+    "copied",
+    "pattern",
+    "references",
+    "fitting",
+    "written",
+)
+SEVERAL_ROOMS = ("pieces", "candidates", "recalled", "chunks", "plan", "driving")
 EVIDENCE = "extractor.evidence"
-RESULT = (EVIDENCE, "extractor.documents.merge", "extractor.result")
+RESULT = (EVIDENCE, "extractor.documents.merging", "extractor.result")
 BESIDE = (*SENDING, *MONEY, "extractor.schema.dialects", "extractor.complaints", "extractor.watching")
 
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
@@ -135,7 +149,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.excerpt": (SCHEMA,),
     "extractor.complaints": ("extractor.errors", "extractor.schema.dialects"),
     "extractor.ladder": (*SENDING, SCHEMA, "extractor.complaints", "extractor.prompt"),
-    "extractor.result": (*ALL_ASKED, "extractor.ladder", EVIDENCE, "extractor.documents.merge"),
+    "extractor.result": (*ALL_ASKED, "extractor.ladder", EVIDENCE, "extractor.documents.merging"),
     "extractor.asking": (*ALL_ASKED, "extractor.ladder"),
     "extractor.parts": (*ALL_ASKED, "extractor.ladder", "extractor.asking"),
     "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt", "extractor.parts"),

@@ -25,9 +25,9 @@ from extractor.errors import (
     TargetFailed,
 )
 from extractor.extraction import Flow, extraction
-from extractor.result import Attempt, Extraction
 from extractor.ladder import Descent, Form, Step, Way
 from extractor.prompt import Prompt
+from extractor.result import Attempt, Extraction
 from extractor.schema.adapt import adapt
 from extractor.schema.target import Target, target_of
 from extractor.watched import asked_of, watched

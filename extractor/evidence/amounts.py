@@ -66,6 +66,8 @@ _SIGN = re.compile(r"(?<![\w)])[-−–‐﹣－] ?+(?:[A-Z]{3} ?+|[$€£¥₹]
 _SPACE = re.compile(r"[ \u00a0\u2007\u2009\u202f]")
 _GROUP = re.compile(r"[^ \u00a0\u2007\u2009\u202f]++")
 _PIECE = re.compile(r"\d++")
+_CELLS = re.compile(r", | ,\S")  # a comma before or behind it, without a space
+_CELL = re.compile(r"[^,]++")
 _WORDS = {
     word: number
     for number, word in enumerate(
@@ -123,14 +125,13 @@ def _numerals(text: str, match: re.Match[str]) -> Iterator[Amount]:
     start, end = match.span("core")
     core = match["core"]
     if end - start > LONGEST:
-        for piece in _GROUP.finditer(core) if end - start > MOST or not core.isdigit() else ():
-            if len(piece[0]) <= LONGEST:
-                yield from _dressed(text, start + piece.start(), start + piece.end(), piece[0], PLAIN)
-        if core.isdigit() and end - start <= MOST:
-            yield Amount(start, end, int(core), PLAIN)
+        yield from _long(text, start, core)
         return
     if match["over"] or match["under"] or match["vulgar"]:
         yield from _fractions(match)
+    if "," in core and _CELLS.match(text[max(0, start - 1) : start] + " " + text[end : end + 2]):  # 1,lamp,12,250.00
+        for cell in _CELL.finditer(core):
+            yield from _dressed(text, start + cell.start(), start + cell.end(), cell[0], OTHER)
     score = _wholeness(text, start, match.end())
     pieces = [core] if core.isdigit() else _SPACE.split(core)
     if len(pieces) == 1:
@@ -143,6 +144,16 @@ def _numerals(text: str, match: re.Match[str]) -> Iterator[Amount]:
             if first == last or (len(pieces[first]) <= 3 and pieces[first].isdigit()):
                 ends = offsets[last] + len(pieces[last])
                 yield from _dressed(text, offsets[first], ends, run, score if first == 0 else PLAIN)
+
+
+def _long(text: str, start: int, core: str) -> Iterator[Amount]:
+    """What is longer than any amount: its groups, and all of it where that is one whole number."""
+    if len(core) > MOST or not core.isdigit():
+        for piece in _GROUP.finditer(core):
+            if len(piece[0]) <= LONGEST:
+                yield from _dressed(text, start + piece.start(), start + piece.end(), piece[0], PLAIN)
+    else:
+        yield Amount(start, start + len(core), int(core), PLAIN)
 
 
 def _wholeness(text: str, start: int, end: int) -> float:

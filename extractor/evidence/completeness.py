@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, Literal
 
 from extractor.evidence.counts import Count, counts_in, fitting, named, numbering
@@ -40,7 +41,7 @@ class Gap:
     """A part of the document with rows that look like found ones, and that no item of the list comes from.
 
     `start` and `end` are half-open, in characters of the document; `rows` is how many are missing, `at` where the
-    rows begin, `parts` where the lines do that belong to each, and `after` the index of the item behind which they
+    rows begin, `parts` the lines of each (half-open, too), and `after` the index of the item behind which they
     belong (-1: before the first).
     """
 
@@ -49,7 +50,7 @@ class Gap:
     rows: int
     after: int
     at: tuple[int, ...] = ()
-    parts: tuple[int, ...] = ()
+    parts: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,14 +137,16 @@ class _Document:
             if found and found.units is self._places.lines:
                 for line in found.lacking:
                     claims.setdefault(line, []).append(each)
+        nobodys: dict[str, set[int]] = {}
         for line, several in claims.items():
             for each in several:
-                if all(self._places.share(each.pattern, other.pattern) for other in several):
-                    continue
-                found = self._seen[each.pointer]
-                assert found is not None  # noqa: S101  # it claims a line
-                found.lacking.remove(line)
-                self._seen[each.pointer] = replace(found, doubtful=True)
+                if not all(self._places.share(each.pattern, other.pattern) for other in several):
+                    nobodys.setdefault(each.pointer, set()).add(line)
+        for pointer, lines in nobodys.items():
+            found = self._seen[pointer]
+            assert found is not None  # noqa: S101  # it claims these lines
+            own = [line for line in found.lacking if line not in lines]
+            self._seen[pointer] = replace(found, lacking=own, doubtful=True)
 
     def report(self, each: Listed) -> ListReport:
         """What can be told of one list."""
@@ -243,7 +246,7 @@ class _Document:
         outer = [*around(places, each, rows, lined, found.head, found.low, found.high, holds)]
         lacking = sorted([*inner, *(line for line, doubtful in outer if not doubtful)])
         lacking = sorted([*lacking, *joining(places, each.pattern, rows, sorted([*lined, *lacking]))])
-        own = other_lines(each, places) | _sums(rows, sorted([*lined, *lacking]))
+        own = other_lines(each, places) | rows.sums(sorted([*lined, *lacking]))
         lacking = [line for line in lacking if line not in own]
         extra = [*doubled(places.lines, items, lacking), *beside(rows, items, lacking)]
         gone = {line for line, _ in extra}
@@ -263,21 +266,6 @@ def _outer(pointer: str, places: Places) -> str | None:
     return f"{owner[0]}/{owner[1]}" if owner else None
 
 
-def _sums(rows: Rows, known: Sequence[int]) -> set[int]:
-    """The rows, two or more before them, that end with what all rows before them come to."""
-    found: set[int] = set()
-    total = 0
-    for number, line in enumerate(known):
-        cents = rows.cents(line)
-        if cents is None:
-            break
-        if number > 1 and cents == total:
-            found.add(line)
-        else:
-            total += cents
-    return found
-
-
 def _gaps(each: Listed, found: Found) -> tuple[Gap, ...]:
     """What is missing, by the found rows between which it is."""
     units = [unit for unit, _ in found.homes]
@@ -295,12 +283,21 @@ def _gaps(each: Listed, found: Found) -> tuple[Gap, ...]:
             after = lost_here[-1] if lost_here else before
             start, end = _bounds(found, group, at)
             starts = tuple(found.units.starts[unit] for unit in group)
-            ends = (found.units.ends[unit] for unit in group)
-            own = (found.units.starts[max(unit - found.ahead, 0)] for unit in group[1:])
-            parts = (start, *map(max, own, ends))
+            parts = _parts(found, group, at)
             rows = len(group) - len(lost_here)
             gaps.append(Gap(start=start, end=end, rows=rows, after=after, at=starts, parts=parts))
     return tuple(gaps)
+
+
+def _parts(found: Found, group: Sequence[int], at: int) -> tuple[tuple[int, int], ...]:
+    """Where each row of a gap starts and ends; one of several lines goes on to where the next begins."""
+    bounds = [_bounds(found, [unit], at) for unit in group]
+    last = _bounds(found, group, at)[1]
+    several = found.holds or found.ahead or found.behind
+    parts = []
+    for (start, end), (behind, _) in zip_longest(bounds, bounds[1:], fillvalue=(last, last)):
+        parts.append((start, behind if several else min(end, behind)))
+    return tuple(parts)
 
 
 def _bounds(found: Found, group: Sequence[int], at: int) -> tuple[int, int]:

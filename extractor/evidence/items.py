@@ -311,9 +311,6 @@ class _Kinds(dict[int, tuple[str, str]]):
         return kinds
 
 
-# ------------------------------------------------------------------------------ what their lines say beside them
-
-
 def extent(each: Listed) -> tuple[int, int]:
     """How many lines an item mostly takes before and behind its own."""
     before, behind = Counter[int](), Counter[int]()

@@ -274,6 +274,20 @@ class Rows:
         found = _AMOUNT.search(self.units.said(number))
         return None if found is None else int("".join(filter(str.isdigit, found[0]))) * (-1 if found[1] else 1)
 
+    def sums(self, known: Sequence[int]) -> set[int]:
+        """Those of some rows, two or more behind the first, that end with what all before them come to."""
+        found: set[int] = set()
+        total = 0
+        for number, line in enumerate(known):
+            cents = self.cents(line)
+            if cents is None:
+                break
+            if number > 1 and cents == total:
+                found.add(line)
+            else:
+                total += cents
+        return found
+
     def is_page(self, number: int) -> bool:
         """Whether a unit belongs to the page."""
         said = self.units.said(number)

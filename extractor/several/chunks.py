@@ -12,7 +12,7 @@ from extractor.chat.wire import usage_of
 from extractor.documents.chunk import Chunk, chunks
 from extractor.documents.chunking import Chunking
 from extractor.documents.lengths import tokens_in
-from extractor.documents.merge import Part, merge
+from extractor.documents.merging import Part, merge
 from extractor.errors import (
     ChunksFailed,
     ExtractionFailed,

@@ -38,7 +38,7 @@ def plan(whole: Whole, room: int | None) -> Plan[Any] | None:
 
         return chunked(whole, text, chunking)
     if text is not None and settings.recall == "high":
-        from extractor.several.recall import recalled
+        from extractor.several.recalled import recalled
 
         return recalled(whole, text)
     if settings.candidates > 1:

@@ -478,13 +478,16 @@ TABLES = {
     "tabs": "Item\tQty\nBolt\t2\nNut\t3\n",
     "bullets": "- Bolt: 2\n- Nut: 3\n- Cog: 4\n",
 }
-ONE_LIST = {"properties": {"items": {"type": "array", "items": ITEM}, "tags": {"type": "array"}}, "type": "object"}
+ONE_LIST: dict[str, Any] = {
+    "properties": {"items": {"type": "array", "items": ITEM}, "tags": {"type": "array"}},
+    "type": "object",
+}
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("around", ["", "Order 7 from Acme\n\n{}\nThank you for it.\n"])
 def test_an_empty_list_beside_a_whole_table_is_incomplete(table: str, around: str) -> None:
-    """Where the document has one table, of which nothing is anywhere, its rows are missing in the only list of objects."""
+    """Where the document has one table, of which nothing is anywhere, its rows are missing in the only list of them."""
     text = (around or "{}").format(TABLES[table])
     report, _ = completeness(ONE_LIST, {"items": [], "tags": []}, source_of(text), {})
     rows = [line for line in TABLES[table].splitlines() if any(map(str.isdigit, line))]

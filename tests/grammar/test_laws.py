@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extractor.errors import SchemaError
-from extractor.grammar.shape import grammar_of
+from extractor.grammar.written import grammar_of
 
 # ------------------------------------------------------------------------------- reading a grammar
 

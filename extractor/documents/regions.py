@@ -18,11 +18,13 @@ from extractor.evidence.completeness import Gap, ListReport
 from extractor.evidence.field import Field, Span
 from extractor.evidence.grounding import ground
 from extractor.evidence.items import weight_of
+from extractor.evidence.rows import delimiter_of
 from extractor.evidence.source import Source, source_of
 from extractor.schema.nodes import steps_of, text_of, value_at
 
 __all__ = ["Answer", "Piece", "Region", "inserted", "merge_found", "placed", "regions"]
 
+_QUOTED = re.compile(r'"[^"]*+"')
 _NUMBER = re.compile(r"/\d++(?=/|$)")
 SAME = 0.5  # the share of an item's values that stand where those of another do, above which it is that one
 EQUAL = 0.75  # the same, for values that are equal to those of an item that stands nowhere
@@ -100,12 +102,12 @@ def _grouped(gaps: Iterable[Gap], rows: int) -> Iterator[list[Gap]]:
     group: list[Gap] = []
     room = rows
     for gap in gaps:
-        starts = gap.parts or gap.at or (gap.start,)
+        parts = gap.parts or ((gap.start, gap.end),)
         first = 0
-        while first < len(starts):
-            own = starts[first : first + room]
+        while first < len(parts):
+            own = parts[first : first + room]
             last = first + len(own)
-            start, end = own[0] if first else gap.start, starts[last] if last < len(starts) else gap.end
+            start, end = own[0][0] if first else gap.start, parts[last][0] if last < len(parts) else gap.end
             group.append(Gap(start=start, end=end, rows=len(own), after=gap.after, parts=own))
             first, room = last, room - len(own)
             if not room:
@@ -136,16 +138,9 @@ def _region(source: Source, lead: Sequence[Span], group: Sequence[Gap]) -> Regio
         after=group[0].after,
         rows=sum(part.rows for part in group),
         pieces=tuple(pieces),
-        parts=tuple(_parts(group)),
+        parts=tuple(row for part in group for row in part.parts),
         lead=tuple(leads),
     )
-
-
-def _parts(group: Iterable[Gap]) -> Iterator[tuple[int, int]]:
-    """The rows of gaps, from their first line to where the next begins."""
-    for part in group:
-        starts = (part.start, *part.parts[1:])
-        yield from zip(starts, (*starts[1:], part.end), strict=True)
 
 
 def placed(schema: Mapping[str, Any], items: Sequence[Any], region: Region, source: Source) -> dict[str, Field]:
@@ -177,12 +172,32 @@ def placed(schema: Mapping[str, Any], items: Sequence[Any], region: Region, sour
     for index, own in _by_index(fields).items():
         part = _row(own, region)
         if part is not None and any(_outside(known, part) for known in own.values()):
-            again = ground(schema, [items[index]], source, within=part)
+            again = _in_row(schema, items[index], source, part)
             for rest, known in own.items():
-                inside = again.get(f"/0{rest}", known)
+                inside = again.get(rest, known)
                 if _outside(known, part) and not _outside(inside, part):
                     fields[f"/{index}{rest}"] = inside
     return fields
+
+
+def _in_row(schema: Mapping[str, Any], item: Any, source: Source, part: tuple[int, int]) -> dict[str, Field]:
+    """The fields of an item that is looked for in one row only; between commas, too, which parts of numbers are."""
+    row = source.text[part[0] : part[1]]
+    line = _QUOTED.sub("", row.strip().partition("\n")[0])
+    found: dict[str, Field] = {}
+    for text in (row.replace(",", "\t"), row) if delimiter_of([line]) == "," else (row,):
+        for pointer, known in ground(schema, [item], source_of(text)).items():
+            if known.spans:
+                found[pointer.removeprefix("/0")] = replace(
+                    known,
+                    spans=tuple(_shifted(span, part[0], source) for span in known.spans),
+                    elsewhere=tuple(_shifted(span, part[0], source) for span in known.elsewhere),
+                )
+    return found
+
+
+def _shifted(span: Span, by: int, source: Source) -> Span:
+    return Span(start=span.start + by, end=span.end + by, page=source.page_of(span.start + by))
 
 
 def _row(own: Mapping[str, Field], region: Region) -> tuple[int, int] | None:

@@ -10,8 +10,12 @@ import pytest
 from pydantic import BaseModel, model_validator
 
 from extractor import AsyncExtractor, Extraction, Extractor
-from extractor.errors import ExtractionFailed, OptionError, TargetFailed
+from extractor.errors import ExtractionFailed, ExtractorError, OptionError, TargetFailed
 from extractor.reply.outcome import Outcome
+from extractor.schema.target import target_of
+from extractor.settings import Settings
+from extractor.several.pieces import Came, Whole
+from extractor.several.recalled import AT_ONCE, recalled
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 both = pytest.mark.parametrize("kind", ["sync", "async"])
@@ -344,9 +348,7 @@ def test_a_region_that_is_refused(fake_endpoint: FakeEndpoint) -> None:
 
 @both
 @pytest.mark.parametrize("status", [401, 500])
-def test_what_every_request_would_end_in_ends_the_rounds(
-    kind: str, status: int, fake_endpoint: FakeEndpoint
-) -> None:
+def test_what_every_request_would_end_in_ends_the_rounds(kind: str, status: int, fake_endpoint: FakeEndpoint) -> None:
     """After a refusal of the key nothing more is sent; what another error was for leaves the other regions alone."""
     usual = _dropping(*range(2, 900))
     refused = Reply(status=status, raw='{"error": {"message": "no"}}')
@@ -356,7 +358,7 @@ def test_what_every_request_would_end_in_ends_the_rounds(
     asked = len(fake_endpoint.requests) - 1
     assert (asked == 23) if status == 500 else (0 < asked <= 2 * AT_ONCE - 1)
     assert len(result.failures) == asked
-    assert (len(result.value.lines), result.complete) == (1, False)
+    assert (len(result.value.lines), result.complete) == (2, False)
 
 
 @both
@@ -368,15 +370,17 @@ def test_regions_are_asked_for_a_few_at_a_time(kind: str, fake_endpoint: FakeEnd
     assert [line.quantity for line in result.value.lines] == list(range(4, 904))
 
 
-def test_a_slow_region_holds_up_nobody() -> None:
+def test_a_slow_region_holds_up_nobody(fake_endpoint: FakeEndpoint) -> None:
     """With every answer the next region is asked for, whichever it is the answer of."""
-    steps = recalled(_whole(list[Line]), _document(900))
+    fake_endpoint.script, fake_endpoint.repeat = [_dropping(*range(2, 900))], True
+    result = _run("sync", fake_endpoint, Order, _document(900), recall="normal", chunking=None)
+    whole = Whole(target=target_of(Order), document=_document(900), settings=Settings.of({}, {}), call={})
+    steps = recalled(whole, _document(900))
     (first,) = next(steps)
-    one = [{"item": "claw hammer 100", "quantity": 4}]
-    ahead = [*steps.send(Came(piece=first, result=Extraction(value=one, data=one, document=_document(900))))]
+    ahead = [*steps.send(Came(piece=first, result=result))]
     assert [piece.number for piece in ahead] == [*range(1, 1 + AT_ONCE)]
-    for number in range(2, 2 + 23 - AT_ONCE):  # that of the first piece does not come
-        (piece,) = steps.send(Came(piece=ahead[number - 1], error=ExtractionFailed("no")))
+    for number in range(2, 2 + 23 - AT_ONCE):  # the answer of the first region does not come
+        (piece,) = steps.send(Came(piece=ahead[number - 1], error=ExtractorError("no")))
         ahead.append(piece)
     assert [piece.number for piece in ahead] == [*range(1, 24)]
 
@@ -388,7 +392,9 @@ def test_rows_of_another_table_go_to_no_other_list(fake_endpoint: FakeEndpoint) 
         ordered: list[Line]
         backordered: list[Line]
 
-    text = "Ordered\nItem | Qty\nclaw hammer | 3\nclaw saw | 4\nBackordered\nItem | Qty\nclaw drill | 1\nclaw glue | 9\n"
+    text = (
+        "Ordered\nItem | Qty\nclaw hammer | 3\nclaw saw | 4\nBackordered\nItem | Qty\nclaw drill | 1\nclaw glue | 9\n"
+    )
 
     def answer(request: Recorded) -> Any:
         rows = _rows(_text(request))

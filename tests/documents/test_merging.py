@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.documents.merge import Conflict, Part, merge
+from extractor.documents.merging import Conflict, Part, merge
 from extractor.documents.part import PartValue, leaves_of
 from extractor.evidence.field import Field, Span, Status
 from extractor.evidence.source import source_of

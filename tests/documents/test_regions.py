@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.documents.recall import Answer, Region, inserted, merge_found, placed, regions
+from extractor.documents.regions import Answer, Region, inserted, merge_found, placed, regions
 from extractor.evidence.completeness import Gap, ListReport, completeness
 from extractor.evidence.field import Field, Span
 from extractor.evidence.grounding import ground
@@ -335,7 +335,7 @@ def test_what_a_row_stands_under_may_be_in_its_item() -> None:
     items = [{"section": "Stock", "item": "Nut", "qty": 3}]
     source = source_of(BOLTS)
     start, end = BOLTS.index("Nut"), BOLTS.index("Cog") - 1
-    gap = Gap(start=start, end=end, rows=1, after=0, at=(start,), parts=(start,))
+    gap = Gap(start=start, end=end, rows=1, after=0, at=(start,), parts=((start, end),))
     report = ListReport(
         pointer="", status="incomplete", returned=0, gaps=(gap,), lead=(Span(start=0, end=5), Span(start=6, end=16))
     )
@@ -367,3 +367,24 @@ def test_a_record_of_several_lines_is_asked_for_as_a_whole() -> None:
     assert [region.text.count("Age") for region in asked] == [1, 1, 1]
     answers = [(each, rows, placed(schema["properties"]["items"], rows, each, source)) for each in asked]
     assert merge_found(data, fields, "/items", answers)[0] == {"items": rows}
+
+
+@pytest.mark.parametrize(
+    ("line", "price", "there"),
+    [
+        ('B-7,"lamp, white",3,19.90', 19.9, True),
+        ("B-7,lamp,12,250.00", 250, True),
+        ("B-7 lamp 3,50 19,90", 19.9, True),
+        ("B-7 lamp 3,50 19,90", 90, False),
+        ("B-7,lamp,12,250.00", 77, False),
+    ],
+)
+def test_numbers_between_commas(line: str, price: float, there: bool) -> None:
+    """Of a row that commas divide a number is not a part of the one beside it; of others a comma is a decimal one."""
+    start = len("sku,name,quantity,price\n")
+    text = f"sku,name,quantity,price\n{line}\n"
+    gap = Gap(start=start, end=start + len(line), rows=1, after=-1, parts=((start, start + len(line)),))
+    (region,) = regions(ListReport(pointer="", status="incomplete", returned=0, gaps=(gap,)), source_of(text))
+    items = [{"name": "lamp", "price": price}]
+    fields = placed({"type": "array"}, items, region, source_of(text))
+    assert inserted([], {}, [(region, items, fields)])[0] == (items if there else [])

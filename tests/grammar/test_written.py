@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from extractor.errors import SchemaError
 from extractor.grammar.copied import MOST_UNITS
-from extractor.grammar.shape import grammar_of
+from extractor.grammar.written import grammar_of
 from extractor.schema.adapt import adapt
 from extractor.schema.marks import Inferred
 
