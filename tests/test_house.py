@@ -83,17 +83,6 @@ GRAMMAR_ROOMS = (
     *("gbnf", "bounds", "units", "lines", "automaton"),
     *("copied", "pattern", "references", "fitting", "written"),
 )
-    "gbnf",
-    "bounds",
-    "units",
-    "lines",
-    "automaton",
-    "copied",
-    "pattern",
-    "references",
-    "fitting",
-    "written",
-)
 SEVERAL_ROOMS = ("pieces", "candidates", "recalled", "chunks", "plan", "driving")
 EVIDENCE = "extractor.evidence"
 RESULT = (EVIDENCE, "extractor.documents.merging", "extractor.result")
