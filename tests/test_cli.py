@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -422,7 +423,12 @@ def test_what_is_missing_is_said(fake_endpoint: FakeEndpoint, tmp_path: Path) ->
     Path("table.json").write_text(json.dumps(schema), encoding="utf-8")
     rows = [{"item": f"part {n}", "price": n + 0.5} for n in (1, 2, 5, 6)]
     fake_endpoint.answer({"rows": rows, "seller": "Zeppelin"}, {"rows": rows, "seller": "Zeppelin"})
-    said = _run("run", "table.json", "table.txt", "--verbose").stderr
+    logger = logging.getLogger("extractor")
+    level = logger.level
+    try:
+        said = _run("run", "table.json", "table.txt", "--verbose").stderr
+    finally:
+        logger.setLevel(level)
     assert "table.txt: /rows: incomplete, 4 of 6 items" in said
     assert "table.txt: not in the document: /seller" in said
     (full,) = _lines(_run("run", "table.json", "table.txt", "--full"))
