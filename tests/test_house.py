@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -278,6 +279,21 @@ def test_a_stage_only_says_what_it_is(name: str) -> None:
     body = ast.parse(FILES[name].read_text(encoding="utf-8")).body
     assert len(body) == 1
     assert isinstance(body[0], ast.Expr)
+
+
+TOP = frozenset(
+    ".ci .gitignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md benchmarks docs extractor pyproject.toml "
+    "schemas tests".split()
+)
+
+
+def test_the_top_of_the_house() -> None:
+    """Nothing stands at the top that has no place there, such as a copy that somebody worked with."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("what is committed is only known in a checkout")
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.partition("/")[0] for line in listed.splitlines()} == TOP
 
 
 def test_the_ladder_is_true() -> None:
