@@ -79,7 +79,7 @@ EVIDENCE_ROOMS = (
     *("page_style", "page_parts", "page_values", "page"),  # to look at
     "fields",
 )
-DOCUMENT_ROOMS = ("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions")
+DOCUMENT_ROOMS = ("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions", "found")
 GRAMMAR_ROOMS = (
     *("gbnf", "bounds", "units", "lines", "automaton"),
     *("copied", "pattern", "references", "fitting", "written"),

@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from extractor.documents.regions import Answer, Region, merge_found, placed, regions
+from extractor.documents.found import merge_found
+from extractor.documents.regions import Answer, Region, placed, regions
 from extractor.errors import TargetFailed
 from extractor.evidence.completeness import ListReport, completeness
 from extractor.evidence.field import Field

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.documents.regions import Answer, Region, inserted, merge_found, placed, regions
+from extractor.documents.found import inserted, merge_found
+from extractor.documents.regions import Answer, Region, placed, regions
 from extractor.evidence.completeness import Gap, ListReport, completeness
 from extractor.evidence.field import Field, Span
 from extractor.evidence.grounding import ground
