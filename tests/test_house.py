@@ -290,10 +290,11 @@ TOP = frozenset(
 def test_the_top_of_the_house() -> None:
     """Nothing stands at the top that has no place there, such as a copy that somebody worked with."""
     git = shutil.which("git")
-    if git is None or not (ROOT / ".git").exists():
-        pytest.skip("what is committed is only known in a checkout")
-    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {line.partition("/")[0] for line in listed.splitlines()} == TOP
+    command = [git or "git", "ls-files"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False) if git else None
+    if listed is None or listed.returncode != 0:
+        pytest.skip("what is committed is only known in a checkout that is one's own")
+    assert {line.partition("/")[0] for line in listed.stdout.splitlines()} <= TOP
 
 
 def test_the_ladder_is_true() -> None:
