@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 import httpx
 
 from extractor.asking import Narrowed, Task
-from extractor.chat.content import Document, text_of, user_turn
+from extractor.chat.content import Document, Readable, content_of, text_of, user_turn
 from extractor.elsewhere import Reach, check_extra_body, check_price, local_installed, other, started, wrong_with
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.http import Sender
@@ -209,7 +209,7 @@ class Client:
 
     def _begun_stream(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> Begun[T]:
         """The same for a stream, which shows one flow. Raises `CallerError`."""
-        streamed = _streamed(call)
+        streamed, document = _streamed(call), _opened(document)
         settings = self._settings_of(streamed)
         if settings.several:
             raise OptionError(
@@ -335,6 +335,7 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
         idempotency_key=settings.idempotency_key,
         budget=settings.budget,
         cache=settings.cache,
+        journal=settings.journal,
         watch=watch,
         tariff=task.tariff,
         share=settings.share,
@@ -361,6 +362,26 @@ def _evident(
 @functools.lru_cache(maxsize=CACHED)
 def _is_grounded(target: Target[Any]) -> bool:
     return not marks_of(target.schema).isdisjoint({"grounded", "grounded_nearly"})
+
+
+def _opened(document: Document | None) -> Document | None:
+    """What is in a document that is a file, or was read from one; any other as it is. Raises `DocumentError`."""
+    if document is None or isinstance(document, str):
+        return document
+    if isinstance(document, os.PathLike):
+        from extractor.documents.load import load  # only for those who have files
+
+        document = load(document)
+    return content_of(document) if isinstance(document, Readable) else document
+
+
+async def _opened_aside(document: Document | None) -> Document | None:
+    """The same; a file is read in a thread."""
+    if not isinstance(document, os.PathLike):
+        return _opened(document)
+    import anyio.to_thread
+
+    return await anyio.to_thread.run_sync(_opened, document)
 
 
 def _streamed(call: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -427,7 +448,7 @@ class Extractor(Client):
         Raises `CallerError` before anything is sent, `EndpointError` where no reply comes, and
         `ExtractionFailed` where none conforms within `max_retries`.
         """
-        wanted = target_of(target)
+        wanted, document = target_of(target), _opened(document)
         settings, started = self._settings_of(call), time.monotonic()
         plan = self._plan(wanted, document, settings, call)
         try:
@@ -556,7 +577,7 @@ class AsyncExtractor(Client):
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]: ...
     async def run(self, target: Any, document: Document | None = None, **call: Unpack[Call]) -> Extraction[Any]:
         """See `Extractor.run`."""
-        wanted = target_of(target)
+        wanted, document = target_of(target), await _opened_aside(document)
         settings, started = self._settings_of(call), time.monotonic()
         plan = self._plan(wanted, document, settings, call)
         try:

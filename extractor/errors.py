@@ -7,6 +7,11 @@
     │   ├── OptionError            a request field out of its range
     │   ├── SchemaError            the target cannot be asked for
     │   ├── DocumentError          the document cannot be read or is empty
+    │   │   ├── DocumentEncrypted      it wants a password
+    │   │   ├── DocumentDamaged        its content is not what its kind promises
+    │   │   ├── DocumentTooLarge       its size, its pages, or what it unpacks to; or reading it took too long
+    │   │   └── DocumentUnsupported    nobody here can read its kind
+    │   ├── JobError               the file of a job cannot be used
     │   └── TargetFailed           a validator of the target broke down
     ├── EndpointError              the network's or the server's fault
     │   ├── ConnectionFailed       nobody answered there
@@ -60,12 +65,17 @@ __all__ = [
     "ContentFiltered",
     "CutOff",
     "DeadlineExceeded",
+    "DocumentDamaged",
+    "DocumentEncrypted",
     "DocumentError",
+    "DocumentTooLarge",
+    "DocumentUnsupported",
     "EmptyReply",
     "EndpointError",
     "ExtractionFailed",
     "ExtractorError",
     "FieldsAbsent",
+    "JobError",
     "MissingExtra",
     "NotFound",
     "OptionError",
@@ -144,6 +154,29 @@ class SchemaError(CallerError):
 
 class DocumentError(CallerError):
     """The document is empty or cannot be read."""
+
+
+class DocumentEncrypted(DocumentError):
+    """The document can only be read with a password."""
+
+
+class DocumentDamaged(DocumentError):
+    """The document is not what its name or its first bytes promise, or it breaks off."""
+
+
+class DocumentTooLarge(DocumentError):
+    """The document is larger than allowed: its bytes, its pages, what it unpacks to, or what reading it takes."""
+
+
+class DocumentUnsupported(DocumentError):
+    """The document is of a kind that cannot be read."""
+
+
+class JobError(CallerError):
+    """The file of a job cannot be used: it is no job, is damaged, may not be written, or there is no room for it.
+
+    What was in it is still there.
+    """
 
 
 class TargetFailed(CallerError):

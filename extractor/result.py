@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # only where somebody wants to know
     from extractor.evidence.logprobs import Tokens
     from extractor.prices import Tariff
 
-__all__ = ["Attempt", "ChunkResult", "Extraction", "Version"]
+__all__ = ["Attempt", "ChunkResult", "DocumentResult", "Extraction", "Version"]
 
 T = TypeVar("T")
 
@@ -129,6 +129,9 @@ class Extraction(Generic[T]):
     @property
     def cost(self) -> Decimal | None:
         """What all attempts cost, in US dollars; None where that is not known of one of them."""
+        if "cost" in self._known:  # of one that was read from a job
+            known_cost: Decimal | None = self._known["cost"]
+            return known_cost
         costs = [attempt.cost for attempt in self.attempts]
         known = [cost for cost in costs if cost is not None]
         return sum(known, Decimal(0)) if len(known) == len(costs) else None
@@ -183,3 +186,27 @@ class Extraction(Generic[T]):
         ]
         title = f"{self.schema.get('title') or 'Extraction'} by {self.model}"
         return {"title": title, "lists": self.lists, "conflicts": self.conflicts, "notes": notes}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentResult(Generic[T]):
+    """What became of one of many documents: a `result`, or the `error` that it failed with.
+
+    `number` is its place in the input, from 0; `name` what it is called there (a path, the row of a table, else the
+    number); `document` is it as it was given. It is `restored` where a job had finished it before: then nothing was
+    sent for it, and the attempts of its result are in the job.
+    """
+
+    number: int
+    name: str
+    document: Any = field(default=None, repr=False)
+    result: Extraction[T] | None = None
+    error: ExtractorError | None = None
+    restored: bool = False
+
+    @property
+    def value(self) -> T:
+        """The value of the result. Raises the error of a document that failed."""
+        if self.result is None:
+            raise self.error or ExtractorError("There is no result.")
+        return self.result.value

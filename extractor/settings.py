@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # only for those who use them
     from extractor.budget import Budget
     from extractor.documents.chunking import Chunking
     from extractor.endpoint.cache import Cache
+    from extractor.endpoint.errand import Journal
     from extractor.evidence.calibration import Calibration
     from extractor.evidence.holding import Ungrounded
     from extractor.prices import Price
@@ -120,7 +121,8 @@ class Call(OneCall, total=False):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand.
+    """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand. A `journal` is
+    given by a job, for one document.
 
     `several`: one flow is not enough for it.
     """
@@ -152,6 +154,7 @@ class Settings:
     price: Price | Mapping[str, Price] | None = None
     share: Hashable = None
     idempotency_key: str = ""
+    journal: Journal | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 

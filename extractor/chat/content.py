@@ -7,9 +7,10 @@ Messages are dictionaries as on the wire, so that what a caller brings from else
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from extractor.errors import DocumentError, OptionError
 
@@ -93,9 +94,20 @@ class File:
         return {"type": "file", "file": {"filename": self.filename, "file_data": data}}
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """What was read from a file (`Loaded`): its content is the document."""
+
+    @property
+    def content(self) -> str | Sequence[Any]:
+        """The text, or the parts."""
+        ...
+
+
 Part: TypeAlias = "str | Image | Audio | File | Mapping[str, Any]"
-Document: TypeAlias = "Part | Sequence[Part]"
-"""What a caller can extract from: a text, a part, or several of them in reading order."""
+Document: TypeAlias = "Part | Sequence[Part] | Readable | os.PathLike[str]"
+"""What a caller can extract from: a text, a part, or several of them in reading order; the path of a file, or what was
+read from one."""
 
 
 def content_of(document: Any) -> Content:
@@ -108,9 +120,11 @@ def content_of(document: Any) -> Content:
             raise DocumentError("The document is empty.", hint="There is nothing to extract from.")
         return document
     if not isinstance(document, (Image, Audio, File, Mapping, Sequence)) or isinstance(document, bytes):
+        if isinstance(document, Readable):
+            return content_of(document.content)
         raise DocumentError(
             f"The document is {type(document).__name__}.",
-            hint="Give a string (decoded, if it was bytes), or say what it is: Image, Audio or File.",
+            hint="Give a string (decoded, if it was bytes), a Path, or say what it is: Image, Audio or File.",
         )
     parts = document if isinstance(document, Sequence) else [document]
     content = [_part(part) for part in parts]

@@ -78,9 +78,7 @@ class Exchange:
         headers = httpx.Headers(self.headers)
         if not self.keyed:
             # With what is sent in it: who resumes a job may ask otherwise than the first time.
-            headers[IDEMPOTENCY_KEY] = (
-                f"{errand.idempotency_key or errand.key}-{errand.requests}-{hashlib.sha256(content).hexdigest()[:12]}"
-            )
+            headers[IDEMPOTENCY_KEY] = _named(errand, content)
         request = self.build("POST", route.url, headers=headers, content=content)
         request.extensions["timeout"] = self.timeouts or request.extensions["timeout"]
         return Post(request=request, body=Body(str(route.url), expires, self.secrets), expires=expires)
@@ -160,6 +158,11 @@ class Exchange:
         if not response.is_success:
             return refusal(refused)
         return error_inside(refused) or bad_reply(refused, why)
+
+
+def _named(errand: Errand, content: bytes) -> str:
+    """The key of a request: the same whenever it is sent, another one for every other request."""
+    return f"{errand.idempotency_key or errand.key}-{errand.requests}-{hashlib.sha256(content).hexdigest()[:12]}"
 
 
 def _encoded(request: ChatRequest) -> bytes:
@@ -336,11 +339,14 @@ def delivery(exchange: Exchange, request: ChatRequest, errand: Errand) -> Steps:
     errand.requests += 1
     errand.key = errand.key or os.urandom(12).hex()
     trip = Trip(exchange=exchange, request=request, errand=errand, content=_encoded(request))
-    if errand.cache is None:
+    if errand.cache is None and errand.journal is None:
         return trip.sent()
-    from extractor.endpoint.recall import recalled  # only for those who have a cache
+    from extractor.endpoint.recall import journalled, recalled  # only for those who have one
 
-    return recalled(trip, errand.cache)
+    if errand.journal is None:
+        assert errand.cache is not None  # noqa: S101  # one of them is there
+        return recalled(trip, errand.cache)
+    return journalled(trip, errand.journal)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -355,6 +361,11 @@ class Trip:
     past: Past | None = None
     began: float = 0.0
     body: Body | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """What the request is called in its `Idempotency-Key`."""
+        return _named(self.errand, self.content)
 
     def sent(self) -> Steps:
         """Send it, again and elsewhere where that may help."""

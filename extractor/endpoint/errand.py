@@ -6,21 +6,37 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.retry import DEFAULT_POLICY, Policy
 from extractor.errors import EndpointError, StatusError
 
 if TYPE_CHECKING:  # only for those who use them
+    from concurrent.futures import Future
+
     from extractor.budget import Budget
     from extractor.endpoint.cache import Cache
     from extractor.prices import Tariff
     from extractor.watching import Watch
 
-__all__ = ["Errand"]
+__all__ = ["Errand", "Journal"]
 
 _BYTES_A_TOKEN = 3.0  # of JSON, of texts in Latin letters and in Chinese characters, rather too few than too many
+
+
+class Journal(Protocol):
+    """The replies that one document has had, by the `Idempotency-Key` of their requests: who was interrupted goes on
+    from there.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """The body of the reply; None where there was none. Never waits."""
+        ...
+
+    def put(self, key: str, body: bytes) -> Future[Any] | None:
+        """Keep a reply. Done when it is safe; None where that is so already."""
+        ...
 
 
 @dataclass(kw_only=True, slots=True)
@@ -33,6 +49,7 @@ class Errand:
     places that the next one asks for, `seen` how often each was looked for in the cache, `endpoint` the number of the
     endpoint that is asked (0 is the first, the `others` are its fallbacks). It has `shown` something that cannot be
     taken back. `spent` is what its replies have cost (US dollars; None once that is not known), where somebody minds.
+    In the `journal` are the replies that it has had; the last was `journalled` once that is done.
     """
 
     expires: float | None = None
@@ -41,6 +58,8 @@ class Errand:
     idempotency_key: str = ""
     budget: Budget | None = None
     cache: Cache | None = None
+    journal: Journal | None = None
+    journalled: Future[Any] | None = None
     watch: Watch | None = None
     tariff: Tariff | None = None
     share: Hashable = None

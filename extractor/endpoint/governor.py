@@ -95,6 +95,11 @@ class Governor:
         self.calm = rpm is None and tpm is None
 
     @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._turns)
+
+    @property
     def usual_tokens(self) -> int:
         """What a request costs, on average; 0 where nobody knows."""
         return int(self._cost)

@@ -1,4 +1,7 @@
-"""The cache before the endpoint: a reply that has been given to the very same request is not asked for again."""
+"""What stands before the endpoint: a reply that has been given to the very same request is not asked for again.
+
+It may be in the cache, which is for everybody, or in the journal of a document, for those who were interrupted.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,56 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from extractor.chat.wire import ChatReply, decode_reply, encode
-from extractor.endpoint.cache import Cache
 from extractor.endpoint.steps import Steps, Work
 
 if TYPE_CHECKING:
+    from extractor.endpoint.cache import Cache
     from extractor.endpoint.delivery import Trip
+    from extractor.endpoint.errand import Journal
 
-__all__ = ["recalled"]
+__all__ = ["journalled", "recalled"]
+
+
+def journalled(trip: Trip, journal: Journal) -> Steps:
+    """The reply from the journal; else from the cache or the endpoint, and it is kept.
+
+    A reply is safe before the next request of the extraction is sent: whatever happens then, it is not paid again.
+    """
+    errand, key = trip.errand, trip.key
+    reply = _decoded(journal.get(key))
+    if reply is not None:
+        errand.received(reply, 0.0)
+        return reply
+    if errand.journalled is not None:
+        yield Work(call=errand.journalled.result)
+        errand.journalled = None
+    outcome = yield from (trip.sent() if errand.cache is None else recalled(trip, errand.cache))
+    if isinstance(outcome, ChatReply) and not outcome.cached:
+        kept = _kept(trip, outcome)
+        errand.journalled = journal.put(key, kept) if kept else None
+    return outcome
 
 
 def recalled(trip: Trip, cache: Cache) -> Steps:
     """The reply from the cache; else it is sent for, and kept where it is whole."""
     key = _key(trip, cache)
-    reply = _remembered((yield Work(call=partial(cache.get, key))))
+    reply = _decoded((yield Work(call=partial(cache.get, key))))
     if reply is not None:
+        reply = replace(reply, cached=True)
         trip.errand.received(reply, 0.0)
         return reply
     outcome = yield from trip.sent()
-    if isinstance(outcome, ChatReply) and all(choice.complete for choice in outcome.choices):
-        kept = b"" if trip.body is None else encode(trip.body.data)
-        if kept and not trip.exchange.is_secret(kept):
-            yield Work(call=partial(cache.put, key, kept))
+    if isinstance(outcome, ChatReply) and (kept := _kept(trip, outcome)):
+        yield Work(call=partial(cache.put, key, kept))
     return outcome
+
+
+def _kept(trip: Trip, reply: ChatReply) -> bytes:
+    """The body of a reply as it is kept: nothing of one that broke off, or that shows a key."""
+    if trip.body is None or not all(choice.complete for choice in reply.choices):
+        return b""
+    kept = encode(trip.body.data)
+    return b"" if trip.exchange.is_secret(kept) else kept
 
 
 def _key(trip: Trip, cache: Cache) -> bytes:
@@ -40,13 +71,13 @@ def _key(trip: Trip, cache: Cache) -> bytes:
     return plain if ordinal == 0 else cache.key(url, trip.content, ordinal)
 
 
-def _remembered(kept: bytes | None) -> ChatReply | None:
+def _decoded(kept: bytes | None) -> ChatReply | None:
     import json
 
-    if kept is None:
+    if not kept:
         return None
     try:
-        reply = replace(decode_reply(json.loads(kept)), cached=True)
+        reply = decode_reply(json.loads(kept))
     except (ValueError, RecursionError, AttributeError):  # another program has written it
         return None
     return reply if reply.choices else None

@@ -22,7 +22,7 @@ from extractor.endpoint.resolve import Address
 from extractor.endpoint.retry import Allowance
 from extractor.errors import ConfigurationError, OptionError
 
-__all__ = ["Breaker", "RateLimits", "Route", "Standing", "routes_of", "standing", "well_first"]
+__all__ = ["Breaker", "RateLimits", "Route", "Standing", "govern", "routes_of", "standing", "well_first"]
 
 FAILURES = 3
 """In a row, before an address is left alone."""
@@ -148,6 +148,11 @@ def standing(address: Address, limits: RateLimits) -> Standing:
         if len(_recent) > RECENT:
             _recent.popitem(last=False)
         return known
+
+
+def govern(address: Address, limits: RateLimits, governor: Governor) -> None:
+    """Have another governor say who may send: one that stands for a whole cluster, say."""
+    standing(address, limits).governor = governor
 
 
 def _after_fork() -> None:

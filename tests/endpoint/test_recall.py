@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import threading
+from concurrent.futures import Future
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -322,3 +325,71 @@ def test_in_a_file(tmp_path: Path) -> None:
         assert len(cache) == 1
         assert text_of(desk.deliver(desk.errand(), TWO)) == "hello"
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+# --------------------------------------------------------------------------------------------- the journal
+
+
+class Written:
+    """A journal in memory, that says what was safe when."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+        self.futures: list[Future[None]] = []
+
+    def get(self, key: str) -> bytes | None:
+        """The reply."""
+        return self.values.get(key)
+
+    def put(self, key: str, body: bytes) -> Future[None]:
+        """Keep it: it is safe a little later."""
+        self.values[key] = body
+        self.futures.append(Future())
+        threading.Timer(0.01, self.futures[-1].set_result, [None]).start()
+        return self.futures[-1]
+
+
+def test_what_was_journalled_is_not_asked_again() -> None:
+    """Who goes on has the replies that there were, in their order, as if they had just come."""
+    desk, journal = Desk(), Written()
+    one = Errand(journal=journal, idempotency_key="job-1")
+    desk.deliver(one, ONE, says("first"))
+    desk.deliver(one, ONE, says("second"))
+    again = Errand(journal=journal, idempotency_key="job-1")
+    replies = [desk.deliver(again, ONE), desk.deliver(again, ONE)]
+    assert [text_of(reply) for reply in replies] == ["first", "second"]
+    assert [reply.cached for reply in replies if isinstance(reply, ChatReply)] == [False, False]
+    assert desk.posts == 2
+    assert sorted(journal.values) == sorted(f"job-1-{number}-{DIGEST}" for number in (1, 2))
+
+
+DIGEST = hashlib.sha256(ONE.encode()).hexdigest()[:12]
+
+
+def test_a_reply_is_safe_before_the_next_request() -> None:
+    """The next request of a document is sent once the reply before it is safe."""
+    desk, journal = Desk(), Written()
+    errand = Errand(journal=journal, idempotency_key="job-1")
+    desk.deliver(errand, ONE, says("first"))
+    assert not journal.futures[0].done()
+    desk.deliver(errand, TWO, says("second"))
+    assert journal.futures[0].done()
+
+
+def test_what_broke_off_is_not_journalled() -> None:
+    """Nothing is kept of what failed."""
+    desk, journal = Desk(), Written()
+    errand = Errand(journal=journal, idempotency_key="job-1", policy=Policy(transport_retries=0))
+    assert isinstance(desk.deliver(errand, ONE, httpx.Response(500, json={})), ServerError)
+    assert journal.values == {}
+
+
+def test_the_journal_before_the_cache() -> None:
+    """With both, what the document has had comes first; what the cache has is not journalled."""
+    desk, journal = Desk(), Written()
+    desk.deliver(desk.errand(), ONE, says("cached"))
+    errand = desk.errand(journal=journal, idempotency_key="job-1")
+    assert text_of(desk.deliver(errand, ONE)) == "cached"
+    assert journal.values == {}
+    desk.deliver(errand, TWO, says("asked"))
+    assert list(journal.values) == [f"job-1-2-{hashlib.sha256(TWO.encode()).hexdigest()[:12]}"]

@@ -1,0 +1,120 @@
+"""What a job keeps, as frozen records: a run, how far it is, and what became of each document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal, TypeAlias
+
+from extractor.chat.wire import Usage
+from extractor.evidence.field import Field
+
+__all__ = ["AttemptRecord", "Counts", "Failure", "Record", "Run", "State"]
+
+State: TypeAlias = Literal["pending", "running", "done", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """How far a run is: numbers of documents by state, and what it took.
+
+    `asked_again` are the requests beyond the first of each document; `cost` is in US dollars, None where that is
+    not known of one document; `seconds` are those of all documents, one after the other.
+    """
+
+    documents: int = 0
+    pending: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+    requests: int = 0
+    asked_again: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cost: Decimal | None = Decimal(0)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One target with one set of options in a job. `number` counts from 1, `made` is in Unix seconds.
+
+    `target` is its name, `schema` its JSON Schema; `options` are those that change what comes out (model, base_url,
+    request fields, settings), as plain data without any key.
+    """
+
+    number: int
+    target: str
+    schema: Mapping[str, Any] = field(repr=False)
+    options: Mapping[str, Any]
+    made: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """An error as a job keeps it: the name of its type, and what it said; `errors` are those of the last value."""
+
+    type: str
+    message: str
+    hint: str = ""
+    value: Any = field(default=None, repr=False)
+    errors: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptRecord:
+    """One request of a document as a job keeps it: what was asked for, and what the model said.
+
+    `attempt` counts how often the document was tried, `number` its requests, both from 1; `asked` are the places (JSON
+    pointers) that it asked for, none where it asked for the whole. `reply` is the text of the first candidate.
+    """
+
+    attempt: int
+    number: int
+    outcome: str
+    seconds: float
+    model: str
+    finish_reason: str | None = None
+    reply: str | None = field(default=None, repr=False)
+    asked: tuple[str, ...] = ()
+    errors: tuple[Mapping[str, Any], ...] = ()
+    repairs: tuple[Mapping[str, Any], ...] = ()
+    usage: Usage | None = None
+    cost: Decimal | None = None
+    cached: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """What a run knows of one document.
+
+    `number` is its place in the input, from 0; `name` and `row` are as in the input, `sha256` (hexadecimal) is of its
+    content: two with the same content are asked for once. `data` is the value as plain data (None unless it is
+    done), `fields` what is known of each field, by pointer; `lists`, `chunks`, `conflicts` likewise plain data.
+    `error` is what it failed with. `attempts` is how often it was tried, `requests` how many it took in the last.
+    """
+
+    number: int
+    name: str
+    sha256: str
+    state: State
+    row: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
+    outcome: str = ""
+    absent: tuple[str, ...] = ()
+    complete: bool | None = None
+    model: str = ""
+    mode: str | None = None
+    seconds: float = 0.0
+    usage: Usage = field(default_factory=Usage)
+    cost: Decimal | None = None
+    attempts: int = 0
+    requests: int = 0
+    fields: Mapping[str, Field] = field(default_factory=dict, repr=False)
+    lists: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    chunks: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    conflicts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    error: Failure | None = None
+    text: str | None = field(default=None, repr=False)
+    pages: tuple[int, ...] = field(default=(), repr=False)
+    media_type: str = "text/plain"

@@ -1,0 +1,62 @@
+"""What a file came to: its text with its pages and tables, or its parts for an endpoint that sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from extractor.chat.content import File, Image
+
+__all__ = ["As", "Input", "Loaded", "Table"]
+
+As: TypeAlias = Literal["text", "image", "file"]
+"""What a file becomes: its text; its pages as images; or the file itself, for endpoints that take it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Table:
+    """A table, which stands in the text (Markdown) from `start` to `end`, in characters; `page` from 1."""
+
+    start: int
+    end: int
+    page: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """A document that was read from a file.
+
+    `text` is what it says; `pages` are the offsets in it where pages start (none where it has no pages), `tables` the
+    places of its tables. `parts` are what is sent instead of the text, where that was wanted. `sha256` (hexadecimal)
+    and `size` are of the bytes of the file; `metadata` is what the file says of itself (title, author, subject …, plain
+    data), `notes` what was left out or could not be read.
+    """
+
+    name: str
+    media_type: str
+    sha256: str
+    size: int
+    text: str = field(default="", repr=False)
+    pages: tuple[int, ...] = field(default=(), repr=False)
+    tables: tuple[Table, ...] = field(default=(), repr=False)
+    parts: tuple[Image | File, ...] = field(default=(), repr=False)
+    metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str | tuple[Image | File, ...]:
+        """What is sent: the text, or the parts."""
+        return self.parts or self.text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """One document of many: its `name` (a path, or the row of a table), and the `document`, or the path of its file.
+
+    `row` has the other columns, where it is a row of a table: they are kept beside the result.
+    """
+
+    name: str
+    document: Any = field(repr=False)  # a Document, or a Path
+    row: Mapping[str, Any] = field(default_factory=dict)
