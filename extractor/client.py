@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
@@ -47,6 +47,11 @@ from extractor.settings import Call, Defaults, Settings
 
 if TYPE_CHECKING:  # only for those who stream, or have somebody to fall back to
     from extractor.reply.partial import Partial
+    from extractor.batch.job import Job
+    from extractor.documents.loaded import As, Input
+    from extractor.several.feed import Extract, Feed
+    from extractor.several.mapping import Results
+    from extractor.several.mapping_async import AsyncResults
     from extractor.several.pieces import Piece, Plan
     from extractor.streams import AsyncStream, Stream
 
@@ -55,6 +60,7 @@ __all__ = ["AsyncExtractor", "Extractor"]
 T = TypeVar("T")
 _log = logging.getLogger("extractor")
 
+WAITING = 8  # extractions of a map that wait for their turn at least, so that the endpoint is never idle
 CACHED = 256  # targets and settings kept: bounded, for callers with a new target in every call
 
 
@@ -206,6 +212,41 @@ class Client:
                 endpoint=lambda: errand.endpoint,
             )
         return Begun(flow=flow, task=task, errand=errand, senders=senders)
+
+    def _feed(
+        self,
+        target: Target[T],
+        documents: Any,
+        job: Job | str | os.PathLike[str] | None,
+        as_: As,
+        call: Any,
+        concurrency: int | None,
+    ) -> Feed[T]:
+        """What a map goes through. Raises `CallerError`: what is wrong is so for all."""
+        from extractor.several.line import at_most
+
+        at_most(concurrency, 1)
+        settings = self._settings_of(call)
+        self._ready(target, settings)
+        if job is None:
+            from extractor.documents.loader import Loader
+            from extractor.several.alone import documents_of
+
+            loader = Loader()
+            return documents_of(documents, target, call, functools.partial(loader.load, as_=as_), loader.close)
+        from extractor.batch.job import feed_of
+
+        where = {"address": self._address, "dialect": self._dialect}
+        return feed_of(job, target, documents, settings=settings, call=call, as_=as_, **where)
+
+    def _room(self, share: Hashable) -> bool:
+        """Whether more documents of a map may begin: so many must wait that the governor sees what is wanted."""
+        governor = self._sender.governor
+        return bool(governor.waiting(share) < max(WAITING, governor.in_flight // 4))
+
+    def _shared(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of the documents of a map, which is one share unless the caller says whose it is."""
+        return {"share": self._defaults.get("share", object()), **call}
 
     def _begun_stream(self, target: Target[T], document: Document | None, call: Mapping[str, Any]) -> Begun[T]:
         """The same for a stream, which shows one flow. Raises `CallerError`."""
@@ -521,6 +562,62 @@ class Extractor(Client):
         begun = self._begun_stream(list_of(item), document, call)
         return Stream(begun, Items(begun.task, item))
 
+    @overload
+    def map(
+        self,
+        target: type[T],
+        documents: Iterable[Document | Input],
+        *,
+        job: Job | str | os.PathLike[str] | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+        as_: As = "text",
+        **call: Unpack[Call],
+    ) -> Results[T]: ...
+    @overload
+    def map(
+        self,
+        target: Any,
+        documents: Iterable[Document | Input],
+        *,
+        job: Job | str | os.PathLike[str] | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+        as_: As = "text",
+        **call: Unpack[Call],
+    ) -> Results[Any]: ...
+    def map(
+        self,
+        target: Any,
+        documents: Iterable[Document | Input],
+        *,
+        job: Job | str | os.PathLike[str] | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+        as_: As = "text",
+        **call: Unpack[Call],
+    ) -> Results[Any]:
+        """Extract from many documents, side by side: a `DocumentResult` for each as it completes, or in their order.
+
+        They are taken from `documents` when one can begin: as many are under way as the endpoint takes, at most
+        `concurrency`. One that fails is a result with an `error`, and the others go on; an error that all would fail
+        with (a wrong key, an empty account, a budget that is spent, an endpoint that is gone) is raised after the
+        results of what was under way. Files are read as `as_` says. With a `job`, a file, everything is kept there:
+        the same call again goes on where it was, and gives what was finished before from the file.
+
+        Use it in `with`, or go to its end. Takes what `run` does; an `idempotency_key` gets the number of the document.
+        Raises `CallerError`, `JobError` among them.
+        """
+        from extractor.several.mapping import Results
+
+        shared = self._shared(call)
+        feed = self._feed(target_of(target), documents, job, as_, shared, concurrency)
+        room = functools.partial(self._room, shared["share"])
+        return Results(feed, self._extracted, room=room, ordered=ordered, concurrency=concurrency)
+
+    def _extracted(self, step: Extract) -> Extraction[Any]:
+        return self.run(step.target, step.document, **step.call)
+
     def close(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""
         for sender in self._ended():
@@ -645,6 +742,54 @@ class AsyncExtractor(Client):
         item = target_of(target)
         begun = self._begun_stream(list_of(item), document, call)
         return AsyncStream(begun, Items(begun.task, item))
+
+    @overload
+    def map(
+        self,
+        target: type[T],
+        documents: Iterable[Document | Input] | AsyncIterable[Document | Input],
+        *,
+        job: Job | str | os.PathLike[str] | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+        as_: As = "text",
+        **call: Unpack[Call],
+    ) -> AsyncResults[T]: ...
+    @overload
+    def map(
+        self,
+        target: Any,
+        documents: Iterable[Document | Input] | AsyncIterable[Document | Input],
+        *,
+        job: Job | str | os.PathLike[str] | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+        as_: As = "text",
+        **call: Unpack[Call],
+    ) -> AsyncResults[Any]: ...
+    def map(
+        self,
+        target: Any,
+        documents: Iterable[Document | Input] | AsyncIterable[Document | Input],
+        *,
+        job: Job | str | os.PathLike[str] | None = None,
+        ordered: bool = False,
+        concurrency: int | None = None,
+        as_: As = "text",
+        **call: Unpack[Call],
+    ) -> AsyncResults[Any]:
+        """See `Extractor.map`; to be gone through with `async for`. The documents may come from an async iterable."""
+        from extractor.several.alone import Drawn
+        from extractor.several.mapping_async import AsyncResults
+
+        drawn = Drawn(documents) if isinstance(documents, AsyncIterable) else None
+        shared = self._shared(call)
+        feed = self._feed(target_of(target), documents if drawn is None else drawn, job, as_, shared, concurrency)
+        room = functools.partial(self._room, shared["share"])
+        return AsyncResults(feed, self._extracted, room=room, ordered=ordered, concurrency=concurrency, drawn=drawn)
+
+    async def _extracted(self, step: Extract) -> Extraction[Any]:
+        return await self.run(step.target, step.document, **step.call)
 
     async def aclose(self) -> None:
         """Close the connections. The extractor cannot be used afterwards."""

@@ -79,12 +79,46 @@ EVIDENCE_ROOMS = (
     *("page_style", "page_parts", "page_values", "page"),  # to look at
     "fields",
 )
-DOCUMENT_ROOMS = ("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions", "found")
+DOCUMENT_ROOMS = (
+    *("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions", "found"),
+    *("loaded", "files", "load", "loader"),  # from a file to its text
+    *("rows", "inputs"),  # many of them
+)
+FILE_ROOMS = (
+    *("limits", "plain", "source", "writing", "elements", "archive", "rendering", "kinds"),
+    *("html", "mail", "office", "others", "pdf", "rtf", "sheets", "book"),  # a reader for each kind
+)
+BATCH_ROOMS = (
+    "record",
+    *(
+        "migrations",
+        "opening",
+        "packing",
+        "owners",
+        "writer",
+        "reading",
+        "claims",
+        "finishes",
+        "connections",
+        "working",
+    ),
+    *("store", "options", "restoring", "contents", "run"),
+    *("tables", "cells", "frames", "export"),
+    "job",
+)
+CLUSTER_ROOMS = ("governing", "gathering", "columns", "coordinator", "keeper", "keeping", "worker")
+CLI_ROOMS = (
+    *("shown", "reading", "records", "pages", "asking", "run", "others"),
+    *("overview", "live", "stopping", "keeping", "batch", "jobs", "demo_batch"),
+)
 GRAMMAR_ROOMS = (
     *("gbnf", "bounds", "units", "lines", "automaton"),
     *("copied", "pattern", "references", "fitting", "written"),
 )
-SEVERAL_ROOMS = ("pieces", "candidates", "recalled", "chunks", "plan", "driving")
+SEVERAL_ROOMS = (
+    *("pieces", "candidates", "recalled", "chunks", "plan", "driving"),  # several for one document
+    *("feed", "line", "alone", "mapping", "mapping_async"),  # one for each of many
+)
 EVIDENCE = "extractor.evidence"
 RESULT = (EVIDENCE, "extractor.documents.merging", "extractor.result")
 BESIDE = (*SENDING, *MONEY, "extractor.schema.dialects", "extractor.complaints", "extractor.watching")
@@ -128,7 +162,16 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         )
         for number, name in enumerate(GRAMMAR_ROOMS)
     },
-    **{f"extractor.{name}": () for name in ("evidence", "documents", "grammar", "several")},
+    **{
+        f"extractor.documents.files.{name}": (
+            *("extractor.errors", "extractor.chat.content", "extractor.documents.loaded"),
+            *(f"extractor.documents.files.{each}" for each in FILE_ROOMS[:number]),
+        )
+        for number, name in enumerate(FILE_ROOMS)
+    },
+    # a process of its own that reads files
+    "extractor.documents.files.worker": ("extractor.errors", "extractor.documents"),
+    **{f"extractor.{name}": () for name in ("evidence", "documents.files", "documents", "grammar", "several", "batch")},
     # money, and who watches
     "extractor.prices": SENDING,
     "extractor.budget": (*SENDING, "extractor.prices"),
@@ -173,13 +216,35 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         )
         for number, name in enumerate(SEVERAL_ROOMS)
     },
+    # many documents
+    **{
+        f"extractor.batch.{name}": (
+            *(*ALL_ASKED, *RESULT, "extractor.documents", "extractor.settings", "extractor.endpoint.resolve"),
+            *("extractor.several.feed", "extractor.several.line", "extractor.several.alone"),
+            *(f"extractor.batch.{each}" for each in BATCH_ROOMS[:number]),
+        )
+        for number, name in enumerate(BATCH_ROOMS)
+    },
+    **{
+        f"extractor.batch.cluster.{name}": (
+            *(*ALL_ASKED, *RESULT, "extractor.documents", "extractor.settings", "extractor.endpoint"),
+            *("extractor.elsewhere", "extractor.client", "extractor.several"),
+            *(f"extractor.batch.{each}" for each in BATCH_ROOMS),
+            *(f"extractor.batch.cluster.{each}" for each in CLUSTER_ROOMS[:number]),
+        )
+        for number, name in enumerate(CLUSTER_ROOMS)
+    },
+    "extractor.batch.cluster": (),
+    "extractor.batch.ray": (
+        *(*ALL_ASKED, "extractor.settings", "extractor.endpoint", "extractor.batch.store", "extractor.batch.cluster"),
+    ),
     "extractor.elsewhere": (
         *(*ALL_ASKED, *MONEY, "extractor.asking", "extractor.endpoint", "extractor.fallback", "extractor.settings"),
         "extractor.local",
     ),
     "extractor.client": (
         "extractor.elsewhere",
-        *(*ALL_ASKED, *RESULT, "extractor.several"),
+        *(*ALL_ASKED, *RESULT, "extractor.several", "extractor.documents", "extractor.batch.job"),
         "extractor.ladder",
         "extractor.forms",
         "extractor.asking",
@@ -208,7 +273,18 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.testing": ("extractor.chat",),
     "extractor.pytest_plugin": ("extractor.testing",),
     "extractor.demo": (),
-    "extractor.cli": ("extractor",),
+    "extractor.demo_files": (),
+    "extractor.progress": ("extractor.errors", "extractor.prices", "extractor.result"),
+    **{
+        f"extractor.cli.{name}": (
+            *("extractor.errors", "extractor.chat", SCHEMA, "extractor.reply", EVIDENCE, "extractor.documents"),
+            *("extractor.result", *MONEY, "extractor.settings", "extractor.endpoint", "extractor.client"),
+            *("extractor.batch", "extractor.progress", "extractor.local", "extractor.demo", "extractor.demo_files"),
+            *(f"extractor.cli.{each}" for each in CLI_ROOMS[:number]),
+        )
+        for number, name in enumerate(CLI_ROOMS)
+    },
+    "extractor.cli": ("extractor.cli", "extractor"),
     "extractor.__main__": ("extractor",),
 }
 # A package's own file says what the stage is for, and runs nothing.

@@ -16,6 +16,7 @@ from extractor.chat.wire import ChatReply, ChatRequest
 from extractor.endpoint.delivery import delivery
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.faults import BROKEN, CAUGHT
+from extractor.endpoint.governor import Governor
 from extractor.endpoint.heads import check_client, closed, ended, exchange_of
 from extractor.endpoint.http import KEPT_SECONDS, Link, Stack, answered, given, piece_of, request_to, timed
 from extractor.endpoint.pipes import dial
@@ -139,6 +140,11 @@ class AsyncSender:
             else functools.partial(cast(Any, client).send, stream=True, follow_redirects=False)
         )
         self._exchange = exchange_of(address, self._client, timeout, headers, limits, owned=self._own is not None)
+
+    @property
+    def governor(self) -> Governor:
+        """Who says when requests may be sent."""
+        return self._exchange.standing.governor
 
     async def send(self, request: ChatRequest, errand: Errand | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`, `BudgetExceeded`, and `CallerError`."""

@@ -94,10 +94,10 @@ class Governor:
         self.window = self._window.size
         self.calm = rpm is None and tpm is None
 
-    @property
-    def waiting(self) -> int:
-        """How many wait for their turn."""
-        return len(self._turns)
+    def waiting(self, share: Hashable = None) -> int:
+        """How many of a share wait for their turn."""
+        with self.lock:
+            return self._turns.of(share)
 
     @property
     def usual_tokens(self) -> int:

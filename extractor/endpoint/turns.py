@@ -45,6 +45,11 @@ class Turns:
         self._shares: OrderedDict[Hashable, tuple[_Line, _Line]] = OrderedDict()
         self._length = 0
 
+    def of(self, share: Hashable) -> int:
+        """How many of a share wait."""
+        lines = self._shares.get(share)
+        return sum(map(len, lines)) if lines else 0
+
     def __len__(self) -> int:
         return self._length
 

@@ -1,0 +1,165 @@
+"""What becomes of a document: what is kept when it is finished, what that took, and how it is tried again.
+
+Each is a part of a transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from extractor.batch import reading
+from extractor.batch.claims import Content
+from extractor.batch.packing import NOTHING, Evidence, Summary, packed, unpacked
+from extractor.batch.record import AttemptRecord, Failure
+from extractor.chat.wire import Usage
+from extractor.evidence.field import Field
+
+__all__ = ["Finished", "finish", "functions", "retry"]
+
+DONE, FAILED = 2, 3  # see migrations; in SQL the states are written as they are
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """What became of a document, as it is kept: see `Record`. It failed where there is a `failure`.
+
+    `text`, with its `pages` and `media_type`, is kept instead of what was known when it was begun: that of a file is
+    read only then.
+    """
+
+    data: Any = None
+    outcome: str = ""
+    absent: tuple[str, ...] = ()
+    complete: bool | None = None
+    model: str = ""
+    mode: str | None = None
+    seconds: float = 0.0
+    usage: Usage = NOTHING
+    cost: Decimal | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict, repr=False)
+    lists: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    chunks: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    conflicts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    failure: Failure | None = None
+    attempts: tuple[AttemptRecord, ...] = field(default=(), repr=False)
+    text: str | None = field(default=None, repr=False)
+    pages: tuple[int, ...] = field(default=(), repr=False)
+    media_type: str = "text/plain"
+
+
+def finish(finished: Finished, run: int, document: int, attempt: int) -> Callable[[sqlite3.Connection], None]:
+    """What finishes a document.
+
+    Where somebody else has finished it before (the worker was taken for dead), the first result stays; what the
+    second one took is counted, too.
+    """
+    requests = len(finished.attempts)
+    summary = Summary(
+        outcome=finished.outcome,
+        absent=finished.absent,
+        complete=finished.complete,
+        model=finished.model,
+        mode=finished.mode,
+        seconds=finished.seconds,
+        usage=finished.usage,
+        cost=finished.cost,
+        requests=requests,
+        error=finished.failure,
+    )
+    evidence = Evidence(
+        fields=finished.fields, lists=finished.lists, chunks=finished.chunks, conflicts=finished.conflicts
+    )
+    result = (
+        packed(summary),
+        None if finished.data is None else packed(finished.data),
+        packed(evidence) if finished.fields or finished.lists or finished.chunks or finished.conflicts else None,
+        packed(finished.attempts) if finished.attempts else None,
+    )
+    text, pages, media_type = finished.text, finished.pages, finished.media_type
+    content = None if text is None else Content(text=text, pages=pages, media_type=media_type)
+    spent = _spent(finished, requests)
+    state = DONE if finished.failure is None else FAILED
+
+    def work(connection: sqlite3.Connection) -> None:
+        number = None if content is None else content.number(connection)
+        first = connection.execute(
+            "UPDATE document SET state = ?, worker = NULL, content = coalesce(?, content) "
+            "WHERE id = ? AND attempt = ? AND state <= 1",
+            (state, number, document, attempt),
+        )
+        if first.rowcount:
+            connection.execute(
+                "INSERT INTO finish (document, attempt, summary, data, evidence, attempts) VALUES (?, ?, ?, ?, ?, ?)",
+                (document, attempt, *result),
+            )
+            connection.execute("DELETE FROM journal WHERE document = ?", (document,))
+        connection.execute(_SPEND, (*spent, run))
+
+    return work
+
+
+# ------------------------------------------------------------------------------------- what it took
+
+_SPEND = (
+    "UPDATE total SET requests = requests + ?, again = again + ?, seconds = seconds + ?, usage = add_usage(usage, ?), "
+    "cost = add_cost(cost, ?), unpriced = unpriced + ? WHERE run = ?"
+)
+
+
+def functions(connection: sqlite3.Connection) -> None:
+    """Make what adds tokens and money up known to a connection that writes."""
+    connection.create_function("add_usage", 2, _add_usage, deterministic=True)
+    connection.create_function("add_cost", 2, _add_cost, deterministic=True)
+
+
+def _spent(finished: Finished, requests: int) -> tuple[Any, ...]:
+    unpriced = finished.cost is None and requests > 0
+    usage = finished.usage + NOTHING  # without what cannot be added
+    return requests, max(0, requests - 1), finished.seconds, packed(usage), str(finished.cost or 0), int(unpriced)
+
+
+def _add_usage(known: bytes, more: bytes) -> bytes:
+    return packed(_added(unpacked(known), unpacked(more)))
+
+
+def _added(known: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    sums = dict(known)
+    for name, value in more.items():
+        sums[name] = _added(known.get(name, {}), value) if isinstance(value, dict) else known.get(name, 0) + value
+    return sums
+
+
+def _add_cost(known: str, more: str) -> str:
+    return str(Decimal(known) + Decimal(more))
+
+
+# --------------------------------------------------------------------------------------------- again
+
+
+def retry(connection: sqlite3.Connection, run: int, *, failed: bool, names: Collection[str] | None) -> int:
+    """Make finished documents pending again; how many inputs these are."""
+    before = _pending(connection, run)
+    again = _RETRY_FAILED if failed else _RETRY_FINISHED
+    if names is None:
+        connection.execute(again + "AND run = ?", (run,))
+        connection.execute(_UNREAD, (run,))
+    else:
+        each = [(run, reading.stored_name(name)) for name in dict.fromkeys(names)]
+        connection.executemany(again + _NAMED, each)
+        connection.executemany(_UNREAD + "AND name = ?", each)
+    return _pending(connection, run) - before
+
+
+_RETRY_FAILED = "UPDATE document SET state = 0, attempt = attempt + 1 WHERE state = 3 AND inputs > 0 "
+_RETRY_FINISHED = "UPDATE document SET state = 0, attempt = attempt + 1 WHERE state >= 2 AND inputs > 0 "
+_NAMED = "AND id = (SELECT document FROM input WHERE run = ? AND name = ?)"
+_UNREAD = "UPDATE input SET failure = NULL WHERE document IS NULL AND failure IS NOT NULL AND run = ? "
+
+
+def _pending(connection: sqlite3.Connection, run: int) -> int:
+    row = connection.execute("SELECT pending FROM total WHERE run = ?", (run,)).fetchone()
+    return 0 if row is None else int(row[0])

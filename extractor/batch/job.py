@@ -1,0 +1,304 @@
+"""`Job`: many documents in one file, as its users hold it. What was finished is there; what was not goes on.
+
+with Job("invoices.db") as job:
+    for each in extractor.map(Invoice, paths, job=job): ...
+    job.counts(); job.export("invoices.csv")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from extractor.batch.options import options_of
+from extractor.batch.record import AttemptRecord, Counts, Record, Run, State
+from extractor.batch.restoring import restored_document
+from extractor.batch.run import JobFeed, Loads
+from extractor.batch.store import Store
+from extractor.documents.loaded import As
+from extractor.endpoint.resolve import Address
+from extractor.errors import JobError
+from extractor.result import DocumentResult
+from extractor.schema.dialects import Dialect
+from extractor.schema.nodes import escaped
+from extractor.schema.target import Target, target_of
+from extractor.settings import Settings
+from extractor.several.alone import check_documents
+
+if TYPE_CHECKING:  # only for those who want tables
+    import pandas
+    import polars
+
+__all__ = ["Difference", "Job", "feed_of"]
+
+T = TypeVar("T")
+
+DIFFERENCES = 1_000  # of one document that are listed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A document of which two runs say different things.
+
+    `states` are its states in the first and in the second run (None where it is not there). `values` are the places
+    (JSON pointers) where the data differs, each with what the first and the second have there (None for nothing), at
+    most 1,000 of them.
+    """
+
+    name: str
+    states: tuple[State | None, State | None]
+    values: tuple[tuple[str, Any, Any], ...] = field(default=(), repr=False)
+
+
+class Job:
+    """Many documents in one SQLite file, with what became of each: runs of a target with its options.
+
+    The same target with the same options goes on with the run that is there; others make a new one. Several threads
+    and processes may have the same job open, and work on it. A `run` is given by its number, or as one of the `runs`;
+    None is the latest. Close it, or use it in `with`.
+
+    Raises `JobError` where the file is no job, cannot be read or written, or is not there and not to be made.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, create: bool = True, read_only: bool = False) -> None:
+        self._store = Store(Path(path), create=create, read_only=read_only)
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._store.path
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, the oldest first."""
+        return self._store.runs()
+
+    def counts(self, run: int | Run | None = None) -> Counts:
+        """How far a run is: a small question, however many documents there are. Nothing where there is no run yet."""
+        if run is None and not self.runs:
+            return Counts()
+        return self._store.counts(self._number(run))
+
+    def records(
+        self,
+        run: int | Run | None = None,
+        *,
+        states: Collection[State] | None = None,
+        text: bool = False,
+        evidence: bool = True,
+    ) -> Iterator[Record]:
+        """What a run knows of each document, in the order of the input, those in `states` only where given; with their
+        `text` if wanted, and without what is known of their fields if not. May be gone through while the run goes on.
+        """
+        return self._store.records(self._number(run), states=states, text=text, evidence=evidence)
+
+    def record(self, name: str, run: int | Run | None = None) -> Record | None:
+        """What a run knows of one document; None where it has none of that name."""
+        return self._store.record(self._number(run), name)
+
+    def attempts(self, name: str, run: int | Run | None = None) -> tuple[AttemptRecord, ...]:
+        """All requests for one document that were answered, and what was said."""
+        return self._store.attempts(self._number(run), name)
+
+    def retry(self, run: int | Run | None = None, *, names: Collection[str] | None = None) -> int:
+        """Have documents asked for again when the run goes on: those that failed, or those of the `names`, failed or
+        not. How many these are. What was said before stays in `attempts`.
+
+        For several runs, go through them one after the other, and let each finish: endpoints cache the beginning of a
+        prompt, which is the same within a run.
+        """
+        return self._store.retry(self._number(run), failed=names is None, names=names)
+
+    @overload
+    def results(
+        self, target: type[T], run: int | Run | None = None, *, context: Any = None
+    ) -> Iterator[DocumentResult[T]]: ...
+    @overload
+    def results(
+        self, target: Any, run: int | Run | None = None, *, context: Any = None
+    ) -> Iterator[DocumentResult[Any]]: ...
+    def results(
+        self, target: Any, run: int | Run | None = None, *, context: Any = None
+    ) -> Iterator[DocumentResult[Any]]:
+        """What became of each document that is finished, with validated values, in the order of the input.
+
+        `target` is that of the run, `context` pydantic's validation context. Nothing is sent. The `document` of each is
+        its text.
+        """
+        wanted = target_of(target)
+        for record in self.records(run, states=("done", "failed"), text=True):
+            yield restored_document(wanted, record, record.text, context)
+
+    def compare(self, first: int | Run, second: int | Run) -> Iterator[Difference]:
+        """The documents of which two runs say different things, in the order of the first run's input; then those that
+        only the second has.
+        """
+        one, other = self._number(first), self._number(second)
+        for record in self._store.records(one, evidence=False):
+            theirs = self._store.record(other, record.name)
+            values = _differing(record.data, None if theirs is None else theirs.data)
+            if theirs is None or values or theirs.state != record.state:
+                states = (record.state, None if theirs is None else theirs.state)
+                yield Difference(name=record.name, states=states, values=values)
+        for record in self._store.records(other, evidence=False):
+            if self._store.record(one, record.name) is None:
+                values = _differing(None, record.data)
+                yield Difference(name=record.name, states=(None, record.state), values=values)
+
+    # ----------------------------------------------------------------------------------------- tables
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        format: str | None = None,  # noqa: A002  # what everybody calls it
+        *,
+        run: int | Run | None = None,
+        evidence: bool = False,
+        overwrite: bool = False,
+        children: bool = False,
+        mark: bool = False,
+    ) -> int:
+        """Write the documents of a run to a file, as `jsonl`, `csv`, `parquet` or `sqlite` (by default what its name
+        ends in); gives how many there were. See `extractor.batch.export` for the rest.
+
+        Raises `OptionError` where the file is there, without `overwrite`, `JobError` where it cannot be written, and
+        `MissingExtra`.
+        """
+        from extractor.batch.export import export
+
+        chosen = self._chosen(run)
+        records = self._store.records(chosen.number, evidence=evidence)
+        own = {"evidence": evidence, "overwrite": overwrite, "children": children, "mark": mark}
+        return export(records, chosen.schema, path, format, **own)
+
+    def to_pandas(self, run: int | Run | None = None, *, evidence: bool = False) -> pandas.DataFrame:
+        """The documents of a run as a table of pandas. Raises `MissingExtra`."""
+        from extractor.batch.frames import to_pandas
+
+        chosen = self._chosen(run)
+        records = self._store.records(chosen.number, evidence=evidence)
+        frame: pandas.DataFrame = to_pandas(records, chosen.schema, evidence=evidence)
+        return frame
+
+    def to_polars(self, run: int | Run | None = None, *, evidence: bool = False) -> polars.DataFrame:
+        """The documents of a run as a table of polars. Raises `MissingExtra`."""
+        from extractor.batch.frames import to_polars
+
+        chosen = self._chosen(run)
+        records = self._store.records(chosen.number, evidence=evidence)
+        frame: polars.DataFrame = to_polars(records, chosen.schema, evidence=evidence)
+        return frame
+
+    # ----------------------------------------------------------------------------------- going on with it
+
+    def feed(
+        self,
+        target: Target[T],
+        documents: Iterable[Any],
+        *,
+        settings: Settings,
+        address: Address,
+        call: Mapping[str, Any],
+        dialect: Dialect | None = None,
+        as_: As = "text",
+        evidence: bool = True,
+        loader: Callable[[], Loads] | None = None,
+        ended: Callable[[], object] = lambda: None,
+    ) -> JobFeed[T]:
+        """The work that `Extractor.map(…, job=…)` carries out. Waits for the file: not for an event loop.
+
+        `settings` are those of all its calls, made of the `call` and of defaults, `address` and `dialect` who is asked,
+        and how; `loader` reads files (by default in processes of its own), and is closed at the end, when `ended` is
+        called, too. Raises `JobError`.
+        """
+        check_documents(documents)
+        options = options_of(settings, address, dialect=dialect, as_=as_)
+        run = self._store.open_run(target=target.name, schema=target.schema, options=options)
+        worker = self._store.worker(run.number)
+        try:
+            return JobFeed(
+                worker,
+                target,
+                documents,
+                call=call,
+                context=settings.context,
+                as_=as_,
+                evidence=evidence,
+                loader=loader or _loader,
+                ended=ended,
+            )
+        except BaseException:
+            worker.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file. May be said twice."""
+        self._store.close()
+
+    def __enter__(self) -> Job:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Job({str(self.path)!r})"
+
+    def _chosen(self, run: int | Run | None) -> Run:
+        runs = self.runs
+        if run is None:
+            if not runs:
+                raise JobError(f"The job {self.path} has no run yet.", hint="Begin one: Extractor.map(…, job=…).")
+            return runs[-1]
+        number = run.number if isinstance(run, Run) else run
+        found = next((each for each in runs if each.number == number), None)
+        if found is None:
+            raise JobError(f"The job {self.path} has no run {number}.", hint=f"It has {len(runs)}: see runs.")
+        return found
+
+    def _number(self, run: int | Run | None) -> int:
+        return self._chosen(run).number
+
+
+def feed_of(job: Job | str | os.PathLike[str], target: Target[T], documents: Iterable[Any], **asked: Any) -> JobFeed[T]:
+    """`Job.feed` of a job, or of the path of one: then it is opened here, and closed at the end. Raises `JobError`."""
+    if isinstance(job, Job):
+        return job.feed(target, documents, **asked)
+    check_documents(documents)
+    opened = Job(job)
+    try:
+        return opened.feed(target, documents, ended=opened.close, **asked)
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _loader() -> Loads:
+    from extractor.documents.loader import Loader  # only for those who have files
+
+    return Loader()
+
+
+def _differing(first: Any, second: Any) -> tuple[tuple[str, Any, Any], ...]:
+    """The places where two values of plain data differ: the innermost ones that one of them has."""
+    found: list[tuple[str, Any, Any]] = []
+    ahead: list[tuple[str, Any, Any]] = [("", first, second)]
+    while ahead and len(found) < DIFFERENCES:
+        pointer, one, other = ahead.pop()
+        if isinstance(one, dict) and isinstance(other, dict):
+            names = [*one, *(name for name in other if name not in one)]
+            inner = [(f"{pointer}/{escaped(name)}", one.get(name), other.get(name)) for name in names]
+            ahead += reversed(inner)
+        elif isinstance(one, list) and isinstance(other, list):
+            longest = range(max(len(one), len(other)))
+            ahead += reversed([(f"{pointer}/{at}", *(_at(each, at) for each in (one, other))) for at in longest])
+        elif one != other or isinstance(one, bool) is not isinstance(other, bool):
+            found.append((pointer, one, other))
+    return tuple(found)
+
+
+def _at(items: list[Any], at: int) -> Any:
+    return items[at] if at < len(items) else None

@@ -1,0 +1,243 @@
+"""What a job's file knows, read from it: runs, how far they are, documents and their attempts, and what is wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from dataclasses import fields
+from decimal import Decimal
+from typing import Any, get_args
+
+from extractor.batch.packing import Evidence, Summary, made, unpacked, unpacked_text
+from extractor.batch.record import AttemptRecord, Counts, Failure, Record, Run, State
+from extractor.chat.wire import Usage
+
+__all__ = [
+    "STATES",
+    "attempts",
+    "counts",
+    "journalled",
+    "known_file",
+    "name_of",
+    "numbers_of",
+    "problems",
+    "record",
+    "records",
+    "runs",
+    "stored_name",
+    "unpack",
+]
+
+STATES: tuple[State, ...] = get_args(State)
+"""By their numbers in the file."""
+
+AT_ONCE = 100  # documents that are read in one step: no reader keeps others from making the file smaller
+
+_RECORD = (
+    "SELECT i.number, i.id, i.name, i.row, i.failure, d.sha, d.state, d.attempt, f.summary, f.data, {evidence}, "
+    "c.media_type, c.pages, {text} FROM input i LEFT JOIN document d ON d.id = i.document "
+    "LEFT JOIN finish f ON f.document = d.id AND f.attempt = d.attempt LEFT JOIN content c ON c.id = d.content "
+)
+_STATE = "coalesce(d.state, CASE WHEN i.failure IS NULL THEN 0 ELSE 3 END)"
+
+Row = tuple[Any, ...]
+
+
+def stored_name(name: str) -> str | bytes:
+    """A name as it is in the file: a file's name may be no Unicode, which SQLite does not take for a text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogatepass")
+    return name
+
+
+def name_of(stored: Any) -> str:
+    """The name that is stored so."""
+    name = stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
+    if not isinstance(name, str):
+        raise TypeError("A name is no text.")
+    return name
+
+
+# -------------------------------------------------------------------------------------------- runs
+
+
+def runs(connection: sqlite3.Connection) -> tuple[Run, ...]:
+    """All runs, in order."""
+    rows = connection.execute("SELECT id, made, target, schema, options FROM run ORDER BY id")
+    return tuple(
+        Run(number=number, made=time, target=unpacked(target), schema=unpacked(schema), options=unpacked(options))
+        for number, time, target, schema, options in rows
+    )
+
+
+def counts(connection: sqlite3.Connection, run: int) -> Counts:
+    """How far a run is; all zero where there is none of that number."""
+    row = connection.execute(
+        "SELECT pending, running, done, failed, requests, again, seconds, usage, cost, unpriced "
+        "FROM total WHERE run = ?",
+        (run,),
+    ).fetchone()
+    if row is None:
+        return Counts()
+    pending, running, done, failed, requests, again, seconds, usage, cost, unpriced = row
+    return Counts(
+        documents=pending + running + done + failed,
+        pending=pending,
+        running=running,
+        done=done,
+        failed=failed,
+        requests=requests,
+        asked_again=again,
+        usage=made(Usage, unpacked(usage)),
+        cost=None if unpriced else Decimal(cost),
+        seconds=seconds,
+    )
+
+
+# --------------------------------------------------------------------------------------- documents
+
+
+def numbers_of(states: Collection[State] | None) -> tuple[int, ...]:
+    """States by their numbers in the file. Raises `ValueError` for what is none."""
+    return tuple(sorted({STATES.index(state) for state in (STATES if states is None else states)}))
+
+
+def records(
+    connection: sqlite3.Connection, run: int, *, after: tuple[int, int], states: tuple[int, ...], **wanted: bool
+) -> list[Row]:
+    """The next few rows of a run's documents that have one of those states, for `unpack`. They begin with the place
+    to go on `after`.
+    """
+    which = "" if len(states) == len(STATES) else f"AND {_STATE} IN ({', '.join(map(str, states))}) "
+    statement = (
+        f"{_select(**wanted)}WHERE i.run = ? AND (i.number, i.id) > (?, ?) {which}ORDER BY i.number, i.id LIMIT ?"
+    )
+    return connection.execute(statement, (run, *after, AT_ONCE)).fetchall()
+
+
+def record(connection: sqlite3.Connection, run: int, name: str) -> Row | None:
+    """The row of one document with all that there is, for `unpack`."""
+    statement = f"{_select(text=True, evidence=True)}WHERE i.run = ? AND i.name = ?"
+    row: Row | None = connection.execute(statement, (run, stored_name(name))).fetchone()
+    return row
+
+
+def _select(*, text: bool, evidence: bool) -> str:
+    return _RECORD.format(text="c.text" if text else "NULL", evidence="f.evidence" if evidence else "NULL")
+
+
+def unpack(row: Row) -> Record:
+    """The record of a row."""
+    number, _, name, given, failure, sha, state, attempt, summary, data, evidence, media_type, pages, text = row
+    known = {
+        **_members(Summary, summary),
+        **_members(Evidence, evidence),
+        "data": None if data is None else unpacked(data),
+        "text": None if text is None else unpacked_text(text),
+        "pages": () if pages is None else tuple(unpacked(pages)),
+    }
+    if media_type is not None:
+        known["media_type"] = media_type.decode()
+    if state is None:
+        known["error"] = None if failure is None else made(Failure, unpacked(failure))
+    return Record(
+        number=number,
+        name=name_of(name),
+        sha256="" if sha is None else sha.hex(),
+        state=STATES[state] if state is not None else ("pending" if failure is None else "failed"),
+        row={} if given is None else unpacked(given),
+        attempts=attempt or int(failure is not None),
+        **known,
+    )
+
+
+def _members(kind: type[Any], stored: Any) -> dict[str, Any]:
+    if stored is None:
+        return {}
+    whole = made(kind, unpacked(stored))
+    return {item.name: getattr(whole, item.name) for item in fields(kind)}
+
+
+def attempts(connection: sqlite3.Connection, run: int, name: str) -> tuple[AttemptRecord, ...]:
+    """Every request of a document, each time it was tried."""
+    rows = connection.execute(
+        "SELECT f.attempts FROM input i JOIN finish f ON f.document = i.document "
+        "WHERE i.run = ? AND i.name = ? AND f.attempts IS NOT NULL ORDER BY f.attempt",
+        (run, stored_name(name)),
+    )
+    return tuple(made(AttemptRecord, each) for (stored,) in rows for each in unpacked(stored))
+
+
+def known_file(connection: sqlite3.Connection, run: int, name: str, size: int, mtime: int) -> str | None:
+    """The sha256 (hexadecimal) of a file that was seen with that size and time."""
+    row = connection.execute(
+        "SELECT d.sha FROM input i JOIN document d ON d.id = i.document "
+        "WHERE i.run = ? AND i.name = ? AND i.size = ? AND i.mtime = ?",
+        (run, stored_name(name), size, mtime),
+    ).fetchone()
+    return None if row is None else row[0].hex()
+
+
+def journalled(connection: sqlite3.Connection, document: int, key: str) -> bytes | None:
+    """The reply of a document under way to the request with that key."""
+    row = connection.execute("SELECT body FROM journal WHERE document = ? AND key = ?", (document, key)).fetchone()
+    if row is not None and not isinstance(row[0], bytes):
+        raise TypeError("A reply is no bytes.")
+    return None if row is None else row[0]
+
+
+# ------------------------------------------------------------------------------- what is wrong with it
+
+# Each gives a number, which should be 0.
+_CHECKS = (
+    (
+        "runs whose totals are wrong",
+        "SELECT count(*) FROM run r LEFT JOIN total t ON t.run = r.id WHERE t.run IS NULL OR "
+        "(t.pending, t.running, t.done, t.failed) IS NOT (SELECT coalesce(sum(state = 0), 0), "
+        "coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0), coalesce(sum(state = 3), 0) FROM (SELECT "
+        "coalesce(d.state, CASE WHEN i.failure IS NULL THEN 0 ELSE 3 END) AS state "
+        "FROM input i LEFT JOIN document d ON d.id = i.document WHERE i.run = r.id))",
+    ),
+    (
+        "documents whose number of inputs is wrong",
+        "SELECT count(*) FROM document d LEFT JOIN (SELECT document, count(*) AS inputs FROM input GROUP BY document) "
+        "i ON i.document = d.id WHERE d.inputs != coalesce(i.inputs, 0)",
+    ),
+    (
+        "documents that are finished without a result",
+        "SELECT count(*) FROM document d WHERE d.state > 1 AND NOT EXISTS "
+        "(SELECT 1 FROM finish f WHERE f.document = d.id AND f.attempt = d.attempt)",
+    ),
+    (
+        "documents that have a result and are not finished",
+        "SELECT count(*) FROM document d JOIN finish f ON f.document = d.id AND f.attempt = d.attempt "
+        "WHERE d.state < 2",
+    ),
+    (
+        "documents that are held by nobody",
+        "SELECT count(*) FROM document WHERE state = 1 AND worker NOT IN (SELECT id FROM worker)",
+    ),
+    (
+        "documents that are held and are not under way",
+        "SELECT count(*) FROM document WHERE (state = 1) != (worker IS NOT NULL)",
+    ),
+    (
+        "replies of documents that are finished",
+        "SELECT count(*) FROM journal j JOIN document d ON d.id = j.document WHERE d.state > 1",
+    ),
+)
+
+
+def problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with the file, in words; what it cannot be asked raises SQLite's errors."""
+    for (said,) in connection.execute("PRAGMA integrity_check(20)"):
+        if said != "ok":
+            yield str(said)
+    broken = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
+    yield from (f"A row of {table} belongs to a row of {parent} that is not there." for table, _, parent, _ in broken)
+    for said, statement in _CHECKS:
+        (found,) = connection.execute(statement).fetchone()
+        if found:
+            yield f"There are {found} {said}."

@@ -1,0 +1,1 @@
+"""What files are, and what is in them: one reader for each kind."""

@@ -1,0 +1,189 @@
+"""What the file of a job is, how an older one is brought up, and files that are something else."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from extractor.batch import migrations
+from extractor.batch.migrations import APPLICATION, MIGRATIONS
+from extractor.batch.store import Finished, Store
+from extractor.errors import JobError
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="file modes of POSIX")
+SHA = "ab" * 32
+LATER = ("ALTER TABLE finish ADD COLUMN judged BLOB", "UPDATE run SET made = 0")
+
+
+def with_one_document(path: Path) -> None:
+    """Make a job with a document that is done."""
+    with Store(path) as store, store.worker(store.open_run(target="T", schema={}, options={}).number) as worker:
+        begun = worker.begin(number=0, name="a", sha256=SHA, text="hello").result()
+        worker.finish(begun, Finished(data={"x": 1}, outcome="conforming")).result()
+
+
+def asked(path: Path, statement: str) -> list[tuple[object, ...]]:
+    """Ask the file something, as somebody else would."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def test_a_new_file_says_whose_it_is(tmp_path: Path) -> None:
+    """A job is known by its application id, has the version of the steps, and keeps a WAL."""
+    Store(tmp_path / "job.db").close()
+    found = [
+        asked(tmp_path / "job.db", f"PRAGMA {name}") for name in ("application_id", "user_version", "journal_mode")
+    ]
+    assert found == [[(APPLICATION,)], [(len(MIGRATIONS),)], [("wal",)]]
+
+
+@POSIX
+def test_a_job_is_its_owners_only(tmp_path: Path) -> None:
+    """Documents are in it: nobody else may read it, nor what SQLite puts beside it."""
+    with Store(tmp_path / "job.db") as store:
+        store.open_run(target="T", schema={}, options={})
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_an_older_file_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the first version sees each later step once, and keeps what is in it."""
+    path = tmp_path / "job.db"
+    monkeypatch.setattr(migrations, "MIGRATIONS", MIGRATIONS[:1])
+    with_one_document(path)
+    assert asked(path, "PRAGMA user_version") == [(1,)]
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, LATER))
+    for _ in range(2):
+        with Store(path) as store:
+            (run,) = store.runs()
+            assert run.made == 0
+            assert [record.data for record in store.records(run.number)] == [{"x": 1}]
+            assert store.check() == ()
+    assert asked(path, "PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
+    assert asked(path, "SELECT judged FROM finish") == [(None,)]
+
+
+def test_an_older_file_is_not_brought_up_by_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opened for reading only, an older file is told and left as it is."""
+    path = tmp_path / "job.db"
+    with_one_document(path)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, LATER))
+    with pytest.raises(JobError, match=r"older version.*Open it once for writing"):
+        Store(path, read_only=True)
+    assert asked(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+def test_a_step_that_fails_leaves_the_older_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a file cannot be brought up it stays as it was, and usable by what made it."""
+    path = tmp_path / "job.db"
+    with_one_document(path)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, (*LATER, "UPDATE nothing SET x = 1")))
+    with pytest.raises(JobError, match="is damaged"):
+        Store(path)
+    monkeypatch.undo()
+    assert asked(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    with Store(path) as store:
+        assert store.counts(1).done == 1
+
+
+def test_a_newer_file_is_left_alone(tmp_path: Path) -> None:
+    """A file of a later version is told, and not touched."""
+    path = tmp_path / "job.db"
+    with_one_document(path)
+    asked(path, f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    before = path.read_bytes()
+    for read_only in (False, True):
+        with pytest.raises(JobError, match="newer version"):
+            Store(path, read_only=read_only)
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """A text, another program's database, and half a job are told, and not touched."""
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE mine (x)")
+    with_one_document(tmp_path / "job.db")
+    (tmp_path / "half.db").write_bytes((tmp_path / "job.db").read_bytes()[:5_000])
+    (tmp_path / "notes.txt").write_text("Dear diary\n" * 100, encoding="utf-8")
+    for name, said in {"other.db": "no job", "notes.txt": "no job", "half.db": "damaged"}.items():
+        before = (tmp_path / name).read_bytes()
+        for read_only in (False, True):
+            with pytest.raises(JobError, match=said):
+                Store(tmp_path / name, read_only=read_only)
+        assert (tmp_path / name).read_bytes() == before
+
+
+def test_an_older_sqlite_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where SQLite knows no strict tables everything is kept as it is, also a name that could be a number."""
+    monkeypatch.setattr(migrations, "STRICT_SINCE", (99,))
+    path = tmp_path / "job.db"
+    with_one_document(path)
+    with Store(path) as store, store.worker(1) as worker:
+        for number, name in enumerate(["007", "1e3", " 5 ", "\udcff"]):
+            worker.begin(number=number + 1, name=name, sha256=SHA).result()
+        assert [record.name for record in store.records(1)] == ["a", "007", "1e3", " 5 ", "\udcff"]
+        assert store.check() == ()
+    assert "STRICT" not in str(asked(path, "SELECT sql FROM sqlite_master"))
+
+
+def test_triggers_of_somebody_else_do_not_run(tmp_path: Path) -> None:
+    """A file that would do something by itself, beside what a job does, is not opened."""
+    path = tmp_path / "job.db"
+    with_one_document(path)
+    asked(path, "CREATE TRIGGER mine AFTER UPDATE ON document BEGIN DELETE FROM finish; END")
+    for read_only in (False, True):
+        with pytest.raises(JobError, match="triggers of somebody else"):
+            Store(path, read_only=read_only)
+
+
+def test_a_place_where_no_job_can_be_is_told(tmp_path: Path) -> None:
+    """A folder, a folder that is not there, and a job that is not there are told."""
+    with pytest.raises(JobError, match="is no file"):
+        Store(tmp_path)
+    with pytest.raises(JobError, match=r"no job .*folder is not there"):
+        Store(tmp_path / "nowhere" / "job.db")
+    for read_only in (False, True):
+        with pytest.raises(JobError, match="There is no job"):
+            Store(tmp_path / "job.db", create=False, read_only=read_only)
+    with pytest.raises(JobError, match="cannot be made"):
+        Store(tmp_path / ("long" * 100))
+    with pytest.raises(JobError, match="is none"):
+        Store(tmp_path / "job\0.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_file_becomes_a_job(tmp_path: Path) -> None:
+    """A file with nothing in it is as good as none, if a job may be made."""
+    path = tmp_path / "job.db"
+    path.touch()
+    with pytest.raises(JobError, match="is no job"):
+        Store(path, create=False)
+    with_one_document(path)
+
+
+def test_many_make_the_same_file_at_once(tmp_path: Path) -> None:
+    """Whoever comes first makes the file, and all have it."""
+    path = tmp_path / "job.db"
+    runs: list[int] = []
+
+    def make() -> None:
+        with Store(path) as store:
+            runs.append(store.open_run(target="T", schema={}, options={}).number)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert runs == [1] * 8
+
+
+def test_a_name_may_have_any_letter(tmp_path: Path) -> None:
+    """A path with spaces, marks of addresses, and other alphabets is a path."""
+    for name in ("a job?.db", "50%25#1.db", "Auftr\u00e4ge \u4e2d.db", "job.db?mode=memory"):
+        with_one_document(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 10_000
