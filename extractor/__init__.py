@@ -24,12 +24,17 @@ from extractor.errors import (
     ContentFiltered,
     CutOff,
     DeadlineExceeded,
+    DocumentDamaged,
+    DocumentEncrypted,
     DocumentError,
+    DocumentTooLarge,
+    DocumentUnsupported,
     EmptyReply,
     EndpointError,
     ExtractionFailed,
     ExtractorError,
     FieldsAbsent,
+    JobError,
     MissingExtra,
     NotFound,
     OptionError,
@@ -49,7 +54,7 @@ from extractor.evidence.field import Span
 from extractor.ladder import Step
 from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Repair
-from extractor.result import Attempt, ChunkResult, Extraction
+from extractor.result import Attempt, ChunkResult, DocumentResult, Extraction
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import Dialect, Limits
 from extractor.schema.marks import Grounded, Inferred, Merge
@@ -58,8 +63,13 @@ from extractor.schema.walk import Rewrite
 from extractor.shared import aextract, extract
 
 if TYPE_CHECKING:  # for those who use them: see __getattr__
+    from extractor.batch.job import Job
     from extractor.budget import Budget
     from extractor.documents.chunking import Chunking
+    from extractor.documents.files.limits import FileLimits
+    from extractor.documents.inputs import inputs
+    from extractor.documents.load import load
+    from extractor.documents.loaded import Input, Loaded
     from extractor.documents.merging import Conflict
     from extractor.endpoint.cache import Cache
     from extractor.endpoint.resolve import Fallback
@@ -81,12 +91,18 @@ _WHERE = {
     "Conflict": "extractor.documents.merging",
     "Fallback": "extractor.endpoint.resolve",
     "Gap": "extractor.evidence.completeness",
+    "Input": "extractor.documents.loaded",
+    "Job": "extractor.batch.job",
+    "FileLimits": "extractor.documents.files.limits",
     "ListReport": "extractor.evidence.completeness",
+    "Loaded": "extractor.documents.loaded",
     "Partial": "extractor.reply.partial",
     "Price": "extractor.prices",
     "RateLimits": "extractor.endpoint.routes",
     "Watcher": "extractor.watching",
     "calibrate": "extractor.evidence.calibration",
+    "inputs": "extractor.documents.inputs",
+    "load": "extractor.documents.load",
 }
 
 
@@ -124,7 +140,12 @@ __all__ = [
     "CutOff",
     "DeadlineExceeded",
     "Dialect",
+    "DocumentDamaged",
+    "DocumentEncrypted",
     "DocumentError",
+    "DocumentResult",
+    "DocumentTooLarge",
+    "DocumentUnsupported",
     "EmptyReply",
     "EndpointError",
     "Extraction",
@@ -135,12 +156,17 @@ __all__ = [
     "FieldError",
     "FieldsAbsent",
     "File",
+    "FileLimits",
     "Gap",
     "Grounded",
     "Image",
     "Inferred",
+    "Input",
+    "Job",
+    "JobError",
     "Limits",
     "ListReport",
+    "Loaded",
     "Merge",
     "MissingExtra",
     "NotFound",
@@ -169,4 +195,6 @@ __all__ = [
     "aextract",
     "calibrate",
     "extract",
+    "inputs",
+    "load",
 ]

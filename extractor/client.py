@@ -46,9 +46,9 @@ from extractor.schema.target import Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
 
 if TYPE_CHECKING:  # only for those who stream, or have somebody to fall back to
-    from extractor.reply.partial import Partial
     from extractor.batch.job import Job
     from extractor.documents.loaded import As, Input
+    from extractor.reply.partial import Partial
     from extractor.several.feed import Extract, Feed
     from extractor.several.mapping import Results
     from extractor.several.mapping_async import AsyncResults
@@ -221,6 +221,7 @@ class Client:
         as_: As,
         call: Any,
         concurrency: int | None,
+        evidence: bool,
     ) -> Feed[T]:
         """What a map goes through. Raises `CallerError`: what is wrong is so for all."""
         from extractor.several.line import at_most
@@ -237,7 +238,7 @@ class Client:
         from extractor.batch.job import feed_of
 
         where = {"address": self._address, "dialect": self._dialect}
-        return feed_of(job, target, documents, settings=settings, call=call, as_=as_, **where)
+        return feed_of(job, target, documents, settings=settings, call=call, as_=as_, evidence=evidence, **where)
 
     def _room(self, share: Hashable) -> bool:
         """Whether more documents of a map may begin: so many must wait that the governor sees what is wanted."""
@@ -572,6 +573,7 @@ class Extractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
+        evidence: bool = True,
         **call: Unpack[Call],
     ) -> Results[T]: ...
     @overload
@@ -584,6 +586,7 @@ class Extractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
+        evidence: bool = True,
         **call: Unpack[Call],
     ) -> Results[Any]: ...
     def map(
@@ -595,6 +598,7 @@ class Extractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
+        evidence: bool = True,
         **call: Unpack[Call],
     ) -> Results[Any]:
         """Extract from many documents, side by side: a `DocumentResult` for each as it completes, or in their order.
@@ -603,7 +607,8 @@ class Extractor(Client):
         `concurrency`. One that fails is a result with an `error`, and the others go on; an error that all would fail
         with (a wrong key, an empty account, a budget that is spent, an endpoint that is gone) is raised after the
         results of what was under way. Files are read as `as_` says. With a `job`, a file, everything is kept there:
-        the same call again goes on where it was, and gives what was finished before from the file.
+        the same call again goes on where it was, and gives what was finished before from the file; without `evidence`,
+        what is known of the fields is only worked out when it is wanted.
 
         Use it in `with`, or go to its end. Takes what `run` does; an `idempotency_key` gets the number of the document.
         Raises `CallerError`, `JobError` among them.
@@ -611,7 +616,7 @@ class Extractor(Client):
         from extractor.several.mapping import Results
 
         shared = self._shared(call)
-        feed = self._feed(target_of(target), documents, job, as_, shared, concurrency)
+        feed = self._feed(target_of(target), documents, job, as_, shared, concurrency, evidence)
         room = functools.partial(self._room, shared["share"])
         return Results(feed, self._extracted, room=room, ordered=ordered, concurrency=concurrency)
 
@@ -753,6 +758,7 @@ class AsyncExtractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
+        evidence: bool = True,
         **call: Unpack[Call],
     ) -> AsyncResults[T]: ...
     @overload
@@ -765,6 +771,7 @@ class AsyncExtractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
+        evidence: bool = True,
         **call: Unpack[Call],
     ) -> AsyncResults[Any]: ...
     def map(
@@ -776,6 +783,7 @@ class AsyncExtractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
+        evidence: bool = True,
         **call: Unpack[Call],
     ) -> AsyncResults[Any]:
         """See `Extractor.map`; to be gone through with `async for`. The documents may come from an async iterable."""
@@ -784,7 +792,9 @@ class AsyncExtractor(Client):
 
         drawn = Drawn(documents) if isinstance(documents, AsyncIterable) else None
         shared = self._shared(call)
-        feed = self._feed(target_of(target), documents if drawn is None else drawn, job, as_, shared, concurrency)
+        feed = self._feed(
+            target_of(target), documents if drawn is None else drawn, job, as_, shared, concurrency, evidence
+        )
         room = functools.partial(self._room, shared["share"])
         return AsyncResults(feed, self._extracted, room=room, ordered=ordered, concurrency=concurrency, drawn=drawn)
 

@@ -189,8 +189,11 @@ class TargetFailed(CallerError):
     attempts: tuple[Attempt, ...] = ()
 
 
-def _cost(attempts: tuple[Attempt, ...]) -> Decimal | None:
-    costs = [attempt.cost for attempt in attempts]
+def _cost(error: EndpointError | ExtractionFailed) -> Decimal | None:
+    if "_known" in error.__dict__:  # of one that was read from a job, which has the attempts
+        kept: Decimal | None = error.__dict__["_known"]["cost"]
+        return kept
+    costs = [attempt.cost for attempt in error.attempts]
     known = [cost for cost in costs if cost is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
@@ -223,7 +226,7 @@ class EndpointError(ExtractorError):
     @property
     def cost(self) -> Decimal | None:
         """What its attempts cost, in US dollars; None where that is not known of one of them."""
-        return _cost(self.attempts)
+        return _cost(self)
 
 
 class ConnectionFailed(EndpointError):
@@ -346,7 +349,7 @@ class ExtractionFailed(ExtractorError):
     @property
     def cost(self) -> Decimal | None:
         """What its attempts cost, in US dollars; None where that is not known of one of them."""
-        return _cost(self.attempts)
+        return _cost(self)
 
 
 class Refused(ExtractionFailed):

@@ -52,13 +52,16 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """An error as a job keeps it: the name of its type, and what it said; `errors` are those of the last value."""
+    """An error as a job keeps it: the name of its type, and what it said; `errors` are those of the last value, and
+    `details` what it has beside (`status`, `code`, `body`, `option` …), by the names of its attributes.
+    """
 
     type: str
     message: str
     hint: str = ""
     value: Any = field(default=None, repr=False)
     errors: tuple[Mapping[str, Any], ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -89,7 +89,13 @@ def failure_of(error: ExtractorError) -> Failure:
         hint=error.hint,
         value=getattr(error, "value", None),
         errors=tuple(asdict(each) for each in wrong),
+        details={name: getattr(error, name) for name in _details(type(error)) if getattr(error, name, None)},
     )
+
+
+def _details(kind: type[ExtractorError]) -> dict[str, Any]:
+    """What an error has beside its words, as it is where that is not kept."""
+    return {name: absent for base, own in _EVIDENCE.items() if issubclass(kind, base) for name, absent in own.items()}
 
 
 def _cost(attempts: Sequence[Attempt]) -> Decimal | None:
@@ -195,17 +201,18 @@ def restored(target: Target[T], record: Record, context: Any = None) -> Extracti
 
 
 def error_of(failure: Failure, record: Record | None = None) -> ExtractorError:
-    """The error that was kept: of the same type, with what it said. What an HTTP error knew besides is not kept: its
-    `status` is 0. `record` is the document's, for what its requests took.
+    """The error that was kept: of the same type, with what it said. `record` is the document's, for what its requests
+    took.
     """
     kind = getattr(errors, failure.type, None) if failure.type in errors.__all__ else None
     if not isinstance(kind, type) or not issubclass(kind, ExtractorError):  # one of a later version
         kind = ExtractorError
     error = kind.__new__(kind, failure.message)
     error.__dict__.update(message=failure.message, hint=failure.hint)
-    for base, evidence in _EVIDENCE.items():
-        if issubclass(kind, base):
-            error.__dict__.update(evidence)
+    own = _details(kind)
+    error.__dict__.update(own | {name: value for name, value in failure.details.items() if name in own})
+    if isinstance(error, ExtractionFailed):
+        error.attempts = ()  # they are in the job
     if isinstance(error, ExtractionFailed):
         wrong = tuple(_field_error(each) for each in failure.errors)
         usage = usage_of(()) if record is None else record.usage
@@ -219,10 +226,9 @@ _EVIDENCE: Mapping[type[ExtractorError], Mapping[str, Any]] = {
     OptionError: {"option": ""},
     SchemaError: {"pointer": ""},
     EndpointError: {"url": "", "body": ""},
-    StatusError: {"status": 0, "code": "", "type": "", "param": "", "headers": {}, "retry_after": None},
-    ExtractionFailed: {"attempts": ()},
+    StatusError: {"status": 0, "code": "", "type": "", "param": "", "said": "", "headers": {}, "retry_after": None},
 }
-"""What each error has beside its words, as it is where that is not kept."""
+"""What each error has beside its words, as it is where that is not known."""
 
 
 def _changed(target: Target[Any], record: Record, wrong: tuple[FieldError, ...]) -> ExtractionFailed:

@@ -16,7 +16,7 @@ from extractor.chat.content import File, Image
 from extractor.documents.files.book import read_book
 from extractor.documents.files.html import read_html
 from extractor.documents.files.kinds import Kind, kind_of
-from extractor.documents.files.limits import Content, Limits
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.mail import read_mail
 from extractor.documents.files.office import read_opened, read_slides, read_word
 from extractor.documents.files.others import check_image, read_image, read_other, recognised
@@ -37,7 +37,7 @@ from extractor.errors import (
 )
 from extractor.evidence.source import source_of
 
-__all__ = ["Limits", "load", "with_name"]
+__all__ = ["FileLimits", "load", "with_name"]
 
 T = TypeVar("T")
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})  # what endpoints take
@@ -50,7 +50,7 @@ def load(
     media_type: str | None = None,
     as_: As = "text",
     password: str | None = None,
-    limits: Limits | None = None,
+    limits: FileLimits | None = None,
 ) -> Loaded:
     """Read a document: a path (also as a string), its bytes, or a binary stream.
 
@@ -65,7 +65,7 @@ def load(
         raise OptionError(f'as_ is {as_!r}; it can be "text", "image" or "file".', option="as_")
     shown = named_source(source, name)
     try:
-        return _loaded(source, shown, media_type, as_, password, limits or Limits())
+        return _loaded(source, shown, media_type, as_, password, limits or FileLimits())
     except (DocumentError, MissingExtra) as error:
         raise with_name(error, shown) from None
 
@@ -76,7 +76,7 @@ def with_name(error: DocumentError | MissingExtra, name: str) -> DocumentError |
 
 
 def _loaded(
-    source: FileSource, name: str, media_type: str | None, as_: As, password: str | None, limits: Limits
+    source: FileSource, name: str, media_type: str | None, as_: As, password: str | None, limits: FileLimits
 ) -> Loaded:
     data = read_source(source, limits)
     kind, notes = kind_of(data, name=name, media_type=media_type)
@@ -95,7 +95,7 @@ def _loaded(
     if len(content.text) > limits.max_characters:
         raise DocumentTooLarge(
             f"It has more than {limits.max_characters:,} characters.",
-            hint="Split it, or allow more: limits=Limits(max_characters=…).",
+            hint="Split it, or allow more: limits=FileLimits(max_characters=…).",
         )
     return replace(
         loaded,
@@ -108,7 +108,7 @@ def _loaded(
 
 
 def _parts(
-    data: bytes, kind: Kind, name: str, as_: As, password: str | None, limits: Limits
+    data: bytes, kind: Kind, name: str, as_: As, password: str | None, limits: FileLimits
 ) -> tuple[Image | File, ...]:
     if as_ == "file":
         return (File(data=data, filename=name, media_type=kind.media_type),)
@@ -128,7 +128,7 @@ class _Job:
 
     data: bytes
     kind: Kind
-    limits: Limits
+    limits: FileLimits
     password: str | None = None
     media_type: str | None = None
     is_attached: bool = False

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from extractor.documents.files.kinds import is_plain
-from extractor.documents.files.limits import Limits
+from extractor.documents.files.limits import FileLimits
 from extractor.documents.files.source import FileSource, head_of, named_source, read_source
 from extractor.documents.load import load, with_name
 from extractor.documents.loaded import As, Loaded
@@ -54,10 +54,10 @@ class Loader:
     threads may load at a time: those beyond the number of processes wait. Use it in a `with` block, or `close` it.
     """
 
-    def __init__(self, *, processes: int = 2, limits: Limits | None = None) -> None:
+    def __init__(self, *, processes: int = 2, limits: FileLimits | None = None) -> None:
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
             raise OptionError("processes is no number from 1.", option="processes")
-        self._limits = limits or Limits()
+        self._limits = limits or FileLimits()
         self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()  # the last one used is the one still in memory
         for _ in range(processes):
             self._idle.put(None)
@@ -155,17 +155,17 @@ class Loader:
         self._alive.discard(process)
 
 
-def _why(status: object, name: str, limits: Limits) -> DocumentError:
+def _why(status: object, name: str, limits: FileLimits) -> DocumentError:
     """The error for a process that did not answer."""
     if status == "late":
         return DocumentTooLarge(
             f"{name}: It took more than {limits.seconds:g} seconds to read.",
-            hint="Allow more: limits=Limits(seconds=…).",
+            hint="Allow more: limits=FileLimits(seconds=…).",
         )
     # Memory that is not given ends a reader by SIGABRT; where the machine has none left, the system ends it by SIGKILL.
     if status in (-getattr(signal, "SIGABRT", 6), -getattr(signal, "SIGKILL", 9)):
         return DocumentTooLarge(
-            f"{name}: It takes too much memory to read.", hint="Allow more: limits=Limits(memory=…)."
+            f"{name}: It takes too much memory to read.", hint="Allow more: limits=FileLimits(memory=…)."
         )
     return DocumentDamaged(f"{name}: It crashes its reader.", hint="Try to open and save it again.")
 
@@ -179,7 +179,7 @@ def _end_all(processes: set[_Process]) -> None:
 class _Process:
     """One child. `ask` is for one thread at a time; `end` for any."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FileLimits) -> None:
         if not sys.executable:
             raise ConfigurationError("There is no Python interpreter to start.", hint="Use load() itself.")
         # One arena and one thread of each library: every further one would take addresses from the limit.

@@ -29,12 +29,6 @@ pytest.importorskip("pyarrow")
 
 from extractor.batch import ray as subject  # noqa: E402  # only where Ray is
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of Ray's own processes and files
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # likewise
-]
-
 PERSON: dict[str, Any] = {
     "type": "object",
     "properties": {"name": {"type": "string"}},
@@ -129,16 +123,6 @@ def test_one_governor_for_all() -> None:
     assert set(endpoint.asked.values()) == {1}
     assert endpoint.most <= 2 * LIMIT  # from the search for the limit
     assert endpoint.refused <= 40
-
-
-def test_limits_hold_for_all() -> None:
-    """No more are under way than was allowed, in all processes together."""
-    endpoint = Endpoint()
-    limits = extractor.RateLimits(concurrency=3)
-    with FakeEndpoint(endpoint, repeat=True) as fake:
-        rows = rows_of(subject.extract(documents(60), PERSON, **at(fake, limits=limits)))
-    assert names_of(rows) == [f"p{number}" for number in range(60)]
-    assert endpoint.most <= 3
 
 
 def test_a_class_as_target() -> None:
@@ -263,17 +247,6 @@ def test_it_goes_on(tmp_path: Path) -> None:
         assert len(job.runs) == 1
         assert job.counts().done == 40
         assert job.record("7").fields["/name"].status == "exact"  # type: ignore[union-attr]
-
-
-def test_the_same_text_twice(tmp_path: Path) -> None:
-    """Rows with the same text are asked for once, wherever they are."""
-    endpoint = Endpoint(LIMIT)
-    rows = [{"id": row, "text": f"It is p{row % 10}"} for row in range(60)]
-    with FakeEndpoint(endpoint, repeat=True) as fake:
-        dataset = ray.data.from_items(rows, override_num_blocks=6)
-        done = rows_of(subject.extract(dataset, PERSON, job=tmp_path / "people.db", **at(fake, batch_size=10)))
-    assert names_of(done) == [f"p{row % 10}" for row in range(60)]
-    assert endpoint.asked == {f"p{number}": 1 for number in range(10)}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it looks for processes in /proc")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from extractor.chat.content import File, Image, content_of
 from extractor.documents.files import others, rendering
 from extractor.documents.files.kinds import named
-from extractor.documents.load import Limits, load
+from extractor.documents.load import FileLimits, load
 from extractor.errors import (
     DocumentDamaged,
     DocumentEncrypted,
@@ -295,17 +295,17 @@ def test_any_bytes_under_any_name(name: str, data: bytes, cut: int) -> None:
 def test_limits_are_numbers() -> None:
     """A limit is a number from 0."""
     with pytest.raises(OptionError, match="max_pages"):
-        Limits(max_pages=-1)
+        FileLimits(max_pages=-1)
 
 
 def test_the_general_reader() -> None:
     """What has no reader of its own is given in its order, with its tables and what it says of itself."""
     pytest.importorskip("kreuzberg")
-    found = others.read_other(MADE["invoice.xlsx"], named_type(".xlsx"), Limits())
+    found = others.read_other(MADE["invoice.xlsx"], named_type(".xlsx"), FileLimits())
     (table, *_) = found.tables
     assert found.text.startswith("Costs\n")
     assert found.text[table.start : table.end].split("\n")[0] == "| Invoice 4711 | Acme |"
-    message = others.read_other(MADE["invoice.eml"], named_type(".eml"), Limits())
+    message = others.read_other(MADE["invoice.eml"], named_type(".eml"), FileLimits())
     assert "Subject: Your invoice\n" in message.text
     assert message.notes[0] == "The attachment 'note.txt' was left out."
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from extractor.documents.load import Limits, load
+from extractor.documents.load import FileLimits, load
 from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentError, DocumentTooLarge, DocumentUnsupported
 
 sys.path.insert(0, str(Path(__file__).parent / "files"))
@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent / "files"))
 import made_files
 from made_files import SAID, docx, epub, odt, pdf, png, xlsx, zipped
 
-SMALL = Limits(max_bytes=10_000_000, max_unpacked=10_000_000, max_pages=50, max_characters=200_000, seconds=20)
+SMALL = FileLimits(max_bytes=10_000_000, max_unpacked=10_000_000, max_pages=50, max_characters=200_000, seconds=20)
 LAUGHS = (
     '<!DOCTYPE l [<!ENTITY a "lol">'
     + "".join(f'<!ENTITY {each} "{f"&{before};" * 10}">' for before, each in zip("abcdefgh", "bcdefghi", strict=True))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from extractor.documents import loader as module
-from extractor.documents.load import Limits, load
+from extractor.documents.load import FileLimits, load
 from extractor.documents.loader import Loader
 from extractor.errors import (
     CallerError,
@@ -134,7 +134,7 @@ FATES: list[tuple[str, type[DocumentError], str]] = [
 @pytest.mark.usefixtures("doing")
 def test_what_can_happen_to_a_reader() -> None:
     """A file that crashes its reader or takes too much memory is refused by its name, and the next one is read."""
-    with Loader(processes=1, limits=Limits(memory=2_000_000_000)) as own:
+    with Loader(processes=1, limits=FileLimits(memory=2_000_000_000)) as own:
         for name, error, said in FATES:
             with pytest.raises(error, match=said):
                 own.load(pdf(), name=name)
@@ -145,8 +145,8 @@ def test_what_can_happen_to_a_reader() -> None:
 @pytest.mark.usefixtures("doing")
 def test_a_reader_that_hangs() -> None:
     """A file that takes too long is ended, and the next one is read."""
-    said = r"hang: It took more than 0\.3 seconds.*Limits\(seconds"
-    with Loader(processes=1, limits=Limits(seconds=0.3)) as own, pytest.raises(DocumentTooLarge, match=said):
+    said = r"hang: It took more than 0\.3 seconds.*FileLimits\(seconds"
+    with Loader(processes=1, limits=FileLimits(seconds=0.3)) as own, pytest.raises(DocumentTooLarge, match=said):
         own.load(pdf(), name="hang")
     with Loader(processes=1) as own:
         assert own.load(pdf(), name="a").text.startswith(PAGES[0])

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 
-from extractor.documents.files.limits import Limits, too_large
+from extractor.documents.files.limits import FileLimits, too_large
 from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
 
 __all__ = ["Archive", "first_of"]
@@ -23,7 +23,7 @@ class Archive:
     if its members would come to more than is allowed. What a member says of its size is kept to when it is read.
     """
 
-    def __init__(self, data: bytes, limits: Limits) -> None:
+    def __init__(self, data: bytes, limits: FileLimits) -> None:
         try:
             self._file = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, EOFError):

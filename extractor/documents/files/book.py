@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from extractor.documents.files.archive import Archive
 from extractor.documents.files.elements import Attributes, read_xml
 from extractor.documents.files.html import write_html
-from extractor.documents.files.limits import Content, Limits
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.office import properties
 from extractor.documents.files.plain import decoded
 from extractor.documents.files.writing import Writer
@@ -16,7 +16,7 @@ from extractor.errors import DocumentDamaged
 __all__ = ["read_book"]
 
 
-def read_book(data: bytes, limits: Limits) -> Content:
+def read_book(data: bytes, limits: FileLimits) -> Content:
     """The text of a book."""
     archive, writer = Archive(data, limits), Writer(limits)
     if "META-INF/encryption.xml" in archive:

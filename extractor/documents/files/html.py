@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from extractor.documents.files.limits import Content, Limits
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.writing import Writer
 
 __all__ = ["read_html", "write_html"]
@@ -34,7 +34,7 @@ _APART = frozenset("h1 h2 h3 h4 h5 h6 p table".split())  # with an empty line ar
 _NO_END = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 
 
-def read_html(text: str, limits: Limits) -> Content:
+def read_html(text: str, limits: FileLimits) -> Content:
     """The text of a page."""
     writer = Writer(limits)
     title = write_html(text, writer)

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Literal, TypeAlias
 
 from extractor.documents.files.archive import Archive, first_of
-from extractor.documents.files.limits import Limits
+from extractor.documents.files.limits import FileLimits
 from extractor.documents.files.plain import is_text
 from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentUnsupported
 
@@ -223,7 +223,7 @@ def _by_content(data: bytes) -> Kind | None:
 
 
 def _in_zip(data: bytes) -> Kind:
-    names = Archive(data, Limits(max_unpacked=1 << 62)).names
+    names = Archive(data, FileLimits(max_unpacked=1 << 62)).names
     if "mimetype" in names:
         stated = first_of(data, "mimetype", 200).decode("ascii", "replace").strip().lower()
         if stated in _BY_TYPE:

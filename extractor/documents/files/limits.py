@@ -9,13 +9,13 @@ from typing import Any
 from extractor.documents.loaded import Table
 from extractor.errors import DocumentTooLarge, OptionError
 
-__all__ = ["Content", "Limits", "too_large"]
+__all__ = ["Content", "FileLimits", "too_large"]
 
 MEBI = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class FileLimits:
     """What a file may be at most: its bytes, those that it unpacks to, its pages, the characters of its text.
 
     `seconds` and `memory` (bytes; 0: as much as there is) are for reading it, and are kept to the letter by a `Loader`
@@ -49,5 +49,5 @@ class Content:
 def too_large(what: str, limit: float, option: str) -> DocumentTooLarge:
     """The error of a limit that is passed: "It has more than 5,000 pages." and how to allow it."""
     return DocumentTooLarge(
-        f"It {what.format(f'{limit:,}')}.", hint=f"Split it, or allow more: limits=Limits({option}=…)."
+        f"It {what.format(f'{limit:,}')}.", hint=f"Split it, or allow more: limits=FileLimits({option}=…)."
     )

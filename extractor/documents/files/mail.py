@@ -13,7 +13,7 @@ from email.message import Message
 from typing import Any
 
 from extractor.documents.files.html import read_html
-from extractor.documents.files.limits import Content, Limits, too_large
+from extractor.documents.files.limits import Content, FileLimits, too_large
 from extractor.documents.files.plain import decoded
 from extractor.documents.files.writing import clean, plain_data
 from extractor.documents.loaded import Table
@@ -25,7 +25,7 @@ HEADERS = ("From", "To", "Cc", "Reply-To", "Date", "Subject")
 PARTS = 500  # of a message; one with more is made to keep readers busy
 
 
-def read_mail(data: bytes, limits: Limits, read: Callable[[bytes, str], Content] | None) -> Content:
+def read_mail(data: bytes, limits: FileLimits, read: Callable[[bytes, str], Content] | None) -> Content:
     """A message. `read` gives the content of an attached file by its name; None: attachments are only named."""
     message = email.message_from_bytes(data, policy=email.policy.compat32)
     headers = {name: _header(message[name]) for name in HEADERS if message[name] is not None}
@@ -66,7 +66,7 @@ def _attached(name: str, body: bytes, read: Callable[[bytes, str], Content] | No
     return _joined([Content(text=f"Attachment: {name[:200]}"), content], "\n\n", None)
 
 
-def _joined(parts: list[Content], between: str, limits: Limits | None) -> Content:
+def _joined(parts: list[Content], between: str, limits: FileLimits | None) -> Content:
     """Several texts as one, with the places of their tables in it."""
     texts: list[str] = []
     tables: list[Table] = []

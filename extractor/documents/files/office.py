@@ -12,7 +12,7 @@ from typing import Any
 
 from extractor.documents.files.archive import Archive
 from extractor.documents.files.elements import Attributes, Dialect, read_xml, write_xml
-from extractor.documents.files.limits import Content, Limits
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.writing import Writer
 from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
 
@@ -47,7 +47,7 @@ OPENED = Dialect(
 SHEETS = replace(OPENED, pages={}, own_pages=frozenset({"table"}))
 
 
-def read_word(data: bytes, limits: Limits) -> Content:
+def read_word(data: bytes, limits: FileLimits) -> Content:
     """A Word file: its headers, its text with footnotes behind it, its footers."""
     archive, writer = Archive(data, limits), Writer(limits)
     main = next((target for kind, target in related(archive, "") if kind == "officeDocument"), "word/document.xml")
@@ -74,7 +74,7 @@ def _once(archive: Archive, writer: Writer, names: list[str]) -> None:
                 writer.gap()
 
 
-def read_slides(data: bytes, limits: Limits) -> Content:
+def read_slides(data: bytes, limits: FileLimits) -> Content:
     """A PowerPoint file: each slide a page, with what its speaker is to say behind it."""
     archive, writer = Archive(data, limits), Writer(limits)
     main = next((target for kind, target in related(archive, "") if kind == "officeDocument"), "ppt/presentation.xml")
@@ -107,7 +107,7 @@ def _nothing(_: str) -> None:
     pass
 
 
-def read_opened(data: bytes, limits: Limits, *, sheets: bool = False) -> Content:
+def read_opened(data: bytes, limits: FileLimits, *, sheets: bool = False) -> Content:
     """An OpenDocument text, presentation (each slide a page) or, with `sheets`, spreadsheet (each sheet one)."""
     archive, writer = Archive(data, limits), Writer(limits)
     if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from extractor.documents.files.limits import Content, Limits, too_large
+from extractor.documents.files.limits import Content, FileLimits, too_large
 from extractor.documents.files.rendering import PIXELS, image_size, missing
 from extractor.documents.files.writing import Writer, clean, plain_data
 from extractor.errors import (
@@ -49,7 +49,7 @@ def _kreuzberg() -> ModuleType:
     return kreuzberg
 
 
-def read_other(data: bytes, media_type: str, limits: Limits) -> Content:
+def read_other(data: bytes, media_type: str, limits: FileLimits) -> Content:
     """A file by the general reader, in its order, with its tables.
 
     How much memory it takes is not known before: a hostile file is only safe in a `Loader`.
@@ -99,7 +99,7 @@ def _write(node: Any, writer: Writer) -> None:
         writer.end_line()
 
 
-def _extracted(data: bytes, media_type: str, limits: Limits, **more: Any) -> Any:
+def _extracted(data: bytes, media_type: str, limits: FileLimits, **more: Any) -> Any:
     kreuzberg = _kreuzberg()
     every = kreuzberg.ContentFilterConfig(
         include_headers=True, include_footers=True, strip_repeating_text=False, include_watermarks=True
@@ -126,7 +126,9 @@ def _translated(said: str) -> DocumentError:
     if "password" in lowered or "encrypted" in lowered:
         return DocumentEncrypted("It is encrypted.", hint="Save it without a password.")
     if "timeout" in lowered or "timed out" in lowered or "cancel" in lowered:
-        return DocumentTooLarge("It took longer to read than allowed.", hint="Allow more: limits=Limits(seconds=…).")
+        return DocumentTooLarge(
+            "It took longer to read than allowed.", hint="Allow more: limits=FileLimits(seconds=…)."
+        )
     if "too large" in lowered or "exceed" in lowered or "limit" in lowered:
         return DocumentTooLarge("It unpacks to more than allowed.")
     if "unsupported" in lowered or "not supported" in lowered:
@@ -146,13 +148,13 @@ def check_image(data: bytes) -> None:
         raise DocumentTooLarge(f"It is an image of more than {PIXELS:,} pixels.", hint="Make it smaller.")
 
 
-def read_image(data: bytes, media_type: str, limits: Limits) -> Content:
+def read_image(data: bytes, media_type: str, limits: FileLimits) -> Content:
     """The text in an image. Raises as `recognised` does."""
     check_image(data)
     return Content(text=clean(recognised(data, limits, media_type)).strip())
 
 
-def recognised(data: bytes, limits: Limits, media_type: str = "image/png") -> str:
+def recognised(data: bytes, limits: FileLimits, media_type: str = "image/png") -> str:
     """The text in an image. Raises `DocumentUnsupported` where what is needed for that is not installed."""
     languages = _languages()
     if not languages:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from extractor.documents.files.limits import Content, Limits, too_large
+from extractor.documents.files.limits import Content, FileLimits, too_large
 from extractor.documents.files.rendering import drawn, opened
 from extractor.documents.files.writing import clean, plain_data
 from extractor.errors import DocumentError, DocumentTooLarge, DocumentUnsupported, MissingExtra
@@ -24,7 +24,7 @@ _WIDE = 1.2  # heights of a line: a space of a justified line is rarely wider th
 _HYPHEN = re.compile("[\x02\ufffe](?:\r?\n)?+")  # PDFium's sign for a word that goes on in the next line
 
 
-def read_pdf(data: bytes, limits: Limits, *, password: str | None, recognise: Recognise) -> Content:
+def read_pdf(data: bytes, limits: FileLimits, *, password: str | None, recognise: Recognise) -> Content:
     """The text of all pages. `recognise` gives the text in a PNG image, or raises `DocumentUnsupported`.
 
     Raises as `opened` does, `DocumentTooLarge` also for what takes longer than allowed, and `DocumentUnsupported`
@@ -114,7 +114,9 @@ def _recognised(
         finally:
             page.close()
         if time.monotonic() > until:
-            raise DocumentTooLarge("It took longer to read than allowed.", hint="Allow more: limits=Limits(seconds=…).")
+            raise DocumentTooLarge(
+                "It took longer to read than allowed.", hint="Allow more: limits=FileLimits(seconds=…)."
+            )
     if len(unread) == len(pages) and why is not None:
         raise DocumentUnsupported(f"It is a PDF of images, without any text. {why.message}", hint=why.hint)
     if unread:

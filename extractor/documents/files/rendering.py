@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from extractor.chat.content import Image
-from extractor.documents.files.limits import Limits, too_large
+from extractor.documents.files.limits import FileLimits, too_large
 from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge, MissingExtra
 
 __all__ = ["drawn", "image_size", "missing", "opened", "page_images"]
@@ -42,7 +42,7 @@ def _pdfium() -> ModuleType:
 
 
 @contextlib.contextmanager
-def opened(data: bytes, limits: Limits, password: str | None = None) -> Iterator[Any]:
+def opened(data: bytes, limits: FileLimits, password: str | None = None) -> Iterator[Any]:
     """The document, for this thread alone.
 
     Raises `DocumentEncrypted`, `DocumentDamaged`, `DocumentTooLarge` for too many pages, `MissingExtra`.
@@ -73,7 +73,7 @@ def _refused(code: int | None, password: str | None) -> DocumentEncrypted | Docu
     return DocumentDamaged("It is a PDF that breaks off or is not well-formed.", hint="Try to open and save it again.")
 
 
-def page_images(data: bytes, limits: Limits, password: str | None = None) -> tuple[Image, ...]:
+def page_images(data: bytes, limits: FileLimits, password: str | None = None) -> tuple[Image, ...]:
     """Each page as a PNG image, its longer side at most 2,000 pixels. Raises as `opened` does."""
     with opened(data, limits, password) as document:
         if document.get_formtype():

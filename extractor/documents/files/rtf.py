@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from extractor.documents.files.limits import Content, Limits
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.writing import Writer
 from extractor.errors import DocumentTooLarge
 
@@ -49,7 +49,7 @@ class _State:
     hidden: bool = False
 
 
-def read_rtf(data: bytes, limits: Limits) -> Content:
+def read_rtf(data: bytes, limits: FileLimits) -> Content:
     """The text of an RTF file."""
     reader = _Rtf(Writer(limits))
     return reader.read(data.decode("latin-1"))

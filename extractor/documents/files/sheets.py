@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from extractor.documents.files.archive import Archive
 from extractor.documents.files.elements import Attributes, read_xml
-from extractor.documents.files.limits import Content, Limits
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.office import PARTS, properties, related, relations
 from extractor.documents.files.writing import Writer, clean
 from extractor.errors import DocumentTooLarge
@@ -32,7 +32,7 @@ _LITERAL = re.compile(r'"[^"]*+"|\\.|\[[^\]]*+\]|_.|\*.')
 _COLUMN = re.compile("[A-Z]{1,3}")
 
 
-def read_sheets(data: bytes, limits: Limits) -> Content:
+def read_sheets(data: bytes, limits: FileLimits) -> Content:
     """The sheets of a workbook, in their order."""
     archive, writer = Archive(data, limits), Writer(limits)
     main = next((target for kind, target in related(archive, "") if kind == "officeDocument"), "xl/workbook.xml")

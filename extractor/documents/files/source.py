@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from extractor.documents.files.limits import Limits, too_large
+from extractor.documents.files.limits import FileLimits, too_large
 from extractor.errors import DocumentError, DocumentUnsupported
 
 __all__ = ["FileSource", "head_of", "named_source", "read_source"]
@@ -35,7 +35,7 @@ def named_source(source: FileSource, name: str | None) -> str:
     return shown if len(shown) <= 300 else "…" + shown[-299:]
 
 
-def read_source(source: FileSource, limits: Limits) -> bytes:
+def read_source(source: FileSource, limits: FileLimits) -> bytes:
     """All the bytes. Raises `DocumentTooLarge`, and `DocumentError` for what cannot be opened or is no file."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source) if memoryview(source).nbytes <= limits.max_bytes else None
@@ -84,7 +84,7 @@ def _opened(path: str | os.PathLike[str]) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
-def _bounded(stream: BinaryIO, limits: Limits) -> bytes | None:
+def _bounded(stream: BinaryIO, limits: FileLimits) -> bytes | None:
     """What a stream gives; None where that is more than is allowed."""
     parts: list[bytes] = []
     size = 0

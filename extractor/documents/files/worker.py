@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Any
 
-from extractor.documents.files.limits import Limits
+from extractor.documents.files.limits import FileLimits
 from extractor.documents.load import load
 from extractor.documents.loader import _received, _send
 from extractor.errors import DocumentDamaged, DocumentTooLarge, ExtractorError
@@ -25,7 +25,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     requests = sys.stdin.buffer
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        limits: Limits = _received(requests)
+        limits: FileLimits = _received(requests)
         _limit(limits)
         _send(answers, True)
         while True:
@@ -37,7 +37,7 @@ def main() -> None:
     os._exit(0)  # threads of libraries are not waited for
 
 
-def _answer(request: dict[str, Any], limits: Limits) -> Any:
+def _answer(request: dict[str, Any], limits: FileLimits) -> Any:
     source, name = request.pop("source"), request["name"]
     try:
         return load(source, **request, limits=limits)
@@ -49,7 +49,7 @@ def _answer(request: dict[str, Any], limits: Limits) -> Any:
         return DocumentDamaged(f"{name}: It cannot be read ({type(error).__name__}).")
 
 
-def _limit(limits: Limits) -> None:
+def _limit(limits: FileLimits) -> None:
     """Limit the addresses of this process, and leave no image of it behind when it crashes."""
     try:
         import resource

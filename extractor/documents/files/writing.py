@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from extractor.documents.files.limits import Content, Limits, too_large
+from extractor.documents.files.limits import Content, FileLimits, too_large
 from extractor.documents.loaded import Table
 
 __all__ = ["Writer", "clean", "markdown", "plain_data"]
@@ -38,7 +38,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
 class Writer:
     """Takes what a reader meets, in order. Raises `DocumentTooLarge` for more characters or pages than allowed."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FileLimits) -> None:
         self.limits = limits
         self._done: list[str] = []
         self._length = 0  # of what is done
