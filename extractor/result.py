@@ -193,8 +193,8 @@ class DocumentResult(Generic[T]):
     """What became of one of many documents: a `result`, or the `error` that it failed with.
 
     `number` is its place in the input, from 0; `name` what it is called there (a path, the row of a table, else the
-    number); `document` is it as it was given. It is `restored` where a job had finished it before: then nothing was
-    sent for it, and the attempts of its result are in the job.
+    number, or in a job the beginning of its content's sha256); `document` is it as it was given. It is `restored` where
+    a job had finished it before: then nothing was sent for it, and the attempts of its result are in the job.
     """
 
     number: int

@@ -106,7 +106,11 @@ BATCH_ROOMS = (
     *("tables", "cells", "frames", "export"),
     "job",
 )
-CLUSTER_ROOMS = ("governing", "gathering", "columns", "coordinator", "keeper", "keeping", "worker")
+CLUSTER_ROOMS = (
+    *("gathering", "governing", "office", "coordinator"),  # one governor for all
+    *("keeper", "keeping"),  # one job for all
+    *("columns", "crew", "worker"),
+)
 CLI_ROOMS = (
     *("shown", "reading", "records", "pages", "asking", "run", "others"),
     *("overview", "live", "stopping", "keeping", "batch", "jobs", "demo_batch"),

@@ -30,8 +30,9 @@ BLOCK = 1 << 20  # bytes of a file that are hashed at once
 
 @dataclass(kw_only=True, slots=True)
 class Item:
-    """One document of the input: as it was `given`, and what is in it, or the path of its file. `tries`: how often
-    that was another one when it was loaded than when it was hashed.
+    """One document of the input: as it was `given`, and what is in it, or the path of its file. It has no `name` until
+    its content is known where it was given none. `tries`: how often that was another one when it was loaded than when
+    it was hashed.
     """
 
     number: int
@@ -76,7 +77,8 @@ class Names:
 
 def named_item(number: int, given: Any, names: Names) -> Item:
     """One document of the input. A path is its own name, and stands for one file however often it comes."""
-    name = name_of(number, given)
+    named = isinstance(given, (Input, Loaded, os.PathLike))
+    name = name_of(number, given) if named else ""
     document, row = (given.document, given.row) if isinstance(given, Input) else (given, {})
     if isinstance(given, (Input, Loaded)):
         name = names.distinct(name)

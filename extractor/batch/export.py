@@ -254,6 +254,7 @@ class Related:
         self.columns: list[list[tuple[str, Kind]]] = []
         self.above: list[tuple[int, str] | None] = []
         self._numbers: dict[int, int] = {}
+        self._documents = 0  # so far: their places in the input may be those of several inputs
         self._counts: Counter[int] = Counter()
         self._list(self._table, None)
         self._evidence = len(self.names) if evidence else None
@@ -283,20 +284,21 @@ class Related:
     def rows(self, record: Record) -> Iterator[tuple[int, list[Any]]]:
         """The rows of a document: of which table, and the cells."""
         rest: dict[str, Any] = {}
+        number, self._documents = self._documents, self._documents + 1
         fitted = self._fit(data_of(record, self._wrapped), "", rest)
         row = self._row.cells(record, rest)
         cells = [column.value(fitted) for column in self._table.columns]
         if self._wrapped:
             rest = {key.removeprefix("/value"): value for key, value in rest.items()}
-        head = [self._told("integer", record.number), self._told("text", UNWRITABLE.sub("\ufffd", record.name))]
+        head = [self._told("integer", number), self._told("text", UNWRITABLE.sub("\ufffd", record.name))]
         state = [self._told("text", record.state), self._told("text", error_of(record))]
         yield 0, [*head, *row, *state, *cells, self._told("json", rest or None)]
-        yield from self._items(self._table, fitted, record.number)
+        yield from self._items(self._table, fitted, number)
         if self._evidence is not None:
             for pointer, field in record.fields.items():
                 told = zip(EVIDENCE.values(), evidence_of(field), strict=True)
                 cells = [self._told(kind, each) for kind, each in told]
-                place = [self._told("integer", record.number), self._told("text", UNWRITABLE.sub("\ufffd", pointer))]
+                place = [self._told("integer", number), self._told("text", UNWRITABLE.sub("\ufffd", pointer))]
                 yield self._evidence, [*place, *cells]
 
     def _told(self, kind: Kind, value: Any) -> Any:

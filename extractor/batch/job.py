@@ -36,6 +36,8 @@ __all__ = ["Difference", "Job", "feed_of"]
 
 T = TypeVar("T")
 
+UNANSWERED = frozenset({"BadReply", "ConnectionFailed", "DeadlineExceeded", "RateLimited", "ServerError", "TimedOut"})
+"""Errors with which a document fails although nothing is wrong with it: it is asked for again when its run goes on."""
 DIFFERENCES = 1_000  # of one document that are listed
 
 
@@ -217,6 +219,7 @@ class Job:
         check_documents(documents)
         options = options_of(settings, address, dialect=dialect, as_=as_)
         run = self._store.open_run(target=target.name, schema=target.schema, options=options)
+        self._ask_again(run.number)
         worker = self._store.worker(run.number)
         try:
             return JobFeed(
@@ -233,6 +236,14 @@ class Job:
         except BaseException:
             worker.close()
             raise
+
+    def _ask_again(self, run: int) -> None:
+        """What the endpoint did not answer when the run was at it last is no outcome of a document."""
+        states: tuple[State, ...] = ("failed",)
+        failed = self._store.records(run, states=states, evidence=False)
+        names = [record.name for record in failed if record.error is not None and record.error.type in UNANSWERED]
+        if names:
+            self._store.retry(run, names=names)
 
     def close(self) -> None:
         """Close the file. May be said twice."""

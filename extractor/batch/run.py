@@ -140,7 +140,10 @@ class JobFeed(Generic[T]):
                 content: Content = yield Do(call=partial(content_of_file, item, self._worker.known_file))
             else:
                 content = known_content(item.document)
+                # By its content: the numbers of the next documents that somebody gives begin at 0, too.
+                item.name = item.name or content.sha256[:16]
         except DocumentError as error:
+            item.name = item.name or str(item.number)
             failure = failure_of(error)
             yield Await(
                 future=self._worker.fail_unread(number=item.number, name=item.name, row=item.row, failure=failure)

@@ -179,14 +179,16 @@ class Journal:
             return None
         return self._file.read(partial(reading.journalled, document=self._document, key=key))
 
-    def put(self, key: str, body: bytes) -> None:
-        """Keep a reply."""
+    def put(self, key: str, body: bytes) -> Future[None]:
+        """Keep a reply. The future is done when it is in the file."""
         self._check()
         self._own[key] = body
         work = partial(claims.journal, document=self._document, key=key, body=body)
+        written: Future[None] = self._file.writer.submit(lambda: work)
         with self._lock:
-            self._writing.append(self._file.writer.submit(lambda: work))
+            self._writing.append(written)
         self._check()
+        return written
 
     def _check(self) -> None:
         with self._lock:

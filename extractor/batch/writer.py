@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -104,12 +105,15 @@ class Writer:
         """All that waits, at least one; and whether it is the end."""
         items: list[_Item] = []
         item = self._waiting.get()
+        # Slept, since `get(timeout=)` may wait without end (CPython 3.11: its time left can become negative).
+        if patience:
+            time.sleep(patience)
         while item is not None:
             items.append(item)
             if len(items) == MOST:
                 return items, False
             try:
-                item = self._waiting.get(timeout=patience) if patience else self._waiting.get_nowait()
+                item = self._waiting.get_nowait()
             except queue.Empty:
                 return items, False
         return items, True

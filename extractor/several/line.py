@@ -19,6 +19,7 @@ from extractor.errors import (
     DeadlineExceeded,
     DocumentError,
     ExtractorError,
+    JobError,
     OptionError,
     ServerError,
     TargetFailed,
@@ -159,9 +160,9 @@ class Line(Generic[T]):
         """Its work raised: an error for all, or a fault. May be said twice."""
         if not self._left(ticket):
             return
-        if isinstance(error, ExtractorError):
+        if isinstance(error, ExtractorError) and not isinstance(error, JobError):
             self.fail(error)
-        else:
+        else:  # what is under way cannot be kept, either, where a job cannot
             self.fault = self.fault or error
 
     def fail(self, error: BaseException) -> None:

@@ -115,7 +115,10 @@ class _Shift(Generic[T]):
         self._crew = _Crew()
         self._hands: dict[int, _Hand[T]] = {}
         self._finished: deque[tuple[_Hand[T], DocumentResult[T] | None, BaseException | None]] = deque()
-        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # A lock that is held while there is nothing to wake up for: it takes no other lock, as a signal handler needs
+        # it, and its wait always ends (that of a SimpleQueue does not in CPython 3.11).
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
 
     def begin(self, work: Work[T]) -> None:
         """Have a work driven. May be said twice: each step of this leaves what `mend` can go on with."""
@@ -144,14 +147,12 @@ class _Shift(Generic[T]):
 
     def wait(self, seconds: float) -> None:
         """Until something is finished, or somebody wakes it."""
-        with contextlib.suppress(queue.Empty):
-            self._woken.get(timeout=seconds)
-            while True:
-                self._woken.get_nowait()
+        self._asleep.acquire(timeout=seconds)
 
     def wake(self) -> None:
-        """End the wait. From any thread, and from signal handlers."""
-        self._woken.put(None)
+        """End the wait, or the next one. From any thread, and from signal handlers."""
+        with contextlib.suppress(RuntimeError):  # somebody else has woken it
+            self._asleep.release()
 
     def close(self, patience: float) -> None:
         """Give up all works, and the feed. May be said twice."""

@@ -29,6 +29,9 @@ pytest.importorskip("pyarrow")
 
 from extractor.batch import ray as subject  # noqa: E402  # only where Ray is
 
+# Of Ray's own modules, about options of its own.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+
 PERSON: dict[str, Any] = {
     "type": "object",
     "properties": {"name": {"type": "string"}},

@@ -336,7 +336,7 @@ def test_replies_are_kept_until_the_document_is_finished(tmp_path: Path, store: 
     begun = begin(worker, "a")
     journal = worker.journal(begun)
     assert journal.get("first") is None
-    journal.put("first", b"one")
+    journal.put("first", b"one").result()
     journal.put("second", b"\0two")
     assert journal.get("first") == b"one"
     worker.close()

@@ -20,6 +20,7 @@ from extractor.batch.cluster.keeper import Came, Letter
 from extractor.batch.cluster.keeping import RemoteWorker
 from extractor.batch.contents import Item
 from extractor.batch.options import options_of
+from extractor.batch.restoring import failure_of
 from extractor.batch.run import JobFeed
 from extractor.batch.store import Begun
 from extractor.batch.store import Worker as StoreWorker
@@ -82,7 +83,9 @@ class Crew:
         self._running: list[asyncio.Task[None]] = []
         self._standings: list[Standing] = []  # else one of a fallback might be forgotten
         self._feed: JobFeed[Any] | None = None
+        self._worker: RemoteWorker
         self._ended: ExtractorError | None = None
+        self._under_way = 0
         self._gone = 0  # documents in a row that nobody answered
         self._govern(coordinator)
 
@@ -131,7 +134,11 @@ class Crew:
             async with self._room:
                 if self._ended is not None:
                     raise self._ended
-                row = await (self._alone(item) if self._feed is None else self._through(self._feed, item))
+                self._under_way += 1
+                try:
+                    row = await (self._alone(item) if self._feed is None else self._through(self._feed, item))
+                finally:
+                    self._under_way -= 1
             if row is not None:
                 self._count(row.done.error)
                 return row
@@ -142,7 +149,7 @@ class Crew:
         """Raises the error where so many in a row were answered by nobody that it is so for all."""
         gone = isinstance(error, (ConnectionFailed, TimedOut, ServerError)) and not isinstance(error, DeadlineExceeded)
         self._gone = self._gone + 1 if gone else 0
-        if error is not None and self._gone >= max(IN_A_ROW, self._task.concurrency - self._room._value):
+        if error is not None and self._gone >= max(IN_A_ROW, self._under_way):
             error.add_note(f"So did {self._gone} documents in a row: no more were begun.")
             raise error
 
@@ -166,6 +173,8 @@ class Crew:
         try:
             _checked(item.document)
         except DocumentError as error:
+            unread = self._worker.fail_unread(number=0, name=item.name, row=item.row, failure=failure_of(error))
+            await asyncio.wrap_future(unread)
             return _Row(DocumentResult(number=item.number, name=item.name, error=error), 0)
         restored: list[Begun] = []
         done = await self._driven(feed.offered(item), restored)
@@ -249,10 +258,10 @@ class Crew:
             came: list[Came] = await keeper.exchange.remote(self._name, run, number, answered, letters)
             return came
 
-        worker = RemoteWorker(exchange, asyncio.get_running_loop())
-        self._running.append(asyncio.get_running_loop().create_task(worker.run()))
+        self._worker = RemoteWorker(exchange, asyncio.get_running_loop())
+        self._running.append(asyncio.get_running_loop().create_task(self._worker.run()))
         return JobFeed(
-            cast(StoreWorker, worker),  # it is one, as far as a feed can tell
+            cast(StoreWorker, self._worker),  # it is one, as far as a feed can tell
             target,
             (),
             call={},

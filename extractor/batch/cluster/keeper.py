@@ -170,15 +170,14 @@ def _release(process: _Process, given: Begun) -> Future[None]:
     return process.worker.release(given)
 
 
-def _put(process: _Process, given: tuple[Begun, str, bytes]) -> ExtractorError | None:
+def _put(process: _Process, given: tuple[Begun, str, bytes]) -> Future[Any] | ExtractorError | None:
     begun, key, body = given
     held = process.held.get(begun.document)
     journal = process.worker.journal(begun) if held is None else held.journal
     try:
-        journal.put(key, body)
+        return journal.put(key, body)
     except ExtractorError as error:
         return error
-    return None
 
 
 _DONE: Mapping[str, Callable[[_Process, Any], Future[Any] | ExtractorError | None]] = {

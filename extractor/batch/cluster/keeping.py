@@ -137,7 +137,7 @@ class RemoteJournal:
         """The reply to that request; None where there is none."""
         return self._bodies.get(key)
 
-    def put(self, key: str, body: bytes) -> None:
+    def put(self, key: str, body: bytes) -> Future[Any]:
         """Keep a reply."""
         self._bodies[key] = body
-        self._send("put", (self._begun, key, body))
+        return self._send("put", (self._begun, key, body))

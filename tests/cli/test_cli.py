@@ -20,7 +20,9 @@ from extractor.cli import app
 from extractor.schema.ready import ready_names
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SAID = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 CONTACT = {"name": "Ann"}
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 
@@ -168,17 +170,60 @@ def test_names_are_printed_as_they_are(fake_endpoint: FakeEndpoint) -> None:
     assert "There is no nomod:X" in _run("schema", "nomod:X").stderr
 
 
+def test_names_that_are_no_text(fake_endpoint: FakeEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose name is not in UTF-8 is read, and its name is valid JSON."""
+    name = os.fsdecode(b"a\xff.txt")
+    try:
+        Path(name).write_text("Ann", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes text only")
+    fake_endpoint.answer({"name": "Zoë"})
+    result = _run("run", "person.json", name, "--full")
+    (full,) = _lines(result)
+    assert (result.exit_code, full["file"], full["value"]) == (0, name, {"name": "Zoë"})
+
+
 def test_the_version() -> None:
     """`--version` prints it."""
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", _run("--version").stdout)
 
 
-def test_a_file_that_is_no_text(fake_endpoint: FakeEndpoint) -> None:
-    """A binary file is refused before anything is sent."""
-    Path("c.bin").write_bytes(b"\xff\xfe\x00\x81")
+def test_a_file_that_cannot_be_read(fake_endpoint: FakeEndpoint) -> None:
+    """A file that is no document of any kind is refused before anything is sent."""
+    Path("c.bin").write_bytes(b"\x00\x81\xfe\x00\x02" * 40)
     result = _run("run", "person.json", "c.bin")
     assert (result.exit_code, fake_endpoint.requests) == (2, [])
-    assert "c.bin: no text in UTF-8" in result.stderr
+    assert result.stderr.startswith("error: c.bin: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.html", b"<html><head><script>var x = 'no';</script></head><body><p>Ann</p></body></html>"),
+        ("a.txt", "\ufeffAnn".encode("utf-16-le")),
+        ("a.txt", b"\xef\xbb\xbfAnn"),
+        ("a.rtf", b"{\\rtf1\\ansi Ann\\par}"),
+        ("a.eml", b"From: x@y.example\r\nSubject: s\r\nContent-Type: text/plain\r\n\r\nAnn\r\n"),
+    ],
+)
+def test_files_of_other_kinds(name: str, content: bytes, fake_endpoint: FakeEndpoint) -> None:
+    """Any file is read, and what is sent is its text; from standard input, too."""
+    Path(name).write_bytes(content)
+    fake_endpoint.answer({"name": "Ann"}, {"name": "Ann"})
+    assert _run("run", "person.json", name).exit_code == 0
+    assert _run("run", "person.json", "-", stdin=content).exit_code == 0
+    for request in fake_endpoint.requests:
+        sent = request.body["messages"][-1]["content"]
+        assert "Ann" in sent
+        assert not {"var x", "<p>", "rtf1", "\ufeff"} & set(sent.split())
+
+
+def test_a_file_as_it_stands(fake_endpoint: FakeEndpoint) -> None:
+    """With --as file the file itself is sent."""
+    fake_endpoint.answer({"name": "Ann"})
+    assert _run("run", "person.json", "a.txt", "--as", "file").exit_code == 0
+    (part,) = [part for part in fake_endpoint.requests[0].body["messages"][-1]["content"] if part["type"] == "file"]
+    assert part["file"]["filename"] == "a.txt"
 
 
 def test_what_would_be_sent() -> None:
@@ -221,7 +266,7 @@ def test_ctrl_c(fake_endpoint: FakeEndpoint) -> None:
 
     fake_endpoint.answer(wait)
     command = [sys.executable, "-m", "extractor", "run", "person.json", "a.txt"]
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert asked.wait(20)
         process.send_signal(signal.SIGINT)
@@ -232,20 +277,28 @@ def test_ctrl_c(fake_endpoint: FakeEndpoint) -> None:
     assert b"Traceback" not in err
 
 
-COMMANDS = [command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands]
+COMMANDS = [
+    *(command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands),
+    *(
+        f"{group.name or (group.typer_instance and group.typer_instance.info.name)} {command.callback.__name__}"
+        for group in app.registered_groups
+        for command in (group.typer_instance.registered_commands if group.typer_instance else ())
+        if command.callback
+    ),
+]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS, "jobs"])
 def test_every_command_is_documented(command: str) -> None:
-    """Every command stands in the README, and has examples in its help."""
-    assert re.search(rf"extractor {command}\b", README)
-    assert f"extractor {command}" in _run(command, "--help").stdout
+    """Every command stands in the README or a page of the documentation, and has examples in its help."""
+    assert re.search(rf"extractor {command}\b", SAID)
+    assert f"extractor {command}" in _run(*command.split(), "--help").stdout
 
 
 def test_without_the_extra(tmp_path: Path) -> None:
     """Without typer the command says how to install it."""
     (tmp_path / "typer.py").write_text("raise ModuleNotFoundError('no', name='typer')", encoding="utf-8")
-    root = str(Path(__file__).parent.parent)
+    root = str(ROOT)
     environ = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"}
     done = subprocess.run([sys.executable, "-m", "extractor"], env=environ, capture_output=True, check=False)
     assert done.returncode == 1

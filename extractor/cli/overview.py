@@ -1,0 +1,128 @@
+"""What is said of a job: its runs, how far they are, and what failed in them, as plain data and as lines."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_jsonable_python
+from rich.cells import cell_len
+
+from extractor.errors import DocumentError, JobError
+from extractor.prices import Billed
+from extractor.progress import duration, money, printable, tokens
+
+if TYPE_CHECKING:
+    from extractor.batch.job import Job
+    from extractor.batch.record import Counts, Run, State
+
+__all__ = ["aligned", "described", "failed_of", "job_files", "lines_of", "row_of", "summary"]
+
+# A SQLite file begins with these, and has in this place whose it is.
+MAGIC, PLACE = b"SQLite format 3\0", slice(68, 72)
+
+
+def job_files(folder: Path) -> list[Path]:
+    """The jobs in a folder, whatever they are called. Raises `DocumentError` where there is no such folder."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_file() and _is_job(path))
+    except OSError as error:
+        raise DocumentError(f"{folder} cannot be looked through: {error.strerror}.") from None
+
+
+def _is_job(path: Path) -> bool:
+    from extractor.batch.migrations import APPLICATION
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(PLACE.stop)
+    except OSError:
+        return False
+    return head.startswith(MAGIC) and head[PLACE] == APPLICATION.to_bytes(4, "big")
+
+
+def summary(path: Path) -> dict[str, Any]:
+    """One job, as plain data: its name, how many runs it has, and the latest of them; or what is wrong with it."""
+    from extractor.batch.job import Job
+
+    try:
+        with Job(path, create=False, read_only=True) as job:
+            runs = list(job.runs)
+            latest = described(runs[-1], job.counts(runs[-1].number)) if runs else None
+    except JobError as error:
+        return {"name": path.name, "runs": 0, "latest": None, "error": error.message}
+    return {"name": path.name, "runs": len(runs), "latest": latest, "error": None}
+
+
+def row_of(job: Mapping[str, Any]) -> tuple[str, ...]:
+    """A summary as the cells of one line."""
+    latest, runs = job["latest"], job["runs"]
+    if latest is None:
+        return job["name"], job["error"] or "no runs"
+    states = (f"{latest[state]:,} {state}" for state in ("done", "failed", "pending"))
+    return job["name"], "1 run" if runs == 1 else f"{runs} runs", *states, latest["made"][:16], latest["target"]
+
+
+def described(run: Run, counts: Counts) -> dict[str, Any]:
+    """A run and how far it is, as plain data."""
+    states = {state: getattr(counts, state) for state in ("documents", "done", "failed", "pending", "running")}
+    return {
+        "run": run.number,
+        "target": run.target,
+        "made": datetime.datetime.fromtimestamp(run.made).astimezone().isoformat(" ", "minutes"),
+        "options": to_jsonable_python(run.options),
+        **states,
+        "requests": counts.requests,
+        "asked_again": counts.asked_again,
+        "usage": to_jsonable_python(counts.usage),
+        "cost": None if counts.cost is None else float(counts.cost),
+        "seconds": round(counts.seconds, 3),
+        "took": _took(counts),
+    }
+
+
+def _took(counts: Counts) -> str:
+    billed = Billed.of(counts.usage)
+    said = [f"{counts.requests:,} requests ({counts.asked_again:,} asked again)"]
+    said += [tokens(billed.prompt, billed.cached, billed.output)] if billed else []
+    return ", ".join([*said, money(counts.cost), f"{duration(counts.seconds)} of asking"])
+
+
+def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
+    """A described run as lines."""
+    options = ", ".join(f"{name}={value!r}" for name, value in run["options"].items())
+    yield printable(f"run {run['run']}  {run['target']}  {run['made'][:16]}")
+    yield printable(f"  {options}"[:OPTIONS])
+    states = ", ".join(f"{run[state]:,} {state}" for state in ("done", "failed", "pending", "running"))
+    yield f"  {run['documents']:,} documents: {states}"
+    yield f"  {run['took']}"
+
+
+OPTIONS = 1_000  # characters: instructions and examples may be long
+
+
+def failed_of(job: Job, run: int) -> Iterator[dict[str, Any]]:
+    """What failed in a run, in the order of the input, as plain data."""
+    failed: tuple[State, ...] = ("failed",)
+    for record in job.records(run, states=failed):
+        failure = record.error
+        yield {
+            "name": record.name,
+            "error": failure.type if failure else "",
+            "message": failure.message if failure else "",
+            "hint": failure.hint if failure else "",
+            "tried": record.attempts,
+            "requests": record.requests,
+        }
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells as lines, with their columns below each other."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    columns = max((len(row) for row in shown), default=0)
+    widths = [max((cell_len(row[at]) for row in shown if at + 1 < len(row)), default=0) for at in range(columns)]
+    for row in shown:
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:-1], widths, strict=False))
+        yield "  ".join([*padded, *row[-1:]])
