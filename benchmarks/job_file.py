@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import itertools
 import json
+import random
 import tempfile
 import time
 from collections import deque
@@ -71,10 +72,21 @@ class Stopwatch:
         self.took.append(Took(what=what, wall=wall, cpu=cpu, grown=grown, documents=documents or self._documents))
 
 
+def _prose(characters: int) -> str:
+    """Words of made-up letters, frequent ones and rare ones, which a packer finds as hard as a language."""
+    chance = random.Random(1)
+    words = ["".join(chance.choices("etaoinshrdlucmfw", k=chance.randint(2, 10))) for _ in range(4_000)]
+    often = [1 / (rank + 10) for rank in range(len(words))]
+    return " ".join(chance.choices(words, often, k=characters // 4))[:characters]
+
+
+PROSE = _prose(1_000_000)
+
+
 def text_of(number: int, size: int) -> str:
     """Document `number`."""
-    line = f"Letter {number}, as before: the goods are to be sent to the usual place in due time.\n"
-    return f"{CASE.document}{line * (1 + (size - len(CASE.document)) // len(line))}"
+    start = number * 7_919 % (len(PROSE) - size)
+    return f"{CASE.document}Letter {number}.\n{PROSE[start : start + size - len(CASE.document)]}"
 
 
 def texts(documents: int, size: int) -> Iterator[str]:

@@ -20,6 +20,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+# Ray warns of itself, and tells on stderr how it goes.
+NOT_OURS = {"ray": ("-W", "ignore::DeprecationWarning:ray.data.context")}
+
+
 def _answer(request: Recorded) -> dict[str, Any]:
     """A value for each property of what was asked for."""
     schema = request.body["response_format"]["json_schema"]["schema"]
@@ -52,14 +56,14 @@ def test_the_readme_runs() -> None:
 def test_the_pages_run(page: Path) -> None:
     """The Python blocks of each page run one after the other, with nothing but what stands in them."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _python(page.read_text(encoding="utf-8"))],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-W", "error", *NOT_OURS.get(page.stem, ()), "-c", _python(page.read_text(encoding="utf-8"))],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr if page.stem not in NOT_OURS else "") == (0, ""), done.stderr
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -120,17 +120,22 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "job.db"
 
 
-def _said(results: Iterable[DocumentResult[Any]]) -> dict[str, Any]:
+def _named(text: str) -> str:
+    """What a text without a name is called in a job."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _said(results: Iterable[DocumentResult[Any]]) -> dict[int, Any]:
     """What became of each document: everything but how long it took."""
-    said: dict[str, Any] = {}
+    said: dict[int, Any] = {}
     for each in results:
-        assert each.name not in said
+        assert each.number not in said
         if each.result is None:
-            said[each.name] = (each.number, type(each.error), str(each.error), getattr(each.error, "value", None))
+            said[each.number] = (each.name, type(each.error), str(each.error), getattr(each.error, "value", None))
         else:
             one = each.result
-            said[each.name] = (each.number, one.value, one.data, one.outcome, one.usage, one.cost, one.model, one.mode)
-            said[each.name] += (dict(one.fields), one.lists, one.document, one.complete)
+            said[each.number] = (each.name, one.value, one.data, one.outcome, one.usage, one.cost, one.model, one.mode)
+            said[each.number] += (dict(one.fields), one.lists, one.document, one.complete)
     return said
 
 
@@ -147,7 +152,7 @@ def test_what_is_finished_is_given_from_the_file(fake: _Fake, path: Path) -> Non
     assert _said(again) == _said(first)
     assert not any(each.restored for each in first)
     assert all(each.restored for each in again)
-    assert {each.name for each in again if each.error is not None} == {"1", "2"}
+    assert {each.name for each in again if each.error is not None} == {_named("bad one"), _named("refused one")}
     assert [each.document for each in sorted(again, key=lambda each: each.number)] == documents
 
 
@@ -208,8 +213,8 @@ def test_whatever_was_under_way_is_done_once_more_at_most(documents: list[str], 
 
 
 def _firsts(documents: list[str]) -> Iterator[str]:
-    """The names of documents, one of those with the same content."""
-    return (str(documents.index(each)) for each in dict.fromkeys(documents))
+    """The names of documents: those with the same content have the same."""
+    return map(_named, dict.fromkeys(documents))
 
 
 def _killing(request: int, folder: Path, image: Path) -> Callable[[Recorded], Any]:
@@ -266,7 +271,7 @@ def test_tasks_do_the_same(path: Path) -> None:
         asked = fake.asked
         after = fake.map(documents, path)
         assert fake.asked == asked == 1 + 2 + 2 + 1
-    assert {each.name for each in came if each.restored} == {each.name for each in before} == {"0", "1"}
+    assert {each.name for each in came if each.restored} == {each.name for each in before} == set(map(_named, documents[:2]))
     assert _said(came) == _said(after)
 
 
@@ -308,7 +313,7 @@ def test_the_same_content_is_asked_for_once(fake: _Fake, path: Path) -> None:
     results = fake.map(["this is Ann", "this is Bob", "this is Ann", "this is Ann"], path)
     assert fake.asked == 2
     assert [each.value.name for each in sorted(results, key=lambda each: each.number)] == ["Ann", "Bob", "Ann", "Ann"]
-    assert sorted(each.name for each in results) == ["0", "1", "2", "3"]
+    assert len({each.name for each in results}) == 2
     fake.map(["this is Bob", "this is Ann"], path)
     assert fake.asked == 2
 
@@ -334,16 +339,16 @@ def test_failed_documents_stay_so_until_they_are_tried_again(path: Path) -> None
         assert all(each.restored for each in fake.map(documents, job))
         assert fake.asked == asked
         broken = False
-        assert job.retry(names=["0"]) == 1
-        results = {each.name: each for each in fake.map(documents, job)}
-        assert results["0"].value.name == "Ann"
-        assert results["1"].error is not None
+        assert job.retry(names=[_named("this is Ann")]) == 1
+        results = {each.number: each for each in fake.map(documents, job)}
+        assert results[0].value.name == "Ann"
+        assert results[1].error is not None
         keys = [each.headers["idempotency-key"] for each in fake.fake.requests if "Ann" in _document(each)]
         assert len(set(keys)) == len(keys)
         assert job.retry() == 1
         assert all(each.error is None for each in fake.map(documents, job))
         assert job.counts().failed == 0
-        assert [each.attempt for each in job.attempts("0")] == [2]
+        assert [each.attempt for each in job.attempts(_named("this is Ann"))] == [2]
 
 
 def test_what_all_would_fail_with_is_no_failure_of_a_document(path: Path) -> None:
@@ -520,7 +525,7 @@ def test_what_others_hold_is_kept_aside_in_small_numbers(path: Path, monkeypatch
         with job._store.worker(run.number) as other:
             for number, document in enumerate(documents[:20]):
                 sha256 = hashlib.sha256(document.encode()).hexdigest()
-                begun = other.begin(number=number, name=str(number), sha256=sha256, text=document).result()
+                begun = other.begin(number=number, name=_named(document), sha256=sha256, text=document).result()
                 held.append(begun)
             feed.close()
             taken: list[str] = []
@@ -742,10 +747,10 @@ def test_what_is_no_document_fails_by_itself(fake: _Fake, path: Path) -> None:
     """An empty text, nothing, and bytes are errors of that document."""
     results = fake.map(["", "  \n", None, b"bytes", 7, [], "this is Ann"], path)
     assert len(results) == 7
-    assert {each.name for each in results if isinstance(each.error, DocumentError)} == set("012345")
+    assert {each.number for each in results if isinstance(each.error, DocumentError)} == set(range(6))
     again = fake.map(["", "  \n", None, b"bytes", 7, [], "this is Ann"], path)
-    assert {name: each[1:3] for name, each in _said(again).items()} == {
-        name: each[1:3] for name, each in _said(results).items()
+    assert {number: each[:3] for number, each in _said(again).items()} == {
+        number: each[:3] for number, each in _said(results).items()
     }
 
 
@@ -778,7 +783,7 @@ def test_evidence_can_be_left_out(fake: _Fake, path: Path) -> None:
         assert record.fields == {}
         [again] = job.results(Person)
         assert again.result is not None
-        assert again.result.fields == results["0"].result.fields
+        assert again.result.fields == results[_named("this is Ann")].result.fields
 
 
 def test_what_the_input_raises_is_raised(fake: _Fake, path: Path) -> None:
@@ -836,7 +841,7 @@ def test_failures_keep_what_the_model_said(fake: _Fake, path: Path) -> None:
         assert record.state == "failed"
         assert record.error is not None
         assert record.error.value == {"name": "Ann", "age": "old"}
-        assert [each.number for each in job.attempts("0")] == [1, 2]
+        assert [each.number for each in job.attempts(_named("bad one"))] == [1, 2]
         [again] = job.results(Person)
         assert isinstance(again.error, ExtractionFailed)
         assert again.error.errors[0].pointer == "/age"

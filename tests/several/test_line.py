@@ -272,8 +272,11 @@ OWN: list[ExtractorError] = [
 ]
 
 
-@pytest.mark.parametrize("error", FINAL, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("raised", [False, True])
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [(error, raised) for error in FINAL for raised in (False, True) if not (raised and isinstance(error, JobError))],
+    ids=lambda given: given if isinstance(given, bool) else type(given).__name__,
+)
 def test_errors_that_end_all(error: ExtractorError, raised: bool) -> None:
     """An error that every other document would have, too, ends it: what was under way is shown, then it is raised."""
     line: Line[Any] = Line(most=8, ordered=True)
@@ -316,6 +319,28 @@ def test_a_fault() -> None:
     bug = ZeroDivisionError()
     line.raised(0, bug)
     assert (line.fault, line.error) == (bug, None)
+
+
+def test_a_job_that_cannot_be_kept_is_a_fault() -> None:
+    """Where a work cannot write its job that is raised at once: what is under way could not be kept, either."""
+    line: Line[Any] = Line(most=8, ordered=False)
+    _begun(line, 3)
+    full, later = JobError("no room"), JobError("is closed")
+    line.came(0, _came(0))
+    line.raised(1, full)
+    line.raised(2, later)
+    assert (line.fault, line.error) == (full, None)
+
+
+def test_a_final_error_does_not_hide_a_fault() -> None:
+    """A job that cannot be written is raised at once also where a wrong key was waiting for what was under way."""
+    line: Line[Any] = Line(most=8, ordered=False)
+    _begun(line, 3)
+    wrong, full = AuthenticationFailed("no", status=401), JobError("no room")
+    line.raised(0, wrong)
+    line.raised(1, full)
+    assert (line.fault, line.error) == (full, wrong)
+    assert not line.over  # one is still under way, and is not waited for
 
 
 # -------------------------------------------------------------------------------- an endpoint that is gone
