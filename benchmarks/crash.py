@@ -4,10 +4,10 @@
 
 A child works at a job: `Extractor.map(…, job=)`, the async one, or `extractor batch`, in turn at the same file. It is
 killed (SIGKILL) at a random moment and started again, until all is done. The endpoint runs in a process of its own and
-writes down every request (benchmarks/ledger.py); the file is read after each death. Some documents need two
-requests, since the first reply does not conform; some stand there twice; in one scenario they are cut into chunks. Then
-the other ways for it to go wrong: a full disk, a folder that cannot be written to, several processes at one job, a wall
-clock that jumps by days, Ctrl-C, SIGTERM.
+writes down every request (benchmarks/ledger.py); the file is read after each death. Some documents need two requests,
+since the first reply does not conform; some stand there twice; some are read in a process of their own, of which none
+may be left; in one scenario they are cut into chunks. Then the other ways for it to go wrong: a full disk, a folder
+that cannot be written to, several processes at one job, a wall clock that jumps by days, Ctrl-C, SIGTERM.
 
 Prints for each scenario how often a process was ended, the documents, those that were `lost` (shown or in the file
 once, and at the end not, or with another value), those with two results or asked for after they were finished
@@ -51,7 +51,8 @@ from loopback import environment, isolated, table
 Driver: TypeAlias = Literal["threads", "tasks", "command"]
 DRIVERS: tuple[Driver, ...] = ("threads", "tasks", "command")
 
-ROOT = str(Path(__file__).resolve().parent.parent)
+SESSION = "CRASH_SESSION"  # in the environment of a child, and of its own
+PYTHONPATH = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH")]))
 AT_ONCE = 8
 THINK = 0.03  # seconds, on average
 CHUNK = 64  # tokens
@@ -66,7 +67,7 @@ PLAIN = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 def _documents(folder: Path, texts: bool) -> Iterator[Any]:
     from extractor.documents.loaded import Input
 
-    for path in sorted(folder.glob("*.txt")):
+    for path in sorted(folder.iterdir()):
         yield Input(name=path.stem, document=path.read_text(encoding="utf-8")) if texts else path
 
 
@@ -177,7 +178,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))},
+                env={**os.environ, SESSION: session, "PYTHONPATH": PYTHONPATH},
             )
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
@@ -241,7 +242,7 @@ class Trial:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for number, each in enumerate(self.cases):
-            (self.folder / f"{number:05}.txt").write_text(each.text, encoding="utf-8")
+            (self.folder / f"{number:05}{each.suffix}").write_text(each.text, encoding="utf-8")
 
     def start(self, driver: Driver, *more: str, plain: bool = False) -> Child:
         """Begin a session."""
@@ -318,6 +319,22 @@ class Trial:
         self.end(last)
         if code != 0:
             self.broken.append(f"the last session ({driver}) ended with {code}: {last.said()[-2_000:]}")
+
+
+def _left(sessions: Sequence[str], seconds: float = 10.0) -> list[str]:
+    """The processes of sessions that are still there, though they get so many seconds to go."""
+    until, left = time.monotonic() + seconds, [""]
+    while left and time.monotonic() < until:
+        left = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                environment = dict(
+                    line.split(b"=", 1) for line in place.joinpath("environ").read_bytes().split(b"\0") if b"=" in line
+                )
+                if environment.get(SESSION.encode(), b"").decode() in sessions:
+                    left.append(f"process {place.name} is left: {place.joinpath('cmdline').read_text()[:200]}")
+        time.sleep(0.1 if left else 0.0)
+    return left
 
 
 def _is_stopped(pid: int) -> bool:
@@ -420,7 +437,7 @@ def judged(scenario: str, trial: Trial) -> Row:
     again_shown = [f"{name} was shown as new {number} times" for name, number in fresh.items() if number > 1]
     cut_short = {session for session, of in trial.sessions.items() if of.process.returncode != 0}
     allowed = sum(each.number in opened and each.session in cut_short and each.paid for each in entries)
-    broken += [*after, *wrong, *again_shown]
+    broken += [*after, *wrong, *again_shown, *_left(list(trial.sessions))]
     broken += [f"{lost} documents are lost"] if lost else []
     broken += [f"{doubled} documents are there twice"] if doubled else []
     return Row(
@@ -455,9 +472,11 @@ class Plan:
         return Trial(ledger=ledger, cases=cases, folder=folder / "documents", job=folder / "job.db", **more)
 
 
-def cases_of(number: int, *, items: int = 3) -> list[Case]:
-    """Documents of which every third needs two requests, and some stand there twice."""
-    cases = [case(each, items=items, twice=each % 3 == 1) for each in range(number)]
+def cases_of(number: int, *, items: int = 3, pages: bool = False) -> list[Case]:
+    """Documents of which every third needs two requests, and some stand there twice; with `pages` every fifth is HTML,
+    which is read in a process of its own.
+    """
+    cases = [case(each, items=items, twice=each % 3 == 1, page=pages and each % 5 == 2) for each in range(number)]
     for each in range(10, number, 40):
         cases[each] = cases[each - 7]
     return cases
@@ -485,7 +504,8 @@ def killed(ledger: Ledger, plan: Plan, name: str, *, kills: int, drivers: Sequen
     rows: list[Row] = []
     items = 12 if more.get("chunked") else 3
     while (left := kills - sum(row.ended for row in rows)) > 0:
-        trial = plan.job(ledger, cases_of(plan.documents, items=items), f"{name}-{len(rows)}", **more)
+        cases = cases_of(plan.documents, items=items, pages=not more)
+        trial = plan.job(ledger, cases, f"{name}-{len(rows)}", **more)
         going = True
         while going and trial.kills < left:
             going = _interrupted(trial, plan, drivers)

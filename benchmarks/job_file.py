@@ -4,7 +4,8 @@
 
 Nobody is asked but for one document: its result is finished, with another text and another value each time, for all
 the others, 64 under way at a time, as a `map` does it. One in a hundred fails. Texts have about `--size` characters,
-the model six fields, the reply about 200 characters. The file is on the disk of the temporary folder, or of `--folder`.
+which are as hard to pack as a language; the model has six fields, the reply about 200 characters. The file is on the
+disk of the temporary folder, or of `--folder`.
 
 Prints for everything the seconds, the CPU seconds, and either for a document: writing it; opening the file; counting;
 going on with the job when all is done (`Extractor.map` gives every result from the file, and sends nothing); reading

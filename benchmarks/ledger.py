@@ -55,10 +55,11 @@ class Slip(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A document and the value that is in it."""
+    """A document (what is in its file, with that suffix) and the value that is in it."""
 
     text: str
     value: dict[str, Any]
+    suffix: str = ".txt"
 
     @property
     def sha16(self) -> str:
@@ -66,14 +67,17 @@ class Case:
         return sha256(self.text.encode()).hexdigest()[:16]
 
 
-def case(number: int, *, items: int = 3, twice: bool = False) -> Case:
-    """Document `number`, with so many items; `twice`: its first reply is wrong."""
+def case(number: int, *, items: int = 3, twice: bool = False, page: bool = False) -> Case:
+    """Document `number`, with so many items; `twice`: its first reply is wrong; `page`: it is HTML."""
     name, amount = f"S-{number:07}", 100 + number * 37 % 9_000
     lines = [{"name": f"A-{number}-{each}", "pieces": 1 + (number + each) % 9} for each in range(items)]
     said = f" {ILLEGIBLE}" if twice else ""
     head = f"Slip {name}\nThe amount is {amount} EUR{said}.\n"
     text = head + "".join(f"Item {line['name']}: {line['pieces']} pieces.\n" for line in lines)
-    return Case(text=text, value={"number": name, "amount": amount, "items": lines})
+    if page:
+        text = "<!doctype html><title>Slip</title>" + "".join(f"<p>{line}</p>" for line in text.splitlines())
+    value = {"number": name, "amount": amount, "items": lines}
+    return Case(text=text, value=value, suffix=".html" if page else ".txt")
 
 
 def _read(text: str, asked_again: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("there is no SIGKILL", allow_module_level=True)
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "benchmarks"))
+sys.path.append(str(Path(__file__).parent.parent.parent / "benchmarks"))
 
 import crash
 from ledger import Ledger, keeping
