@@ -10,6 +10,7 @@ import functools
 import logging
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import AsyncIterable, Callable, Hashable, Iterable, Mapping
@@ -28,6 +29,7 @@ from extractor.endpoint.routes import RateLimits
 from extractor.errors import (
     BudgetExceeded,
     CallerError,
+    DocumentError,
     EndpointError,
     ExtractorError,
     OptionError,
@@ -224,11 +226,7 @@ class Client:
         evidence: bool,
     ) -> Feed[T]:
         """What a map goes through. Raises `CallerError`: what is wrong is so for all."""
-        from extractor.several.line import at_most
-
-        at_most(concurrency, 1)
-        settings = self._settings_of(call)
-        self._ready(target, settings)
+        settings = self._mapped(target, call, concurrency)
         if job is None:
             from extractor.documents.loader import Loader
             from extractor.several.alone import documents_of
@@ -239,6 +237,15 @@ class Client:
 
         where = {"address": self._address, "dialect": self._dialect}
         return feed_of(job, target, documents, settings=settings, call=call, as_=as_, evidence=evidence, **where)
+
+    def _mapped(self, target: Target[Any], call: Mapping[str, Any], concurrency: int | None) -> Settings:
+        """The settings of a map. Raises `CallerError`: what is wrong with them is so for all."""
+        from extractor.several.line import at_most
+
+        at_most(concurrency, 1)
+        settings = self._settings_of(call)
+        self._ready(target, settings)
+        return settings
 
     def _room(self, share: Hashable) -> bool:
         """Whether more documents of a map may begin: so many must wait that the governor sees what is wanted."""
@@ -378,6 +385,7 @@ def _errand(settings: Settings, task: Task[Any]) -> Errand:
         budget=settings.budget,
         cache=settings.cache,
         journal=settings.journal,
+        given_up=settings.given_up,
         watch=watch,
         tariff=task.tariff,
         share=settings.share,
@@ -406,9 +414,20 @@ def _is_grounded(target: Target[Any]) -> bool:
     return not marks_of(target.schema).isdisjoint({"grounded", "grounded_nearly"})
 
 
+LONGEST_PATH = 256
+_PATH = re.compile(r"[^\n]+\.\w{1,5}")
+
+
 def _opened(document: Document | None) -> Document | None:
     """What is in a document that is a file, or was read from one; any other as it is. Raises `DocumentError`."""
-    if document is None or isinstance(document, str):
+    if document is None:
+        return None
+    if isinstance(document, str):
+        if len(document) < LONGEST_PATH and _PATH.fullmatch(document) and os.path.isfile(document):  # noqa: PTH113
+            raise DocumentError(
+                "The document is the path of a file, as a text.",
+                hint='Give Path(…) to have the file read. If its name is the document: ["…"], a list of parts.',
+            )
         return document
     if isinstance(document, os.PathLike):
         from extractor.documents.load import load  # only for those who have files
@@ -788,13 +807,15 @@ class AsyncExtractor(Client):
     ) -> AsyncResults[Any]:
         """See `Extractor.map`; to be gone through with `async for`. The documents may come from an async iterable."""
         from extractor.several.alone import Drawn
+        from extractor.several.feed import Later
         from extractor.several.mapping_async import AsyncResults
 
+        shared, wanted = self._shared(call), target_of(target)
+        self._mapped(wanted, shared, concurrency)
         drawn = Drawn(documents) if isinstance(documents, AsyncIterable) else None
-        shared = self._shared(call)
-        feed = self._feed(
-            target_of(target), documents if drawn is None else drawn, job, as_, shared, concurrency, evidence
-        )
+        given = documents if drawn is None else drawn
+        made = functools.partial(self._feed, wanted, given, job, as_, shared, concurrency, evidence)
+        feed = made() if job is None else Later(made)
         room = functools.partial(self._room, shared["share"])
         return AsyncResults(feed, self._extracted, room=room, ordered=ordered, concurrency=concurrency, drawn=drawn)
 

@@ -108,8 +108,8 @@ class OneCall(Defaults, total=False):
     context: Any
     """pydantic's validation context."""
     idempotency_key: str
-    """What the `Idempotency-Key` of each request begins with; the number of the request follows. By default another
-    one for each call: who resumes a job gives the same again, and endpoints that honour it charge once."""
+    """What the `Idempotency-Key` of each request begins with; a digest of the request follows. By default another one
+    for each call: who resumes a job gives the same again, and endpoints that honour it charge once."""
 
 
 class Call(OneCall, total=False):
@@ -122,7 +122,7 @@ class Call(OneCall, total=False):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand. A `journal` is
-    given by a job, for one document.
+    given by a job, for one document; a map that is closed has `given_up` what is under way.
 
     `several`: one flow is not enough for it.
     """
@@ -155,6 +155,7 @@ class Settings:
     share: Hashable = None
     idempotency_key: str = ""
     journal: Journal | None = None
+    given_up: Callable[[], bool] | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     extra_fields: Mapping[str, Any] = field(default_factory=dict)
 

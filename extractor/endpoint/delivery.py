@@ -25,7 +25,7 @@ from extractor.endpoint.governor import Governor
 from extractor.endpoint.retry import asked_wait
 from extractor.endpoint.routes import FAILURES, Route, Standing, well_first
 from extractor.endpoint.steps import Outcome, Pause, Post, Steps
-from extractor.errors import BudgetExceeded, EndpointError, ExtractorError, OptionError, StatusError
+from extractor.errors import BudgetExceeded, CallerError, EndpointError, ExtractorError, OptionError, StatusError
 
 # What is only needed for streams, and where something is wrong, is loaded then: most starts need none of it.
 if TYPE_CHECKING:
@@ -72,13 +72,13 @@ class Exchange:
         text = content.decode("utf-8", "replace")
         return cleaned(text, self.secrets) != text
 
-    def post(self, content: bytes, route: Route, errand: Errand) -> Post:
-        """The step that sends an encoded request."""
+    def post(self, content: bytes, key: str, route: Route, errand: Errand) -> Post:
+        """The step that sends an encoded request, which is called `key`."""
         expires = errand.expires
         headers = httpx.Headers(self.headers)
         if not self.keyed:
             # With what is sent in it: who resumes a job may ask otherwise than the first time.
-            headers[IDEMPOTENCY_KEY] = _named(errand, content)
+            headers[IDEMPOTENCY_KEY] = key
         request = self.build("POST", route.url, headers=headers, content=content)
         request.extensions["timeout"] = self.timeouts or request.extensions["timeout"]
         return Post(request=request, body=Body(str(route.url), expires, self.secrets), expires=expires)
@@ -161,8 +161,12 @@ class Exchange:
 
 
 def _named(errand: Errand, content: bytes) -> str:
-    """The key of a request: the same whenever it is sent, another one for every other request."""
-    return f"{errand.idempotency_key or errand.key}-{errand.requests}-{hashlib.sha256(content).hexdigest()[:12]}"
+    """What a request is called: the same whenever it is sent, by whichever process, and as no other of its extraction.
+    Others that were refused before it do not count: another process may know better.
+    """
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    errand.sent[digest] += 1
+    return f"{errand.idempotency_key or errand.key}-{errand.sent[digest]}-{digest}"
 
 
 def _encoded(request: ChatRequest) -> bytes:
@@ -335,10 +339,13 @@ def _with_half_characters(body: bytes) -> Any:
 
 
 def delivery(exchange: Exchange, request: ChatRequest, errand: Errand) -> Steps:
-    """Deliver a request. Raises `OptionError` where it cannot be written."""
+    """Deliver a request. Raises `OptionError` where it cannot be written, and `CallerError` where it is given up."""
     errand.requests += 1
     errand.key = errand.key or os.urandom(12).hex()
-    trip = Trip(exchange=exchange, request=request, errand=errand, content=_encoded(request))
+    if errand.given_up is not None and errand.given_up():
+        raise CallerError("Nobody waits for it any more: no more is sent.", hint="It was closed.")
+    content = _encoded(request)
+    trip = Trip(exchange=exchange, request=request, errand=errand, content=content, key=_named(errand, content))
     if errand.cache is None and errand.journal is None:
         return trip.sent()
     from extractor.endpoint.recall import journalled, recalled  # only for those who have one
@@ -351,21 +358,19 @@ def delivery(exchange: Exchange, request: ChatRequest, errand: Errand) -> Steps:
 
 @dataclass(kw_only=True, slots=True)
 class Trip:
-    """A request on its way: what it is, the failures so far (`retries`), and what was received last."""
+    """A request on its way: what it is and is called (`key`), the failures so far (`retries`), and what was received
+    last.
+    """
 
     exchange: Exchange
     request: ChatRequest = field(repr=False)
     errand: Errand
     content: bytes = field(repr=False)
+    key: str
     retries: tuple[EndpointError, ...] = ()
     past: Past | None = None
     began: float = 0.0
     body: Body | None = field(default=None, repr=False)
-
-    @property
-    def key(self) -> str:
-        """What the request is called in its `Idempotency-Key`."""
-        return _named(self.errand, self.content)
 
     def sent(self) -> Steps:
         """Send it, again and elsewhere where that may help."""
@@ -486,7 +491,7 @@ class Trip:
             return too_late(str(route.url))
         if errand.watch is not None:
             errand.sending(self.request, str(route.url), len(self.content), len(self.retries) + 1)
-        post = exchange.post(self.content, route, errand)
+        post = exchange.post(self.content, self.key, route, errand)
         self.body = post.body
         outcome = exchange.outcome((yield post), post.body, errand.expires)
         if isinstance(outcome, StatusError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -49,7 +49,8 @@ class Errand:
     places that the next one asks for, `seen` how often each was looked for in the cache, `endpoint` the number of the
     endpoint that is asked (0 is the first, the `others` are its fallbacks). It has `shown` something that cannot be
     taken back. `spent` is what its replies have cost (US dollars; None once that is not known), where somebody minds.
-    In the `journal` are the replies that it has had; the last was `journalled` once that is done.
+    In the `journal` are the replies that it has had; the last was `journalled` once that is done. Once it is `given_up`
+    nothing more is sent. `sent` counts the requests of each content (by its digest).
     """
 
     expires: float | None = None
@@ -60,6 +61,8 @@ class Errand:
     cache: Cache | None = None
     journal: Journal | None = None
     journalled: Future[Any] | None = None
+    given_up: Callable[[], bool] | None = None
+    sent: Counter[str] = field(default_factory=Counter)
     watch: Watch | None = None
     tariff: Tariff | None = None
     share: Hashable = None

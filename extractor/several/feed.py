@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from extractor.result import DocumentResult
 from extractor.schema.target import Target
 
-__all__ = ["Await", "Do", "Extract", "Feed", "Step", "Work"]
+__all__ = ["Await", "Do", "Extract", "Feed", "Later", "Step", "Work"]
 
 T = TypeVar("T")
 
@@ -60,3 +60,26 @@ class Feed(Protocol[T]):
     def close(self) -> None:
         """No more is asked of it. May be said twice."""
         ...
+
+
+class Later(Generic[T]):
+    """A feed that is `made` when it is first needed, which may take its time: a file is opened, say."""
+
+    def __init__(self, made: Callable[[], Feed[T]]) -> None:
+        self._made = made
+        self._feed: Feed[T] | None = None
+
+    def open(self) -> Feed[T]:
+        """The feed itself."""
+        if self._feed is None:
+            self._feed = self._made()
+        return self._feed
+
+    def works(self) -> Iterator[Work[T] | None]:
+        """See `Feed`."""
+        return self.open().works()
+
+    def close(self) -> None:
+        """No more is asked of it."""
+        if self._feed is not None:
+            self._feed.close()

@@ -14,6 +14,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 from extractor.result import DocumentResult, Extraction
@@ -205,8 +206,11 @@ class _Shift(Generic[T]):
 
     def _carried(self, step: Step) -> Any:
         if isinstance(step, Extract):
-            return self._extract(step)
+            return self._extract(replace(step, call={**step.call, "given_up": self._is_closed}))
         return step.call() if isinstance(step, Do) else step.future.result()
+
+    def _is_closed(self) -> bool:
+        return self.closed
 
 
 class _GivenUp(BaseException):

@@ -22,7 +22,7 @@ import anyio.to_thread
 
 from extractor.result import DocumentResult, Extraction
 from extractor.several.alone import Drawn
-from extractor.several.feed import Do, Extract, Feed, Step, Work
+from extractor.several.feed import Do, Extract, Feed, Later, Step, Work
 from extractor.several.line import BATCH, LONG, Intake, Line, at_most
 
 __all__ = ["AsyncResults"]
@@ -86,6 +86,7 @@ class AsyncResults(AsyncIterator[DocumentResult[T]]):
 
     async def _following(self) -> DocumentResult[T]:
         line, shift = self._line, self._shift
+        await shift.open()
         while not shift.closed:
             shift.enter()
             begun = 0
@@ -138,7 +139,14 @@ class _Shift(Generic[T]):
         self._hands: dict[int, _Hand[T]] = {}
         self._loop: _Loop | None = None
         self._abandoned = False
+        self._opened = False
         self._draws: Callable[[], object] = lambda: None  # its end
+
+    async def open(self) -> None:
+        """Open the feed, where that is for later. In a thread: it may have to wait for a file."""
+        if isinstance(self._feed, Later) and not self._opened:
+            await anyio.to_thread.run_sync(self._feed.open)
+        self._opened = True
 
     def enter(self) -> None:
         """Begin, in the event loop that runs."""

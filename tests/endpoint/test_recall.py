@@ -22,7 +22,7 @@ from extractor.endpoint.resolve import Address
 from extractor.endpoint.retry import Policy
 from extractor.endpoint.routes import RateLimits, Standing, routes_of
 from extractor.endpoint.steps import Outcome, Post, Wait, Work
-from extractor.errors import BadReply, ServerError
+from extractor.errors import BadReply, CallerError, ServerError
 from extractor.prices import Price, Tariff
 from extractor.watching import Received, Watch, Watcher
 
@@ -376,6 +376,24 @@ def test_a_reply_is_safe_before_the_next_request() -> None:
     assert journal.futures[0].done()
 
 
+def test_what_was_refused_before_does_not_count() -> None:
+    """Who goes on finds a reply also where he knows by now that the request before it would be refused."""
+    desk, journal = Desk(), Written()
+    first = Errand(journal=journal, idempotency_key="job-1", policy=Policy(transport_retries=0))
+    desk.deliver(first, ONE, httpx.Response(400, json={}))
+    desk.deliver(first, TWO, says("second"))
+    again = Errand(journal=journal, idempotency_key="job-1")
+    assert text_of(desk.deliver(again, TWO)) == "second"
+
+
+def test_nothing_is_sent_once_it_is_given_up() -> None:
+    """What nobody waits for any more asks nobody."""
+    desk = Desk()
+    with pytest.raises(CallerError, match="Nobody waits"):
+        desk.deliver(Errand(given_up=lambda: True), ONE)
+    assert desk.posts == 0
+
+
 def test_what_broke_off_is_not_journalled() -> None:
     """Nothing is kept of what failed."""
     desk, journal = Desk(), Written()
@@ -392,4 +410,4 @@ def test_the_journal_before_the_cache() -> None:
     assert text_of(desk.deliver(errand, ONE)) == "cached"
     assert journal.values == {}
     desk.deliver(errand, TWO, says("asked"))
-    assert list(journal.values) == [f"job-1-2-{hashlib.sha256(TWO.encode()).hexdigest()[:12]}"]
+    assert list(journal.values) == [f"job-1-1-{hashlib.sha256(TWO.encode()).hexdigest()[:12]}"]

@@ -227,7 +227,10 @@ class Crew:
         """What else is in each row, as plain data: a job keeps it."""
         left_out = {self._task.column, self._task.name_column}
         columns = [name for name in batch.column_names if name not in left_out]
-        return [to_jsonable_python(row, fallback=repr) for row in batch.select(columns).to_pylist()]
+        return [
+            to_jsonable_python(row, fallback=repr, bytes_mode="base64", inf_nan_mode="null")
+            for row in batch.select(columns).to_pylist()
+        ]
 
     # ------------------------------------------------------------------------------- the others
 
