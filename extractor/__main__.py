@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line, or say what it needs."""
@@ -13,6 +15,9 @@ def main() -> None:
         if error.name is None or error.name.partition(".")[0] not in ("typer", "rich"):
             raise
         sys.exit('error: The command line needs typer and rich. Run: pip install "extractor[cli]"')
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     app()
 
 

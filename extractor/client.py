@@ -226,7 +226,7 @@ class Client:
         evidence: bool,
     ) -> Feed[T]:
         """What a map goes through. Raises `CallerError`: what is wrong is so for all."""
-        settings = self._mapped(target, call, concurrency)
+        settings = self._mapped(target, call, concurrency, as_)
         if job is None:
             from extractor.documents.loader import Loader
             from extractor.several.alone import documents_of
@@ -238,11 +238,13 @@ class Client:
         where = {"address": self._address, "dialect": self._dialect}
         return feed_of(job, target, documents, settings=settings, call=call, as_=as_, evidence=evidence, **where)
 
-    def _mapped(self, target: Target[Any], call: Mapping[str, Any], concurrency: int | None) -> Settings:
+    def _mapped(self, target: Target[Any], call: Mapping[str, Any], concurrency: int | None, as_: As) -> Settings:
         """The settings of a map. Raises `CallerError`: what is wrong with them is so for all."""
+        from extractor.documents.loaded import check_as
         from extractor.several.line import at_most
 
         at_most(concurrency, 1)
+        check_as(as_)
         settings = self._settings_of(call)
         self._ready(target, settings)
         return settings
@@ -811,7 +813,7 @@ class AsyncExtractor(Client):
         from extractor.several.mapping_async import AsyncResults
 
         shared, wanted = self._shared(call), target_of(target)
-        self._mapped(wanted, shared, concurrency)
+        self._mapped(wanted, shared, concurrency, as_)
         drawn = Drawn(documents) if isinstance(documents, AsyncIterable) else None
         given = documents if drawn is None else drawn
         made = functools.partial(self._feed, wanted, given, job, as_, shared, concurrency, evidence)

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-__all__ = ["demo_files", "write_demo_files"]
+__all__ = ["TORN", "demo_files", "write_demo_files"]
+
+TORN = "torn.docx"
+"""The one that is damaged."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +100,7 @@ def demo_files() -> dict[str, bytes]:
     """Name → what is in the file."""
     made = {name: _WRITERS[name.rpartition(".")[2]](receipt) for name, receipt in _RECEIPTS.items()}
     # As after a transfer that broke off: a job goes on with the others.
-    made["torn.docx"] = made["hardware.docx"][:200]
+    made[TORN] = made["hardware.docx"][:200]
     return made
 
 

@@ -7,14 +7,14 @@ apart: it costs nothing now, and says nothing about how fast the rest will go.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from rich.cells import cell_len
 from rich.text import Text
 
-from extractor.errors import ExtractorError
+from extractor.errors import EndpointError, ExtractionFailed, ExtractorError
 from extractor.prices import Billed
 from extractor.result import DocumentResult
 
@@ -22,7 +22,6 @@ __all__ = ["Progress", "duration", "many", "money", "printable", "tokens"]
 
 WINDOW = 30.0  # seconds that the rate looks back: shorter, and it jumps; longer, and it does not notice a new limit
 KINDS = 50  # of errors that are told apart: bounded, for documents that each fail in their own way
-SHORT = 3  # a name of so many characters may stand in a message by chance
 WIDEST_BAR = 50  # columns
 NARROWEST_BAR = 6
 SECONDS, SHARE = 10.0, 0.1  # between two lines where there is no terminal: the rarer of both
@@ -55,6 +54,7 @@ class Progress:
         self.requests = self.asked_again = 0
         self.prompt_tokens = self.cached_tokens = self.output_tokens = 0
         self.cost, self.unpriced = Decimal(0), 0  # what is known, and how many documents have another cost beside it
+        self.unreached = self.unfit = 0  # failed since the endpoint did, now or before; since no reply conformed, now
         self.errors: dict[tuple[str, str], _Kind] = {}
         self._last: _Kind | None = None
         self._began = now
@@ -73,6 +73,7 @@ class Progress:
 
     def add(self, result: DocumentResult[Any], now: float) -> None:
         """One more."""
+        self.unreached += isinstance(result.error, EndpointError)
         if result.restored:
             self.restored += 1
             self.restored_failed += result.error is not None
@@ -81,6 +82,7 @@ class Progress:
             self.done += 1
         else:
             self.failed += 1
+            self.unfit += isinstance(result.error, ExtractionFailed)
             self._count_error(result.name, result.error)
         self._count_cost(result.result if result.error is None else result.error)
         second = float(int(now))
@@ -108,15 +110,17 @@ class Progress:
             self.cost += cost
 
     def _count_error(self, name: str, error: ExtractorError) -> None:
-        said = error.message.removeprefix(f"{name}: ")
-        said = said.replace(name, "…") if len(name) > SHORT else said
-        key = (type(error).__name__, said)
+        key = (type(error).__name__, error.message.removeprefix(f"{name}: "))
         if key not in self.errors and len(self.errors) >= KINDS:
             key = (key[0], "…")
         kind = self.errors.setdefault(key, _Kind(*key))
         kind.count += 1
         kind.name = name
         self._last = kind
+
+    def failed_with(self, types: Container[str]) -> int:
+        """How many failed now with errors of those types."""
+        return sum(kind.count for kind in self.errors.values() if kind.type in types)
 
     def rate(self, now: float) -> float:
         """Documents a second, over the last half minute; 0 where none ended in it."""
@@ -182,8 +186,8 @@ class Progress:
             yield f"{self.asked_again:,} asked again", ""
         if self.prompt_tokens or self.output_tokens:
             yield tokens(self.prompt_tokens, self.cached_tokens, self.output_tokens), ""
-        unknown = self.unpriced and not self.cost
-        yield money(None if unknown else self.cost) + (" + ?" if self.unpriced and not unknown else ""), ""
+        if self.cost or not self.unpriced:
+            yield money(self.cost) + (" + ?" if self.unpriced else ""), ""
 
     # ----------------------------------------------------------------------------- for a file
 
@@ -210,6 +214,7 @@ class Progress:
     def summary(self, now: float) -> str:
         """What came of it all, in the end."""
         pieces = [piece for piece, _ in self._pieces()]
+        pieces += [money(None)] if self.unpriced and not self.cost else []
         return " · ".join([*pieces, duration(now - self._began)])
 
     def failures(self, most: int = 5) -> Iterator[str]:
@@ -277,9 +282,9 @@ def tokens(prompt: int, cached: int, output: int) -> str:
 
 
 def money(cost: Decimal | None) -> str:
-    """US dollars: `$12.50`, `$0.120`, `$0.0012`; `$?` where that is not known."""
+    """US dollars: `$12.50`, `$0.120`, `$0.0012`; in words where that is not known."""
     if cost is None:
-        return "$?"
+        return "cost unknown"
     if not cost or cost >= 1:
         return f"${cost:,.2f}"
     return f"${cost:.3f}" if cost >= Decimal("0.01") else f"${float(cost):.2g}"

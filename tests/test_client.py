@@ -1166,3 +1166,34 @@ def test_what_are_no_limits(make: Any) -> None:
     for wrong in (60, {"rpm": 60}, "60", 0):
         with pytest.raises(ConfigurationError, match="RateLimits"):
             make("m", base_url="http://127.0.0.1:9/v1", limits=wrong)
+
+
+# --------------------------------------------------------------------------------------------- files
+
+
+def test_a_path_is_read(tmp_path: Path, fake_endpoint: FakeEndpoint) -> None:
+    """The path of a file stands for what is in it."""
+    file = tmp_path / "ann.txt"
+    file.write_text("Ann is 34.", encoding="utf-8")
+    fake_endpoint.answer(ANN)
+    assert extract(Person, file, base_url=fake_endpoint.base_url) == Person(name="Ann", age=34)
+    assert fake_endpoint.requests[0].body["messages"][-1]["content"] == "Ann is 34."
+
+
+def test_a_path_given_as_a_text(tmp_path: Path, fake_endpoint: FakeEndpoint) -> None:
+    """A text that is the path of a file is no document: that file was meant."""
+    file = tmp_path / "ann.txt"
+    file.write_text("Ann is 34.", encoding="utf-8")
+    with pytest.raises(DocumentError, match="path of a file") as caught:
+        extract(Person, str(file), base_url=fake_endpoint.base_url)
+    assert "Path(" in caught.value.hint
+    assert fake_endpoint.requests == []
+    fake_endpoint.answer(ANN)
+    extract(Person, [str(file)], base_url=fake_endpoint.base_url)  # its name is the document
+    assert fake_endpoint.requests[0].body["messages"][-1]["content"] == [{"type": "text", "text": str(file)}]
+
+
+def test_a_text_like_a_path(fake_endpoint: FakeEndpoint) -> None:
+    """A text that looks like a path is a text where there is no such file."""
+    fake_endpoint.answer(ANN)
+    assert extract(Person, "Ann is 34.txt", base_url=fake_endpoint.base_url).age == 34

@@ -102,7 +102,7 @@ BATCH_ROOMS = (
         "connections",
         "working",
     ),
-    *("store", "options", "restoring", "contents", "run"),
+    *("store", "options", "written", "restoring", "contents", "run"),
     *("tables", "cells", "frames", "export"),
     "job",
 )

@@ -25,12 +25,16 @@ __all__ = [
     "Offer",
     "begin",
     "begun",
+    "expect",
     "fail_unread",
+    "go_through",
     "journal",
     "open_run",
+    "place",
     "release",
     "start",
     "stop",
+    "went_through",
 ]
 
 
@@ -90,15 +94,25 @@ class Offer:
 # -------------------------------------------------------------------------------------- runs and workers
 
 
-def open_run(connection: sqlite3.Connection, target: str, schema: Mapping[str, Any], options: Mapping[str, Any]) -> int:
+def open_run(
+    connection: sqlite3.Connection,
+    target: str,
+    schema: Mapping[str, Any],
+    options: Mapping[str, Any],
+    shape: Mapping[str, Any] | None = None,
+) -> int:
     """The number of the run with that schema and those options, which is made if there is none."""
     fingerprint = hashlib.sha256(canonical({"schema": schema, "options": options})).digest()
     row = connection.execute("SELECT id FROM run WHERE fingerprint = ?", (fingerprint,)).fetchone()
+    kept = None if shape is None else packed(shape)
     if row is not None:
+        # Computed fields may be others by now: what is written is no part of what was asked for.
+        if kept is not None:
+            connection.execute("UPDATE run SET shape = ? WHERE id = ? AND shape IS NOT ?", (kept, row[0], kept))
         return int(row[0])
     new = connection.execute(
-        "INSERT INTO run (fingerprint, made, key, target, schema, options) VALUES (?, ?, ?, ?, ?, ?)",
-        (fingerprint, time.time(), secrets.token_hex(8), packed(target), packed(schema), packed(options)),
+        "INSERT INTO run (fingerprint, made, key, target, schema, options, shape) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (fingerprint, time.time(), secrets.token_hex(8), packed(target), packed(schema), packed(options), kept),
     )
     number = number_of(new)
     connection.execute("INSERT INTO total (run, usage) VALUES (?, ?)", (number, packed({})))
@@ -106,13 +120,47 @@ def open_run(connection: sqlite3.Connection, target: str, schema: Mapping[str, A
 
 
 def start(connection: sqlite3.Connection, job: Path, run: int) -> tuple[Owner, str]:
-    """A new worker of a run, and the random key of that. What dead ones of any run held is pending again."""
+    """A new worker of a run, and the random key of that. What dead ones of any run held is pending again; and so is
+    what the endpoint did not answer, which is no outcome of a document, unless somebody is at work at the run: there it
+    may be failing now.
+    """
     (key,) = connection.execute("SELECT key FROM run WHERE id = ?", (run,)).fetchone()
-    numbers = [number for (number,) in connection.execute("SELECT id FROM worker")]
-    for number in numbers:
-        recover(connection, job, number)
+    workers = connection.execute("SELECT id, run FROM worker").fetchall()
+    alive = [of for number, of in workers if not recover(connection, job, number)]
+    if run not in alive:
+        connection.execute(_ASK_AGAIN, (run,))
     # Nobody sees the row before the transaction is over: by then the lock is held.
-    return Owner(job, number_of(connection.execute("INSERT INTO worker (run) VALUES (?)", (run,)))), key
+    owner = Owner(job, number_of(connection.execute("INSERT INTO worker (run) VALUES (?)", (run,))))
+    connection.execute(
+        "UPDATE run SET worked = ?, last = ?, expected = NULL, through = NULL WHERE id = ?",
+        (time.time(), owner.number, run),
+    )
+    return owner, key
+
+
+_ASK_AGAIN = (
+    "UPDATE document INDEXED BY document_unanswered SET state = 0, attempt = attempt + 1, unanswered = 0 "
+    "WHERE run = ? AND unanswered"
+)
+
+
+def expect(connection: sqlite3.Connection, run: int, total: int | None) -> None:
+    """Note how many inputs there will be."""
+    connection.execute("UPDATE run SET expected = ? WHERE id = ?", (total, run))
+
+
+def go_through(connection: sqlite3.Connection, owner: Owner, run: int, total: int | None) -> None:
+    """A worker begins to go through an input of so many."""
+    connection.execute("UPDATE worker SET through = 0 WHERE id = ?", (owner.number,))
+    connection.execute("UPDATE run SET expected = ?, through = 0 WHERE id = ?", (total, run))
+
+
+def went_through(connection: sqlite3.Connection, owner: Owner, run: int) -> None:
+    """A worker is at the end of its input. The run is when all are that are alive: of two, the last one says so."""
+    connection.execute("UPDATE worker SET through = 1 WHERE id = ?", (owner.number,))
+    others = connection.execute("SELECT id FROM worker WHERE run = ? AND through = 0", (run,)).fetchall()
+    if all(recover(connection, owner.job, number) for (number,) in others):
+        connection.execute("UPDATE run SET through = 1 WHERE id = ?", (run,))
 
 
 def recover(connection: sqlite3.Connection, job: Path, worker: int) -> bool:
@@ -227,6 +275,15 @@ def _place(connection: sqlite3.Connection, offer: Offer, document: int | None) -
             "UPDATE input SET number = ?, document = ?, size = ?, mtime = ?, row = ?, failure = ? WHERE id = ?",
             (*now, found[-1]),
         )
+
+
+def place(connection: sqlite3.Connection, offer: Offer) -> None:
+    """Note what an input is now whose document is finished, if it is still that one."""
+    document = connection.execute(
+        "SELECT id FROM document WHERE run = ? AND sha = ?", (offer.run, offer.sha)
+    ).fetchone()
+    if document is not None:
+        _place(connection, offer, document[0])
 
 
 def fail_unread(connection: sqlite3.Connection, offer: Offer) -> None:

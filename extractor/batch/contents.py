@@ -23,7 +23,7 @@ from extractor.documents.loaded import Input, Loaded
 from extractor.errors import DocumentError
 from extractor.several.alone import name_of
 
-__all__ = ["Content", "Item", "Names", "content_of_file", "known_content", "named_item"]
+__all__ = ["Content", "Item", "Names", "content_of_file", "glimpse_of_file", "known_content", "named_item"]
 
 BLOCK = 1 << 20  # bytes of a file that are hashed at once
 
@@ -140,6 +140,15 @@ def content_of_file(each: Item, known: Callable[[str, int, int], str | None]) ->
         said = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "that is no path"
         raise DocumentError(f"{each.name} cannot be read: {said}.", hint="Is the path right?") from None
     return Content(sha256=sha256, size=found.st_size, mtime_ns=found.st_mtime_ns)
+
+
+def glimpse_of_file(each: Item) -> tuple[int, int] | None:
+    """The size and the time (in ns) of a file, None where there is none or it is not to be trusted: nothing is read."""
+    try:
+        found = Path(each.document).stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) and not each.tries else None
 
 
 def _hashed(path: Path, size: int) -> str:

@@ -52,6 +52,8 @@ SUFFIXES: Mapping[str, Format] = {
 }
 APPLICATION = 0x45784578  # "ExEx": an SQLite file that is an export, and may be written over
 
+_ENDS = f"The name of the file may end in {', '.join(SUFFIXES)}."
+
 Written: TypeAlias = "Callable[[str], Any]"
 
 
@@ -64,14 +66,15 @@ def export(
     evidence: bool = False,
     overwrite: bool = False,
     children: bool = False,
-    mark: bool = False,
+    bom: bool = False,
 ) -> int:
     """Write `records` to a path, or to a stream (not SQLite); gives how many there were.
 
-    `schema` is the JSON Schema of their data. `format` is one of `jsonl`, `csv`, `parquet`, `sqlite`; by default what
-    the name of the path ends in. With `evidence`, also what is known of each field, and of how the data came about.
-    With `children`, lists in a CSV are not JSON in a cell but files of their own beside it (`orders_lines.csv`), which
-    refer to it by `parent`; with `mark`, a CSV begins with a byte order mark, which Excel wants.
+    `schema` is the JSON Schema of their values (see `Run.shape`). `format` is one of `jsonl`, `csv`, `parquet`,
+    `sqlite`; by default what the name of the path ends in. With `evidence`, also what is known of each field, and of
+    how the data came about. With `children`, lists in a CSV are not JSON in a cell but files of their own beside it
+    (`orders_lines.csv`), which refer to it by `parent`; with `bom`, a CSV begins with a byte order mark, which Excel
+    wants.
 
     In a CSV an apostrophe stands before each text that a spreadsheet would take for a formula; nothing in a cell is
     null, `""` an empty text. Raises `OptionError` for a format that there is not, and for a file that is there without
@@ -83,7 +86,7 @@ def export(
         raise OptionError("Only of a CSV can lists be files of their own.", option="children", hint="Leave it out.")
     sample, every = sampled(records)
     if not isinstance(target, (str, os.PathLike)):
-        return _streamed(every, sample, schema, target, chosen, evidence=evidence, mark=mark, apart=children)
+        return _streamed(every, sample, schema, target, chosen, evidence=evidence, bom=bom, apart=children)
     path = Path(target).resolve()
     with ExitStack() as stack:
         if chosen == "parquet":
@@ -97,8 +100,8 @@ def export(
             return stack.enter_context(_text_file(stack.enter_context(_replacing(other, overwrite))))
 
         if children:
-            return _csv_files(every, Related(schema, sample, CSV, evidence=evidence), opened, mark=mark)
-        return _lines(every, sample, schema, opened(), chosen, evidence=evidence, mark=mark)
+            return _csv_files(every, Related(schema, sample, CSV, evidence=evidence), opened, bom=bom)
+        return _lines(every, sample, schema, opened(), chosen, evidence=evidence, bom=bom)
 
 
 def _format(target: Any, wanted: str | None) -> Format:
@@ -106,8 +109,9 @@ def _format(target: Any, wanted: str | None) -> Format:
     suffix = Path(target).suffix.lower() if isinstance(target, (str, os.PathLike)) else ""
     chosen = SUFFIXES.get(suffix) if wanted is None else next((each for each in known if each == wanted), None)
     if chosen is None:
-        said = f"The format {wanted[:50]!r} is not known." if wanted else "The format of the export is not said."
-        raise OptionError(said, option="format", hint=f"It is one of {', '.join(known)}.")
+        name = wanted or (target if suffix else "")
+        said = f"{name}: this format cannot be written" if name else "The format of the export is not said"
+        raise OptionError(f"{said}; one of {', '.join(known)}.", option="format", hint=_ENDS)
     return chosen
 
 
@@ -119,7 +123,7 @@ def _streamed(
     chosen: Format,
     *,
     evidence: bool,
-    mark: bool,
+    bom: bool,
     apart: bool,
 ) -> int:
     if chosen == "sqlite" or apart:
@@ -130,7 +134,7 @@ def _streamed(
     stream.flush()
     # A terminal's own encoding may lack what is in the documents: its bytes are written, as UTF-8.
     write = stream.write if raw is None else lambda text: raw.write(text.encode())
-    number = _lines(records, sample, schema, write, chosen, evidence=evidence, mark=mark)
+    number = _lines(records, sample, schema, write, chosen, evidence=evidence, bom=bom)
     (stream if raw is None else raw).flush()
     return number
 
@@ -143,7 +147,7 @@ def _lines(
     chosen: Format,
     *,
     evidence: bool,
-    mark: bool,
+    bom: bool,
 ) -> int:
     number = 0
     if chosen == "jsonl":
@@ -152,7 +156,7 @@ def _lines(
             number += 1
         return number
     flat = Flat(schema, sample, CSV, evidence=evidence)
-    write("\ufeff" * mark + _csv_line([safe(name) for name, _ in flat.columns]))
+    write("\ufeff" * bom + _csv_line([safe(name) for name, _ in flat.columns]))
     for record in records:
         write(_csv_line(flat.row(record)))
         number += 1
@@ -169,7 +173,7 @@ def _object(record: Record, evidence: bool) -> dict[str, Any]:
         "name": record.name,
         "row": dict(record.row),
         "state": record.state,
-        "data": record.data,
+        "value": record.value,
         "error": error and {"type": error.type, "message": error.message, "hint": error.hint},
     }
     if not evidence:
@@ -215,11 +219,11 @@ def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell
 
 
-def _csv_files(records: Iterator[Record], sheets: Related, opened: Callable[[str], Written], *, mark: bool) -> int:
+def _csv_files(records: Iterator[Record], sheets: Related, opened: Callable[[str], Written], *, bom: bool) -> int:
     main = sheets.names[0]
     writes = [opened(name.removeprefix(main).strip("_") if number else "") for number, name in enumerate(sheets.names)]
     for write, columns in zip(writes, sheets.columns, strict=True):
-        write("\ufeff" * mark + _csv_line([safe(name) for name, _ in columns]))
+        write("\ufeff" * bom + _csv_line([safe(name) for name, _ in columns]))
     number = 0
     for record in records:
         for table, cells in sheets.rows(record):

@@ -16,9 +16,13 @@ from extractor.batch.claims import Content
 from extractor.batch.packing import NOTHING, Evidence, Summary, packed, unpacked
 from extractor.batch.record import AttemptRecord, Failure
 from extractor.chat.wire import Usage
+from extractor.errors import OptionError
 from extractor.evidence.field import Field
 
-__all__ = ["Finished", "finish", "functions", "retry"]
+__all__ = ["UNANSWERED", "Finished", "finish", "functions", "retry"]
+
+UNANSWERED = frozenset({"BadReply", "ConnectionFailed", "DeadlineExceeded", "RateLimited", "ServerError", "TimedOut"})
+"""Errors with which a document fails although nothing is wrong with it: it is asked for again when its run goes on."""
 
 DONE, FAILED = 2, 3  # see migrations; in SQL the states are written as they are
 
@@ -27,11 +31,12 @@ DONE, FAILED = 2, 3  # see migrations; in SQL the states are written as they are
 class Finished:
     """What became of a document, as it is kept: see `Record`. It failed where there is a `failure`.
 
-    `text`, with its `pages` and `media_type`, is kept instead of what was known when it was begun: that of a file is
-    read only then.
+    `value` is `...` where it is the same as `data`. `text`, with its `pages` and `media_type`, is kept instead of what
+    was known when it was begun: that of a file is read only then.
     """
 
     data: Any = None
+    value: Any = ...
     outcome: str = ""
     absent: tuple[str, ...] = ()
     complete: bool | None = None
@@ -75,7 +80,7 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
     )
     result = (
         packed(summary),
-        None if finished.data is None else packed(finished.data),
+        *_kept(finished),
         packed(evidence) if finished.fields or finished.lists or finished.chunks or finished.conflicts else None,
         packed(finished.attempts) if finished.attempts else None,
     )
@@ -83,23 +88,34 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
     content = None if text is None else Content(text=text, pages=pages, media_type=media_type)
     spent = _spent(finished, requests)
     state = DONE if finished.failure is None else FAILED
+    unanswered = finished.failure is not None and finished.failure.type in UNANSWERED
 
     def work(connection: sqlite3.Connection) -> None:
         number = None if content is None else content.number(connection)
         first = connection.execute(
-            "UPDATE document SET state = ?, worker = NULL, content = coalesce(?, content) "
+            "UPDATE document SET state = ?, worker = NULL, content = coalesce(?, content), unanswered = ? "
             "WHERE id = ? AND attempt = ? AND state <= 1",
-            (state, number, document, attempt),
+            (state, number, unanswered, document, attempt),
         )
         if first.rowcount:
             connection.execute(
-                "INSERT INTO finish (document, attempt, summary, data, evidence, attempts) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO finish (document, attempt, summary, data, value, evidence, attempts) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (document, attempt, *result),
             )
             connection.execute("DELETE FROM journal WHERE document = ?", (document,))
         connection.execute(_SPEND, (*spent, run))
 
     return work
+
+
+def _kept(finished: Finished) -> tuple[bytes | None, bytes | None]:
+    """What was read, and what is written of it where that is something else."""
+    data = None if finished.data is None else packed(finished.data)
+    if finished.value is ... or (finished.value is None and data is None):
+        return data, None
+    value = packed(finished.value)
+    return data, None if value == data else value
 
 
 # ------------------------------------------------------------------------------------- what it took
@@ -141,7 +157,7 @@ def _add_cost(known: str, more: str) -> str:
 
 
 def retry(connection: sqlite3.Connection, run: int, *, failed: bool, names: Collection[str] | None) -> int:
-    """Make finished documents pending again; how many inputs these are."""
+    """Make finished documents pending again; how many inputs these are. Raises `OptionError` for unknown names."""
     before = _pending(connection, run)
     again = _RETRY_FAILED if failed else _RETRY_FINISHED
     if names is None:
@@ -149,13 +165,26 @@ def retry(connection: sqlite3.Connection, run: int, *, failed: bool, names: Coll
         connection.execute(_UNREAD, (run,))
     else:
         each = [(run, reading.stored_name(name)) for name in dict.fromkeys(names)]
+        _check_names(connection, each)
         connection.executemany(again + _NAMED, each)
         connection.executemany(_UNREAD + "AND name = ?", each)
     return _pending(connection, run) - before
 
 
-_RETRY_FAILED = "UPDATE document SET state = 0, attempt = attempt + 1 WHERE state = 3 AND inputs > 0 "
-_RETRY_FINISHED = "UPDATE document SET state = 0, attempt = attempt + 1 WHERE state >= 2 AND inputs > 0 "
+def _check_names(connection: sqlite3.Connection, each: Collection[tuple[int, str | bytes]]) -> None:
+    known = "SELECT 1 FROM input WHERE run = ? AND name = ?"
+    unknown = [name for run, name in each if connection.execute(known, (run, name)).fetchone() is None]
+    if unknown:
+        said = ", ".join(repr(reading.name_of(name)) for name in unknown[:NAMED])
+        more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
+        raise OptionError(f"The run has no document {said}{more}.", option="names", hint="See its records.")
+
+
+NAMED = 5  # names that a message lists
+
+_AGAIN = "UPDATE document SET state = 0, attempt = attempt + 1, unanswered = 0 WHERE inputs > 0 "
+_RETRY_FAILED = _AGAIN + "AND state = 3 "
+_RETRY_FINISHED = _AGAIN + "AND state >= 2 "
 _NAMED = "AND id = (SELECT document FROM input WHERE run = ? AND name = ?)"
 _UNREAD = "UPDATE input SET failure = NULL WHERE document IS NULL AND failure IS NOT NULL AND run = ? "
 

@@ -67,8 +67,8 @@ def sampled(records: Iterable[Record]) -> tuple[list[Record], Iterator[Record]]:
 
 
 def data_of(record: Record, wrapped: bool) -> Any:
-    """The data of a document as an object with columns."""
-    return {"value": record.data} if wrapped and record.data is not None else record.data
+    """The value of a document as an object with columns."""
+    return {"value": record.value} if wrapped and record.value is not None else record.value
 
 
 def error_of(record: Record) -> str | None:

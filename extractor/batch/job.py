@@ -7,17 +7,20 @@ with Job("invoices.db") as job:
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from extractor.batch.finishes import UNANSWERED
 from extractor.batch.options import options_of
 from extractor.batch.record import AttemptRecord, Counts, Record, Run, State
 from extractor.batch.restoring import restored_document
 from extractor.batch.run import JobFeed, Loads
 from extractor.batch.store import Store
+from extractor.batch.written import written_schema
 from extractor.documents.loaded import As
 from extractor.endpoint.resolve import Address
 from extractor.errors import JobError
@@ -32,12 +35,10 @@ if TYPE_CHECKING:  # only for those who want tables
     import pandas
     import polars
 
-__all__ = ["Difference", "Job", "feed_of"]
+__all__ = ["UNANSWERED", "Difference", "Job", "feed_of"]
 
 T = TypeVar("T")
 
-UNANSWERED = frozenset({"BadReply", "ConnectionFailed", "DeadlineExceeded", "RateLimited", "ServerError", "TimedOut"})
-"""Errors with which a document fails although nothing is wrong with it: it is asked for again when its run goes on."""
 DIFFERENCES = 1_000  # of one document that are listed
 
 
@@ -46,7 +47,7 @@ class Difference:
     """A document of which two runs say different things.
 
     `states` are its states in the first and in the second run (None where it is not there). `values` are the places
-    (JSON pointers) where the data differs, each with what the first and the second have there (None for nothing), at
+    (JSON pointers) where their values differ, each with what the first and the second have there (None for nothing), at
     most 1,000 of them.
     """
 
@@ -60,7 +61,7 @@ class Job:
 
     The same target with the same options goes on with the run that is there; others make a new one. Several threads
     and processes may have the same job open, and work on it. A `run` is given by its number, or as one of the `runs`;
-    None is the latest. Close it, or use it in `with`.
+    None is the `latest`. Close it, or use it in `with`.
 
     Raises `JobError` where the file is no job, cannot be read or written, or is not there and not to be made.
     """
@@ -78,8 +79,17 @@ class Job:
         """All runs, the oldest first."""
         return self._store.runs()
 
+    @property
+    def latest(self) -> Run | None:
+        """The run that was worked on last; None where there is none yet."""
+        number = self._store.latest()
+        return None if number is None else self._chosen(number)
+
     def counts(self, run: int | Run | None = None) -> Counts:
-        """How far a run is: a small question, however many documents there are. Nothing where there is no run yet."""
+        """How far a run is: a small question, however many documents there are. Nothing where there is no run yet.
+
+        What is `running` is held by processes that live; what others held is pending.
+        """
         if run is None and not self.runs:
             return Counts()
         return self._store.counts(self._number(run))
@@ -107,7 +117,8 @@ class Job:
 
     def retry(self, run: int | Run | None = None, *, names: Collection[str] | None = None) -> int:
         """Have documents asked for again when the run goes on: those that failed, or those of the `names`, failed or
-        not. How many these are. What was said before stays in `attempts`.
+        not. How many inputs are marked by that: more than the names where others have the same content. What was said
+        before stays in `attempts`. Raises `OptionError` for names that the run does not have.
 
         For several runs, go through them one after the other, and let each finish: endpoints cache the beginning of a
         prompt, which is the same within a run.
@@ -141,13 +152,13 @@ class Job:
         one, other = self._number(first), self._number(second)
         for record in self._store.records(one, evidence=False):
             theirs = self._store.record(other, record.name)
-            values = _differing(record.data, None if theirs is None else theirs.data)
+            values = _differing(record.value, None if theirs is None else theirs.value)
             if theirs is None or values or theirs.state != record.state:
                 states = (record.state, None if theirs is None else theirs.state)
                 yield Difference(name=record.name, states=states, values=values)
         for record in self._store.records(other, evidence=False):
             if self._store.record(one, record.name) is None:
-                values = _differing(None, record.data)
+                values = _differing(None, record.value)
                 yield Difference(name=record.name, states=(None, record.state), values=values)
 
     # ----------------------------------------------------------------------------------------- tables
@@ -161,7 +172,7 @@ class Job:
         evidence: bool = False,
         overwrite: bool = False,
         children: bool = False,
-        mark: bool = False,
+        bom: bool = False,
     ) -> int:
         """Write the documents of a run to a file, as `jsonl`, `csv`, `parquet` or `sqlite` (by default what its name
         ends in); gives how many there were. See `extractor.batch.export` for the rest.
@@ -173,8 +184,8 @@ class Job:
 
         chosen = self._chosen(run)
         records = self._store.records(chosen.number, evidence=evidence)
-        own = {"evidence": evidence, "overwrite": overwrite, "children": children, "mark": mark}
-        return export(records, chosen.schema, path, format, **own)
+        own = {"evidence": evidence, "overwrite": overwrite, "children": children, "bom": bom}
+        return export(records, chosen.shape, path, format, **own)
 
     def to_pandas(self, run: int | Run | None = None, *, evidence: bool = False) -> pandas.DataFrame:
         """The documents of a run as a table of pandas. Raises `MissingExtra`."""
@@ -182,7 +193,7 @@ class Job:
 
         chosen = self._chosen(run)
         records = self._store.records(chosen.number, evidence=evidence)
-        frame: pandas.DataFrame = to_pandas(records, chosen.schema, evidence=evidence)
+        frame: pandas.DataFrame = to_pandas(records, chosen.shape, evidence=evidence)
         return frame
 
     def to_polars(self, run: int | Run | None = None, *, evidence: bool = False) -> polars.DataFrame:
@@ -191,7 +202,7 @@ class Job:
 
         chosen = self._chosen(run)
         records = self._store.records(chosen.number, evidence=evidence)
-        frame: polars.DataFrame = to_polars(records, chosen.schema, evidence=evidence)
+        frame: polars.DataFrame = to_polars(records, chosen.shape, evidence=evidence)
         return frame
 
     # ----------------------------------------------------------------------------------- going on with it
@@ -218,10 +229,11 @@ class Job:
         """
         check_documents(documents)
         options = options_of(settings, address, dialect=dialect, as_=as_)
-        run = self._store.open_run(target=target.name, schema=target.schema, options=options)
-        self._ask_again(run.number)
+        shape = written_schema(target)
+        run = self._store.open_run(target=target.name, schema=target.schema, options=options, shape=shape)
         worker = self._store.worker(run.number)
         try:
+            worker.go_through(_length(documents))
             return JobFeed(
                 worker,
                 target,
@@ -232,18 +244,17 @@ class Job:
                 evidence=evidence,
                 loader=loader or _loader,
                 ended=ended,
+                run=run,
             )
         except BaseException:
             worker.close()
             raise
 
-    def _ask_again(self, run: int) -> None:
-        """What the endpoint did not answer when the run was at it last is no outcome of a document."""
-        states: tuple[State, ...] = ("failed",)
-        failed = self._store.records(run, states=states, evidence=False)
-        names = [record.name for record in failed if record.error is not None and record.error.type in UNANSWERED]
-        if names:
-            self._store.retry(run, names=names)
+    def expect(self, run: int | Run | None, total: int | None) -> None:
+        """Note how many inputs the work on a run that goes on now will have (`counts().expected`); None for not known.
+        `feed` finds it out itself of what has a length. Raises `JobError`.
+        """
+        self._store.expect(self._number(run), total)
 
     def close(self) -> None:
         """Close the file. May be said twice."""
@@ -259,11 +270,11 @@ class Job:
         return f"Job({str(self.path)!r})"
 
     def _chosen(self, run: int | Run | None) -> Run:
-        runs = self.runs
         if run is None:
-            if not runs:
+            run = self._store.latest()
+            if run is None:
                 raise JobError(f"The job {self.path} has no run yet.", hint="Begin one: Extractor.map(…, job=…).")
-            return runs[-1]
+        runs = self.runs
         number = run.number if isinstance(run, Run) else run
         found = next((each for each in runs if each.number == number), None)
         if found is None:
@@ -285,6 +296,15 @@ def feed_of(job: Job | str | os.PathLike[str], target: Target[T], documents: Ite
     except BaseException:
         opened.close()
         raise
+
+
+def _length(documents: Iterable[Any]) -> int | None:
+    """How many there are, where that can be asked."""
+    try:
+        found = operator.length_hint(documents, -1)
+    except Exception:  # noqa: BLE001  # some have one that only says that it does not know
+        return None
+    return None if found < 0 else found
 
 
 def _loader() -> Loads:

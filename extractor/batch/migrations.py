@@ -2,12 +2,14 @@
 
 `input` has what was given, by name; `document` what is asked for, by its content, once a run; `finish` what became of
 it, one row for each time it was tried; `content` the texts; `journal` the replies of documents that are under way;
-`worker` who is at work; `total` how far each run is. The states are 0 pending, 1 running, 2 done, 3 failed.
+`worker` who is at work; `total` how far each run is. The states are 0 pending, 1 running, 2 done, 3 failed. A run's
+`last` worker says which run was worked on last, whatever the clock says; `through` is NULL where nobody has an input.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from extractor.errors import JobError
@@ -16,6 +18,7 @@ __all__ = ["APPLICATION", "MIGRATIONS", "bring_up", "check_kind", "is_old"]
 
 APPLICATION = 0x4578426A  # "ExBj": SQLite's place for saying whose file it is
 STRICT_SINCE = (3, 37, 0)
+A_LITTLE = 0.02  # seconds
 
 # By triggers, so that whatever is done to a document or to an input is counted in the same transaction: how far a run
 # is must not take a look at a million rows. `inputs` are the names under which a document was given: each counts.
@@ -38,23 +41,27 @@ _GOES = _COMES.replace(" + ", " - ").replace("new.", "old.")
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE run (id INTEGER PRIMARY KEY, fingerprint BLOB NOT NULL UNIQUE, made REAL NOT NULL, "
-        "key TEXT NOT NULL, target BLOB NOT NULL, schema BLOB NOT NULL, options BLOB NOT NULL){strict}",
-        "CREATE TABLE worker (id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run){strict}",
+        "key TEXT NOT NULL, target BLOB NOT NULL, schema BLOB NOT NULL, options BLOB NOT NULL, "
+        "shape BLOB, worked REAL, last INTEGER, expected INTEGER, through INTEGER){strict}",
+        "CREATE TABLE worker (id INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL REFERENCES run, "
+        "through INTEGER){strict}",
         "CREATE TABLE content (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, media_type BLOB NOT NULL, "
         "pages BLOB, text BLOB){strict}",
         "CREATE TABLE document (id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run, sha BLOB NOT NULL, "
         "state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3), worker INTEGER, attempt INTEGER NOT NULL, "
-        "inputs INTEGER NOT NULL DEFAULT 0, content INTEGER REFERENCES content, UNIQUE (run, sha), "
+        "inputs INTEGER NOT NULL DEFAULT 0, content INTEGER REFERENCES content, "
+        "unanswered INTEGER NOT NULL DEFAULT 0, UNIQUE (run, sha), "
         "CHECK ((state = 1) = (worker IS NOT NULL))){strict}",
         "CREATE INDEX document_held ON document (worker) WHERE worker IS NOT NULL",
         "CREATE INDEX document_failed ON document (run) WHERE state = 3",
+        "CREATE INDEX document_unanswered ON document (run) WHERE unanswered",
         "CREATE TABLE input (id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES run, name {any} NOT NULL, "
         "number INTEGER NOT NULL, document INTEGER REFERENCES document, size INTEGER NOT NULL, "
         "mtime INTEGER NOT NULL, row BLOB, failure BLOB, UNIQUE (run, name)){strict}",
         "CREATE INDEX input_order ON input (run, number)",
         "CREATE INDEX input_unread ON input (run) WHERE document IS NULL",
         "CREATE TABLE finish (id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES document, "
-        "attempt INTEGER NOT NULL, summary BLOB NOT NULL, data BLOB, evidence BLOB, attempts BLOB, "
+        "attempt INTEGER NOT NULL, summary BLOB NOT NULL, data BLOB, value BLOB, evidence BLOB, attempts BLOB, "
         "UNIQUE (document, attempt)){strict}",
         "CREATE TABLE journal (id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES document, "
         "key TEXT NOT NULL, body BLOB NOT NULL, UNIQUE (document, key)){strict}",
@@ -87,8 +94,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def check_kind(connection: sqlite3.Connection, path: Path, *, may_be_empty: bool) -> None:
     """Raises `JobError` where the file is not a job's, or is one of a newer version. Changes nothing."""
-    kind, steps = connection.execute("PRAGMA application_id").fetchone()[0], _version(connection)
-    is_empty = not kind and not steps and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    kind, steps, is_empty = _looked_at(connection)
     if kind != APPLICATION and not (may_be_empty and is_empty):
         raise JobError(f"The file {path} is no job.", hint="Give the path of a job, or one where there is no file.")
     strangers = connection.execute("SELECT sql FROM sqlite_master WHERE type IN ('trigger', 'view')")
@@ -113,7 +119,35 @@ def bring_up(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute("ROLLBACK")
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         # After the file has said whose it is: what is in a WAL is not yet in the file.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _keep_wal(connection)
+
+
+def _looked_at(connection: sqlite3.Connection) -> tuple[int, int, bool]:
+    """Whose the file is, its version, and whether it is empty, all at one time: another may just be making it."""
+    own = not connection.in_transaction
+    if own:
+        connection.execute("BEGIN")
+    try:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        kind, steps = connection.execute("PRAGMA application_id").fetchone()[0], _version(connection)
+    finally:
+        if own:
+            connection.execute("ROLLBACK")
+    return kind, steps, not (kind or steps or tables)
+
+
+def _keep_wal(connection: sqlite3.Connection) -> None:
+    """Have the file keep a WAL. Here SQLite itself does not wait for others, as it does everywhere else."""
+    until = time.monotonic() + connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(A_LITTLE)
+        else:
+            return
 
 
 def _migrate(connection: sqlite3.Connection, done: int) -> None:

@@ -27,7 +27,7 @@ else:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-__all__ = ["Owner", "is_at_work", "lock_file"]
+__all__ = ["Owner", "is_at_work", "is_seen_at_work", "lock_file"]
 
 _HELD = frozenset((errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK))
 
@@ -53,6 +53,23 @@ def is_at_work(job: Path, number: int) -> bool:
     if free:
         path.unlink(missing_ok=True)
     return not free
+
+
+def is_seen_at_work(job: Path, number: int) -> bool:
+    """The same for who only looks: nothing is removed, and nobody is alive where there are no locks."""
+    try:
+        handle = os.open(lock_file(job, number), os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        _take(handle)
+    except OSError as error:
+        return error.errno in _HELD
+    finally:
+        os.close(handle)
+    return False
 
 
 class Owner:

@@ -20,7 +20,9 @@ class Counts:
     """How far a run is: numbers of documents by state, and what it took.
 
     `asked_again` are the requests beyond the first of each document; `cost` is in US dollars, None where that is
-    not known of one document; `seconds` are those of all documents, one after the other.
+    not known of one document; `seconds` are those of all documents, one after the other. `expected` is how many inputs
+    the last session had, None where nobody knew; `through` whether its input was gone through to the end, None where
+    there was none (a cluster hands its documents over one by one).
     """
 
     documents: int = 0
@@ -33,14 +35,18 @@ class Counts:
     usage: Usage = field(default_factory=Usage)
     cost: Decimal | None = Decimal(0)
     seconds: float = 0.0
+    expected: int | None = None
+    through: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One target with one set of options in a job. `number` counts from 1, `made` is in Unix seconds.
+    """One target with one set of options in a job. `number` counts from 1, `made` is in Unix seconds,
+    and so is `worked`: when somebody went to work at it last (None for nobody yet).
 
     `target` is its name, `schema` its JSON Schema; `options` are those that change what comes out (model, base_url,
-    request fields, settings), as plain data without any key.
+    request fields, settings), as plain data without any key. `shape` is the JSON Schema of what is written of its
+    documents, their `value`: computed fields are in it.
     """
 
     number: int
@@ -48,6 +54,8 @@ class Run:
     schema: Mapping[str, Any] = field(repr=False)
     options: Mapping[str, Any]
     made: float
+    shape: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    worked: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +100,9 @@ class Record:
     """What a run knows of one document.
 
     `number` is its place in the input, from 0; `name` and `row` are as in the input, `sha256` (hexadecimal) is of its
-    content: two with the same content are asked for once. `data` is the value as plain data (None unless it is
-    done), `fields` what is known of each field, by pointer; `lists`, `chunks`, `conflicts` likewise plain data.
+    content: two with the same content are asked for once. `value` is the validated value as plain data, `data` what was
+    read, from which it is made (both None unless it is done); `fields` is what is known of each field, by its pointer
+    in `data`; `lists`, `chunks`, `conflicts` likewise plain data.
     `error` is what it failed with. `attempts` is how often it was tried, `requests` how many it took in the last.
     """
 
@@ -102,6 +111,7 @@ class Record:
     sha256: str
     state: State
     row: Mapping[str, Any] = field(default_factory=dict)
+    value: Any = None
     data: Any = None
     outcome: str = ""
     absent: tuple[str, ...] = ()

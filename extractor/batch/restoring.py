@@ -3,7 +3,7 @@
     Extraction → Finished → (the file) → Record → Extraction
     ExtractorError → Failure → (the file) → Failure → ExtractorError
 
-The value itself is not kept but its plain data, which the target makes a value of again, with its validators.
+What was read is kept, which the target makes a value of again, with its validators; and what is written of that value.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from extractor import errors
 from extractor.batch.record import AttemptRecord, Failure, Record
 from extractor.batch.store import Finished
+from extractor.batch.written import written
 from extractor.chat.wire import ChatReply, usage_of
 from extractor.documents.merging import Conflict
 from extractor.errors import EndpointError, ExtractionFailed, ExtractorError, OptionError, SchemaError, StatusError
@@ -40,6 +41,7 @@ def finished(result: Extraction[Any], attempt: int, *, evidence: bool = True) ->
     """
     return Finished(
         data=result.data,
+        value=written(result),
         outcome=result.outcome.value,
         absent=result.absent,
         complete=result.complete if evidence else None,

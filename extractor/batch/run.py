@@ -1,6 +1,7 @@
 """A run of a job: the work on each of its documents goes through the file, as a generator without I/O.
 
-    read and hash it → begin: done or failed     what the file has of it, restored; nothing is sent
+    read and hash it → finished before           what the file has of it, restored; nothing is sent
+                       begin: done or failed     the same, of what was not there under this name
                               held               somebody else is at it: it is offered again later
                               claimed            load it, extract, finish; then it is shown
 
@@ -22,14 +23,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from extractor.batch.contents import Content, Item, Names, content_of_file, known_content, named_item
+from extractor.batch.contents import Content, Item, Names, content_of_file, glimpse_of_file, known_content, named_item
+from extractor.batch.record import Record, Run
 from extractor.batch.restoring import failed, failure_of, finished, restored_document
 from extractor.batch.store import Begun, Finished, Worker
 from extractor.documents.loaded import As, Loaded
 from extractor.errors import DocumentDamaged, DocumentError, ExtractorError, JobError
 from extractor.result import DocumentResult, Extraction
 from extractor.schema.target import Target
-from extractor.several.alone import check_documents
+from extractor.several.alone import check_documents, check_given
 from extractor.several.feed import Await, Do, Extract, Step, Work
 from extractor.several.line import ends_all
 
@@ -37,7 +39,10 @@ __all__ = ["JobFeed", "Loads"]
 
 T = TypeVar("T")
 
+_Before = tuple[Record, "Future[None] | None"]
+
 ASIDE = 256  # documents that others hold, kept to be offered again
+TOLD = 256  # inputs that are elsewhere than before, for one wait until that is written: else they would pile up
 TRIES = 3  # of a file that is another one when it is loaded than it was when it was hashed
 
 
@@ -57,7 +62,8 @@ class JobFeed(Generic[T]):
     """The documents of a run, one work after the other.
 
     `call` are the settings of each extraction, `context` is pydantic's of them; `loader` makes one when the first
-    file is to be loaded. Without `evidence`, what is known of the fields is not worked out for the file, which takes
+    file is to be loaded. `run` is that of the worker: None where the file is elsewhere, and is not looked into before a
+    document is begun. Without `evidence`, what is known of the fields is not worked out for the file, which takes
     most of the time of this process: it is found out from the text when somebody wants it, but for what tokens and
     candidates said. `ended` is called when no more is asked. Raises `OptionError` for what is no iterable of documents.
     """
@@ -74,8 +80,10 @@ class JobFeed(Generic[T]):
         as_: As = "text",
         evidence: bool = True,
         ended: Callable[[], object] = lambda: None,
+        run: Run | None = None,
     ) -> None:
         check_documents(documents)
+        self._run = run
         self._worker = worker
         self._target = target
         self._documents = documents
@@ -90,9 +98,20 @@ class JobFeed(Generic[T]):
         self._aside: deque[Item] = deque()
         self._open: set[int] = set()  # of items that are offered and whose work has not ended: they may be put aside
 
+    @property
+    def run(self) -> Run:
+        """The run that is gone on with. Raises `JobError` where the job is in another process."""
+        if self._run is None:
+            raise JobError("The run is known where the job is.")
+        return self._run
+
     def works(self) -> Iterator[Work[T] | None]:
         """See `Feed`. What others hold is offered again, until they have finished it or are gone."""
         return _Works(self, iter(self._documents))
+
+    def went_through(self) -> None:
+        """There is nothing any more in the input, and nothing aside."""
+        self._worker.went_through()
 
     def close(self) -> None:
         """Give back what is held. May be said twice."""
@@ -136,12 +155,16 @@ class JobFeed(Generic[T]):
 
     def _through(self, item: Item) -> Work[T]:
         try:
+            check_given(item.given)
             if isinstance(item.document, os.PathLike):
-                content: Content = yield Do(call=partial(content_of_file, item, self._worker.known_file))
+                before = self._glimpsed(item)
+                if before is None:
+                    content, before = yield Do(call=partial(self._read, item))
             else:
                 content = known_content(item.document)
                 # By its content: the numbers of the next documents that somebody gives begin at 0, too.
                 item.name = item.name or content.sha256[:16]
+                before = self._before(item, content)
         except DocumentError as error:
             item.name = item.name or str(item.number)
             failure = failure_of(error)
@@ -149,7 +172,47 @@ class JobFeed(Generic[T]):
                 future=self._worker.fail_unread(number=item.number, name=item.name, row=item.row, failure=failure)
             )
             return _failed(item, error)
-        begun: Begun = yield Await(future=self._begin(item, content))
+        if before is not None:
+            record, moved = before
+            if moved is not None and item.number % TOLD == 0:
+                yield Await(future=moved)
+            return restored_document(self._target, record, item.given, self._context)
+        return (yield from self._begun(item, content))
+
+    def _glimpsed(self, item: Item) -> _Before | None:
+        """The same of a file that looks as it did. At once, in an event loop too: to go to a thread takes longer."""
+        seen = None if self._run is None or not item.name else glimpse_of_file(item)
+        if seen is None:
+            return None
+        size, mtime = seen
+        return self._worker.finished(number=item.number, name=item.name, row=item.row, size=size, mtime_ns=mtime)
+
+    def _read(self, item: Item) -> tuple[Content, _Before | None]:
+        """What is in a file, and what there is of it. Raises `DocumentError`."""
+        content = content_of_file(item, self._worker.known_file)
+        return content, self._before(item, content)
+
+    def _before(self, item: Item, content: Content) -> _Before | None:
+        """What became of it where it is finished: most documents of a run that goes on are, and wait for nobody."""
+        if self._run is None:
+            return None
+        return self._worker.finished(
+            number=item.number,
+            name=item.name,
+            sha256=content.sha256,
+            row=item.row,
+            size=content.size,
+            mtime_ns=content.mtime_ns,
+            text=content.text,
+        )
+
+    def _begun(self, item: Item, content: Content) -> Work[T]:
+        future = self._begin(item, content)
+        try:
+            begun: Begun = yield Await(future=future)
+        except BaseException:  # nobody waits for it any more, but it may be begun all the same
+            future.add_done_callback(partial(_given_back, self._worker))
+            raise
         if begun.state == "held":
             return None
         if begun.record is not None:
@@ -227,6 +290,11 @@ class JobFeed(Generic[T]):
         return replace(known_content(loaded), sha256=content.sha256)
 
 
+def _given_back(worker: Worker, future: Future[Begun]) -> None:
+    if not future.cancelled() and future.exception() is None and future.result().state == "claimed":
+        worker.release(future.result())
+
+
 class _Changed(Exception):  # no error: it is read anew
     """A file is not what it was a moment ago."""
 
@@ -280,6 +348,7 @@ class _Works(Generic[T]):
             self._again = len(aside) + 1
             self._find()
         elif not self._feed.is_open:
+            self._feed.went_through()
             raise StopIteration
 
     def _take(self) -> None:

@@ -41,9 +41,18 @@ class Store:
 
     # -------------------------------------------------------------------------------------------- runs
 
-    def open_run(self, *, target: str, schema: Mapping[str, Any], options: Mapping[str, Any]) -> Run:
-        """The run with that schema and those options (both plain data), or else a new one."""
-        ready = partial(partial, claims.open_run, target=target, schema=schema, options=options)
+    def open_run(
+        self,
+        *,
+        target: str,
+        schema: Mapping[str, Any],
+        options: Mapping[str, Any],
+        shape: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """The run with that schema and those options (both plain data), or else a new one. `shape` is the schema of
+        what is written of its documents, where that is another one.
+        """
+        ready = partial(partial, claims.open_run, target=target, schema=schema, options=options, shape=shape)
         number: int = self._file.writer.submit(ready).result()
         return next(run for run in self.runs() if run.number == number)
 
@@ -51,8 +60,18 @@ class Store:
         """All runs, in the order in which they were begun."""
         return self._file.read(reading.runs)
 
+    def latest(self) -> int | None:
+        """The number of the run that was worked on last, or else made last; None where there is none."""
+        return self._file.read(reading.latest)
+
+    def expect(self, run: int, total: int | None) -> None:
+        """Note how many inputs there will be, until the next worker opens; None for not known."""
+        ready = partial(partial, claims.expect, run=run, total=total)
+        self._file.writer.submit(ready).result()
+
     def worker(self, run: int) -> Worker:
-        """Go to work at a run. What workers held that are dead is pending again.
+        """Go to work at a run. What workers held that are dead is pending again; and so is what the endpoint did not
+        answer, where nobody else is at work at it.
 
         Raises `JobError` also where the file system has no locks.
         """
@@ -79,7 +98,7 @@ class Store:
 
     def counts(self, run: int) -> Counts:
         """How far a run is. Every input counts, also where two have the same content."""
-        return self._file.read(partial(reading.counts, run=run))
+        return self._file.read(partial(reading.counts, run=run, job=self.path))
 
     # --------------------------------------------------------------------------------------- documents
 
@@ -91,9 +110,10 @@ class Store:
 
         They are read a hundred at a time, while others write: each is as it was when it was read.
         """
-        after, numbers = (-(2**63), -1), reading.numbers_of(states)
+        after = (-(2**63), -1)
+        few = partial(reading.records, run=run, job=self.path, states=reading.numbers_of(states))
         while True:
-            read = partial(reading.records, run=run, after=after, states=numbers, text=text, evidence=evidence)
+            read = partial(few, after=after, text=text, evidence=evidence)
             rows = self._file.read(read)
             for row in rows:
                 with told(self.path):
@@ -105,7 +125,7 @@ class Store:
 
     def record(self, run: int, name: str) -> Record | None:
         """All that is known of one document; None where there is none of that name."""
-        row = self._file.read(partial(reading.record, run=run, name=name))
+        row = self._file.read(partial(reading.record, run=run, name=name, job=self.path))
         with told(self.path):
             return None if row is None else reading.unpack(row)
 
@@ -116,6 +136,8 @@ class Store:
     def retry(self, run: int, *, failed: bool = True, names: Collection[str] | None = None) -> int:
         """Have documents asked for again: those that failed, or with `failed=False` also those that are done; with
         `names` only these. How many inputs these are. What they came to before stays in the file.
+
+        Raises `OptionError` where none has such a name.
         """
         ready = partial(partial, finishes.retry, run=run, failed=failed, names=names)
         number: int = self._file.writer.submit(ready).result()

@@ -61,7 +61,10 @@ class Asking:
     fallback: Annotated[
         list[str] | None, typer.Option(help="PROVIDER/MODEL to ask where the model fails; may be repeated.")
     ] = None
-    budget_cost: Annotated[float | None, typer.Option(help="US dollars that all files may cost.")] = None
+    budget_cost: Annotated[
+        float | None,
+        typer.Option(help=r"US dollars that all files may cost; needs extractor\[prices], and a model it knows."),
+    ] = None
     budget_tokens: Annotated[int | None, typer.Option(help="Tokens that all files may take.")] = None
     budget_requests: Annotated[int | None, typer.Option(help="Requests that all files may take.")] = None
     cache: Annotated[
@@ -190,7 +193,16 @@ def found(name: str) -> Any:
         for step in attribute.split("."):
             target = getattr(target, step)
     except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
-        raise SchemaError(f"There is no {name}: {error}.", hint="Write it as module:Model.") from None
+        raise SchemaError(f"There is no {name}: {error}.", hint=_written(module, attribute)) from None
     finally:
         sys.path.pop(0)
     return target
+
+
+def _written(module: str, attribute: str) -> str:
+    """How to write a target that there is not: such as `list[shop:Item]`."""
+    outer, bracket, inner = module.partition("[")
+    if not bracket:
+        return "Write it as module:Model."
+    whole = f"{outer}[{attribute}"
+    return f"Give it a name in the module {inner or 'itself'}, such as Wanted = {whole}, and write {inner}:Wanted."

@@ -18,13 +18,14 @@ import typer
 from extractor.cli.asking import Asking, TargetName, asks, found
 from extractor.cli.live import Live
 from extractor.cli.records import value_of
-from extractor.cli.shown import Exit, code_of, err, errors, print_json, say
-from extractor.cli.stopping import Stopping
-from extractor.errors import ExtractorError, OptionError
-from extractor.progress import Progress, many, printable
+from extractor.cli.shown import FULL, Exit, called, err, errors, print_json, say
+from extractor.cli.stopping import GRACE, Stopping
+from extractor.errors import CallerError, ExtractorError, OptionError
+from extractor.progress import Progress, printable
 from extractor.result import DocumentResult
 
 if TYPE_CHECKING:
+    from extractor.cli.keeping import Kept
     from extractor.client import Extractor
     from extractor.documents.loaded import Input
 
@@ -36,7 +37,7 @@ EXAMPLES = (
     "extractor batch shop.models:Order 'mails/**/*.eml' -m openai/gpt-4.1-mini --job orders.db --budget-cost 20\n\n"
     "extractor batch support_ticket tickets.csv --text-column body --name-column id > tickets.jsonl\n\n"
     "The same command goes on where it was stopped; extractor jobs shows what is in a job.\n\n"
-    "Exit codes: 0 all are done, 1 some failed, 2 wrong call, 3 the endpoint stopped it, 130 interrupted."
+    "Exit codes: 0 all are done, 1 some failed, 2 wrong call, 3 the endpoint or a budget stopped it, 130 interrupted."
 )
 
 
@@ -54,6 +55,10 @@ def batch(
         str | None, typer.Option(help="The column of CSV, JSON Lines or Parquet files with the texts.")
     ] = None,
     name_column: Annotated[str | None, typer.Option(help="The column with their names.")] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Files of folders to leave out, such as '*.csv'; may be repeated."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many documents, the first ones.")] = None,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Documents at once; else what the endpoint can take.")
@@ -64,6 +69,9 @@ def batch(
     no_evidence: Annotated[
         bool, typer.Option("--no-evidence", help="Do not keep where each value stands: smaller, and less to compute.")
     ] = False,
+    grace: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long Ctrl-C lets what is under way go on.")
+    ] = GRACE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but what stops it.")] = False,
 ) -> None:
     """Extract TARGET from many documents side by side, and keep it all in a job.
@@ -74,11 +82,21 @@ def batch(
         if retry_failed and job is None:
             raise OptionError("--retry-failed needs --job.", option="retry_failed", hint="Name the job.")
         named = Paths(
-            paths=paths, text_column=text_column, name_column=name_column, limit=limit, ignore=_own_files(job)
+            paths=paths,
+            text_column=text_column,
+            name_column=name_column,
+            limit=limit,
+            ignore=(*_own_files(job), *(ignore or ())),
         )
-        documents, total = named.documents(), named.total()
+        total = named.total()
+        documents = named.documents()
+        if total == 0:
+            _say_nothing(paths, quiet)
+            return
+        if not quiet:
+            named.say_tables()
         wanted = found(target)
-        work = Batch(total=total, quiet=quiet, job=job, again=again(sys.argv))
+        work = Batch(total=total, quiet=quiet, job=job, again=again(sys.argv), grace=grace)
         settings: dict[str, Any] = {"concurrency": concurrency, "as_": asking.what, "evidence": not no_evidence}
         with asking.extractor() as extractor:
             code = work.run(extractor, wanted, documents, retry_failed=retry_failed, **settings)
@@ -109,19 +127,46 @@ class Paths:
         total = count(self.paths, text_column=self.text_column, ignore=self.ignore)
         return total if self.limit is None or total is None else min(total, self.limit)
 
+    def say_tables(self) -> None:
+        """Say it where a table is taken for one document: that is seldom meant."""
+        from extractor.documents.rows import is_table
+
+        if self.text_column is not None:
+            return
+        # Of more files nobody wants to wait for this.
+        first = (each.name for each in islice(self.documents(), LOOKED_AT))
+        table = next((name for name in first if is_table(Path(name))), None)
+        if table is not None:
+            said = f"{table} is one document; --text-column NAME makes a document of each row."
+            err.print(printable(said))
+
+
+LOOKED_AT = 1_000  # files
+
+
+def _say_nothing(paths: list[str], quiet: bool) -> None:
+    if not quiet:
+        err.print(printable(f"Nothing to do: no documents in {', '.join(paths)[:LONGEST]}."))
+
 
 def _own_files(job: Path | None) -> tuple[str, ...]:
     return () if job is None else (escape(job.name), f"{escape(job.name)}-*")
 
 
 class Batch:
-    """One run over many documents, with what is shown of it. `again` is the command that goes on with it; with `hints`
-    it says in the end what else can be done with the job.
+    """One run over many documents, with what is shown of it.
+
+    `again` is the command that goes on with it, `grace` how many seconds what is under way has when it is stopped; with
+    `hints` it says in the end what can be done with the job.
     """
 
-    def __init__(self, *, total: int | None, quiet: bool, job: Path | None, again: str, hints: bool = True) -> None:
+    def __init__(
+        self, *, total: int | None, quiet: bool, job: Path | None, again: str, hints: bool = True, grace: float = GRACE
+    ) -> None:
         self.progress = Progress(total=total, now=time.monotonic())
-        self._quiet, self._path, self._again, self._hints = quiet, job, again, hints
+        self._quiet, self._path, self._again, self._hints, self._grace = quiet, job, again, hints, grace
+        self._run = ""  # the option that names the run, where there are several
+        self._unanswered = 0
 
     def run(
         self,
@@ -138,14 +183,15 @@ class Batch:
         error: ExtractorError | None = None
         stopped = False
         with ExitStack() as stack:
-            job = None if self._path is None else Kept(self._path, retry_failed=retry_failed)
-            if job is not None:
+            job = None
+            if self._path is not None:
+                job = Kept(self._path, retry_failed=retry_failed, total=self.progress.total)
                 settings["job"] = stack.enter_context(job)
             results = stack.enter_context(extractor.map(wanted, documents, **settings))
+            self._begin(job)
             live = stack.enter_context(Live(self.progress, err, quiet=self._quiet))
-            if job is not None and job.elsewhere:
-                live.note(f"Another process is at work on this job, on {many(job.elsewhere)}.")
-            stopping = stack.enter_context(Stopping(results, live.note if not self._quiet else _unsaid))
+            said = live.note if not self._quiet else _unsaid
+            stopping = stack.enter_context(Stopping(results, said, grace=self._grace))
             try:
                 for result in results:
                     self._came(result, live)
@@ -155,14 +201,31 @@ class Batch:
                 stopped = True
                 results.close()
             stopped = stopped or stopping.asked
+            self._unanswered = 0 if job is None else job.unanswered(self.progress)
         return self._ended(error, stopped)
+
+    def _begin(self, job: Kept | None) -> None:
+        if job is None:
+            return
+        for line in () if self._quiet else job.said:
+            err.print(printable(line))
+        if job.several and job.run is not None:
+            self._run = f" --run {job.run.number}"
 
     def _came(self, result: DocumentResult[Any], live: Live) -> None:
         live.add(result)
+        if not self._quiet and not result.restored and self._none_conforms():
+            with live.above():
+                err.print(f"None of the first {FIRST} conforms; Ctrl-C stops.", style="yellow")
         if self._path is None:
             # Where stdout is no terminal, the lines do not come between those of the bar.
             with live.above() if sys.stdout.isatty() else nullcontext():
                 print_json(_line(result), pretty=False)
+
+    def _none_conforms(self) -> bool:
+        progress = self.progress
+        more = progress.total is None or progress.total > progress.seen
+        return more and not progress.done and progress.failed == progress.unfit == FIRST
 
     def _ended(self, error: ExtractorError | None, stopped: bool) -> Exit:
         """What came of it all, on stderr; how it ended."""
@@ -172,44 +235,61 @@ class Batch:
             for line in progress.failures():
                 err.print(line, style="red")
         if error is not None:
-            say(error)
+            say(error, see=FULL if self._path is None else self._command("show", "NAME"))
         if not self._quiet:
             self._say_how_to_go_on(error, stopped)
         if stopped:
             return Exit.INTERRUPTED
         if error is not None:
-            return code_of(error)
-        return Exit.NOT_CONFORMING if progress.all_failed else Exit.OK
+            return Exit.USAGE if isinstance(error, CallerError) else Exit.ENDPOINT
+        if not progress.all_failed:
+            return Exit.OK
+        nobody = progress.seen == progress.all_failed == progress.unreached
+        return Exit.ENDPOINT if nobody else Exit.NOT_CONFORMING
+
+    def _command(self, command: str, *arguments: str) -> str:
+        """A command about the job, and about this run of it."""
+        job = shlex.quote(str(self._path))
+        return printable(" ".join([called(), "jobs", command, job, *arguments]) + self._run)
 
     def _say_how_to_go_on(self, error: ExtractorError | None, stopped: bool) -> None:
+        progress = self.progress
+        failed = progress.all_failed - self._unanswered
         if stopped or error is not None:
-            progress = self.progress
             total = "?" if progress.total is None else f"{progress.total:,}"
             err.print(f"{progress.seen - progress.all_failed:,} of {total} are done.", end=" ")
             kept = f"Go on with: {self._again}" if self._path else "Nothing is kept: with --job it could go on."
             err.print(printable(kept))
-            if self._path and self._hints and progress.all_failed:
-                err.print(f"With --retry-failed also what failed is tried again ({progress.all_failed:,}).")
-        elif self._path is not None and self._hints:
-            job = printable(shlex.quote(str(self._path)))
-            if self.progress.all_failed:
-                err.print(f"what failed:  extractor jobs status {job} --failed")
-            err.print(f"the values:   extractor jobs export {job} -o values.csv")
+        if self._path is None or not self._hints:
+            return
+        if self._unanswered:
+            err.print(f"The same command asks again for {self._unanswered:,} that got no answer.")
+        if stopped or error is not None:
+            if failed:
+                err.print(f"With --retry-failed also what failed is tried again ({failed:,}).")
+            return
+        if failed:
+            err.print(f"what failed:  {self._command('status', '--failed')}")
+        err.print(f"the values:   {self._command('export', '-o', 'values.csv')}")
+
+
+FIRST = 20
+"""Documents after which it is said that none conforms: a wrong schema or model need not be paid ten thousand times."""
 
 
 def _line(result: DocumentResult[Any]) -> dict[str, Any]:
     """What is printed of one document where there is no job: the same as a job exports."""
     line: dict[str, Any] = {"name": result.name, "row": getattr(result.document, "row", {})}
     if result.result is not None:
-        return {**line, "state": "done", "data": value_of(result.result), "error": None}
+        return {**line, "state": "done", "value": value_of(result.result), "error": None}
     failed = result.error or ExtractorError("There is no result.")
     error = {"type": type(failed).__name__, "message": failed.message, "hint": failed.hint}
-    return {**line, "state": "failed", "data": None, "error": error}
+    return {**line, "state": "failed", "value": None, "error": error}
 
 
 def again(arguments: list[str]) -> str:
     """The command that was given, to be given again."""
-    said = shlex.join(["extractor", *arguments[1:]])
+    said = " ".join([called(), *map(shlex.quote, arguments[1:])])
     return said if len(said) <= LONGEST else "the same command"
 
 

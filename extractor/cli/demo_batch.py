@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ import typer
 from extractor.cli.asking import BaseUrl, Model
 from extractor.cli.batch import Batch
 from extractor.cli.overview import aligned
-from extractor.cli.shown import Exit, errors
+from extractor.cli.shown import Exit, called, errors
 from extractor.client import Extractor
 from extractor.demo import DEMOS
 from extractor.endpoint.presets import EMBEDDED
@@ -27,7 +28,7 @@ def demo_batch(
     base_url: BaseUrl = None,
 ) -> None:
     """Make a folder of receipts of six kinds of file, run a job over it with the embedded model, and show it all."""
-    from extractor.demo_files import write_demo_files
+    from extractor.demo_files import TORN, write_demo_files
     from extractor.local import SLOTS
 
     with errors():
@@ -37,8 +38,9 @@ def demo_batch(
         except OSError as error:
             raise OptionError(f"Cannot write into {folder}: {error.strerror}.", option="folder") from None
         job, table = folder / "receipts.db", folder / "receipts.csv"
-        typer.echo(f"{len(paths)} files are in {folder / 'receipts'}: " + ", ".join(path.name for path in paths) + "\n")
-        command = f"extractor demo-batch --folder {folder}"
+        typer.echo(f"{len(paths)} files are in {folder / 'receipts'}: " + ", ".join(path.name for path in paths))
+        typer.echo(f"{TORN} is broken on purpose: what fails does not stop the others.\n")
+        command = f"{called()} demo-batch --folder {shlex.quote(str(folder))}"
         chosen = model if model or base_url else EMBEDDED
         with Extractor(chosen, base_url=base_url, max_completion_tokens=300) as extractor:
             typer.echo(f"{extractor.model} at {extractor.base_url}, into the job {job}\n")
@@ -53,16 +55,21 @@ def demo_batch(
 
 def _show(job: Path, table: Path) -> None:
     from extractor.batch.job import Job
+    from extractor.demo_files import TORN
 
     with Job(job, create=False) as opened:
         names = ("shop", "date", "total")
         rows: list[tuple[str, ...]] = [("", *names)]
+        shown: list[tuple[str, str]] = []
         for record in opened.records():
-            data = record.data or {}
+            data = record.value or {}
+            shown.append((record.name, record.state))
             failed = (f"{record.error.type}: {record.error.message}",) if record.error else ()
             rows.append((Path(record.name).name, *(failed or (str(data.get(name, "")) for name in names))))
         typer.echo("\n" + "\n".join(aligned(rows)))
         opened.export(table, overwrite=True)
     typer.echo(f"\nAll of it is in {table}, and in the job with every reply. Look further with")
-    for said in ("", f" status {job} --failed", f" export {job} --evidence | head -1", f" retry {job} --failed"):
-        typer.echo(f"   extractor jobs{said or f' --folder {job.parent}'}")
+    file, one = shlex.quote(str(job)), shlex.quote(next((row[0] for row in shown if row[1] == "done"), TORN))
+    commands = (f"--folder {shlex.quote(str(job.parent))}", f"status {file} --failed", f"show {file} {one}")
+    for said in (*commands, f"export {file} --evidence | head -1"):
+        typer.echo(f"   {called()} jobs {said}")

@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from extractor.batch.job import Job
-from extractor.batch.options import options_of
+from extractor.batch.job import UNANSWERED, Job
+from extractor.batch.record import Run
 from extractor.batch.run import JobFeed
-from extractor.documents.loaded import As
-from extractor.endpoint.resolve import Address
-from extractor.schema.dialects import Dialect
+from extractor.progress import Progress, many
 from extractor.schema.target import Target
-from extractor.settings import Settings
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "differing"]
 
 T = TypeVar("T")
 
 
 class Kept(Job):
-    """A job that is made where it is not there. With `retry_failed`, what had failed in the run is pending again.
+    """A job that is made where it is not there. With `retry_failed`, what had failed in the run is pending again;
+    `total` is how many documents there will be, None where nobody knows.
 
-    Once it is at work, `run` is the number of the run (0 before), and `elsewhere` how many documents other processes
-    held then.
+    Once it is at work, `run` is the run that is gone on with, `several` whether it is one of several, and `said` are
+    lines for whoever looks on: that a new run begins, and why, and whether other processes hold documents of it.
     """
 
-    def __init__(self, path: Path, *, retry_failed: bool = False) -> None:
+    def __init__(self, path: Path, *, retry_failed: bool = False, total: int | None = None) -> None:
         super().__init__(path)
-        self.run = self.elsewhere = 0
-        self._retry_failed = retry_failed
+        self.run: Run | None = None
+        self.several = False
+        self.said: tuple[str, ...] = ()
+        self._retry_failed, self._total = retry_failed, total
 
-    def feed(
-        self,
-        target: Target[T],
-        documents: Iterable[Any],
-        *,
-        settings: Settings,
-        address: Address,
-        dialect: Dialect | None = None,
-        as_: As = "text",
-        **how: Any,
-    ) -> JobFeed[T]:
+    def feed(self, target: Target[T], documents: Iterable[Any], **how: Any) -> JobFeed[T]:
         """See `Job`."""
-        options = options_of(settings, address, dialect=dialect, as_=as_)
-        self.run = self._store.open_run(target=target.name, schema=target.schema, options=options).number
-        if self._retry_failed:
-            self.retry(self.run)
-        how |= {"settings": settings, "address": address, "dialect": dialect, "as_": as_}
+        before, latest = self.runs, self.latest
         feed = super().feed(target, documents, **how)
-        # Now what processes held that are gone is pending again, and nothing is begun here.
-        self.elsewhere = self.counts(self.run).running
+        try:
+            self.run = feed.run
+            self.several = len(self.runs) > 1
+            if self._retry_failed:
+                self.retry(feed.run)
+            if self._total is not None:
+                self.expect(feed.run, self._total)
+            self.said = tuple(self._told(latest, is_new=all(each.number != feed.run.number for each in before)))
+        except BaseException:
+            feed.close()
+            raise
         return feed
+
+    def _told(self, latest: Run | None, *, is_new: bool) -> Iterator[str]:
+        if self.run is None:
+            return
+        if is_new and latest is not None:
+            what = ", ".join(differing(self.run, latest))
+            yield f"A new run ({self.run.number}): not the same as run {latest.number}: {what}."
+        # What processes held that are gone is pending again by now, and nothing is begun here.
+        elsewhere = self.counts(self.run).running
+        if elsewhere:
+            yield f"Another process is at work on this job, on {many(elsewhere)}."
+
+    def unanswered(self, progress: Progress) -> int:
+        """How many failed since the endpoint did not answer: the run asks for them again when it goes on."""
+        return progress.failed_with(UNANSWERED)
+
+
+def differing(run: Run, other: Run) -> Iterator[str]:
+    """What makes two runs two: the names of options, and the schema."""
+    for name in dict.fromkeys([*run.options, *other.options]):
+        if run.options.get(name) != other.options.get(name):
+            yield name
+    if run.schema != other.schema:
+        yield "schema"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +15,13 @@ from rich.cells import cell_len
 
 from extractor.errors import DocumentError, JobError
 from extractor.prices import Billed
-from extractor.progress import duration, money, printable, tokens
+from extractor.progress import duration, many, money, printable, tokens
 
 if TYPE_CHECKING:
     from extractor.batch.job import Job
     from extractor.batch.record import Counts, Run, State
 
-__all__ = ["aligned", "described", "failed_of", "job_files", "lines_of", "row_of", "summary"]
+__all__ = ["aligned", "described", "failed_of", "grouped", "job_files", "lines_of", "row_of", "summary"]
 
 # A SQLite file begins with these, and has in this place whose it is.
 MAGIC, PLACE = b"SQLite format 3\0", slice(68, 72)
@@ -49,11 +52,11 @@ def summary(path: Path) -> dict[str, Any]:
 
     try:
         with Job(path, create=False, read_only=True) as job:
-            runs = list(job.runs)
-            latest = described(runs[-1], job.counts(runs[-1].number)) if runs else None
+            runs, run = len(job.runs), job.latest
+            latest = None if run is None else described(run, job.counts(run))
     except JobError as error:
         return {"name": path.name, "runs": 0, "latest": None, "error": error.message}
-    return {"name": path.name, "runs": len(runs), "latest": latest, "error": None}
+    return {"name": path.name, "runs": runs, "latest": latest, "error": None}
 
 
 def row_of(job: Mapping[str, Any]) -> tuple[str, ...]:
@@ -61,8 +64,15 @@ def row_of(job: Mapping[str, Any]) -> tuple[str, ...]:
     latest, runs = job["latest"], job["runs"]
     if latest is None:
         return job["name"], job["error"] or "no runs"
-    states = (f"{latest[state]:,} {state}" for state in ("done", "failed", "pending"))
-    return job["name"], "1 run" if runs == 1 else f"{runs} runs", *states, latest["made"][:16], latest["target"]
+    which = "1 run" if runs == 1 else f"run {latest['run']} of {runs}"
+    return job["name"], which, *_states(latest), latest["made"][:16], latest["target"]
+
+
+def _states(run: Mapping[str, Any]) -> tuple[str, ...]:
+    """How far a described run is: done, failed, and what is still to come, as far as anybody knows."""
+    expected = max(run["expected"] or 0, run["documents"])
+    done = f"{run['done']:,}" + (f" of {expected:,}" if run["stopped"] and run["expected"] is not None else "")
+    return f"{done} done", f"{run['failed']:,} failed", "stopped" if run["stopped"] else f"{run['pending']:,} pending"
 
 
 def described(run: Run, counts: Counts) -> dict[str, Any]:
@@ -73,7 +83,10 @@ def described(run: Run, counts: Counts) -> dict[str, Any]:
         "target": run.target,
         "made": datetime.datetime.fromtimestamp(run.made).astimezone().isoformat(" ", "minutes"),
         "options": to_jsonable_python(run.options),
+        "schema": hashlib.sha256(json.dumps(run.schema, sort_keys=True).encode()).hexdigest()[:FINGERPRINT],
         **states,
+        "expected": counts.expected,
+        "stopped": counts.through is False and not counts.running,
         "requests": counts.requests,
         "asked_again": counts.asked_again,
         "usage": to_jsonable_python(counts.usage),
@@ -87,20 +100,21 @@ def _took(counts: Counts) -> str:
     billed = Billed.of(counts.usage)
     said = [f"{counts.requests:,} requests ({counts.asked_again:,} asked again)"]
     said += [tokens(billed.prompt, billed.cached, billed.output)] if billed else []
-    return ", ".join([*said, money(counts.cost), f"{duration(counts.seconds)} of asking"])
+    return ", ".join([*said, money(counts.cost), f"requests took {duration(counts.seconds)} in all"])
 
 
 def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
     """A described run as lines."""
     options = ", ".join(f"{name}={value!r}" for name, value in run["options"].items())
-    yield printable(f"run {run['run']}  {run['target']}  {run['made'][:16]}")
+    yield printable(f"run {run['run']}  {run['target']}  {run['made'][:16]}  schema {run['schema']}")
     yield printable(f"  {options}"[:OPTIONS])
-    states = ", ".join(f"{run[state]:,} {state}" for state in ("done", "failed", "pending", "running"))
-    yield f"  {run['documents']:,} documents: {states}"
+    states = [*_states(run), f"{run['running']:,} running"]
+    yield f"  {many(run['documents'])}: {', '.join(states)}"
     yield f"  {run['took']}"
 
 
 OPTIONS = 1_000  # characters: instructions and examples may be long
+FINGERPRINT = 8  # characters: enough to see that two schemas are two
 
 
 def failed_of(job: Job, run: int) -> Iterator[dict[str, Any]]:
@@ -116,6 +130,33 @@ def failed_of(job: Job, run: int) -> Iterator[dict[str, Any]]:
             "tried": record.attempts,
             "requests": record.requests,
         }
+
+
+def grouped(failed: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What failed as lines: an error with the documents that failed with it below, the most frequent first; or one
+    document with its error.
+    """
+    kinds: dict[tuple[str, str, str], list[str]] = {}
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for each in failed:
+        said = (each["error"], each["message"].removeprefix(f"{each['name']}: "), each["hint"])
+        kind = said if said in kinds or len(kinds) < GROUPS else (said[0], "…", "")
+        counts[kind] += 1
+        names = kinds.setdefault(kind, [])
+        if len(names) < NAMES:
+            names.append(each["name"])
+    for kind, count in counts.most_common():
+        line = f"{kind[0]}: {kind[1]} {kind[2]}".rstrip()
+        if count == 1:
+            yield printable(f"{kinds[kind][0]}: {line}")
+            continue
+        yield printable(f"{count:,} × {line}")
+        yield from (printable(f"  {name}") for name in kinds[kind])
+        if count > NAMES:
+            yield f"  … and {count - NAMES:,} more: --json has them all"
+
+
+GROUPS, NAMES = 1_000, 20  # of errors that are told apart, and of documents that are named of each
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
-from extractor.cli.shown import err
+from extractor.cli.shown import err, spoken
 from extractor.errors import ExtractorError
 from extractor.evidence.field import Field
 from extractor.progress import printable
 from extractor.result import Extraction
 from extractor.schema.nodes import value_at
 
-__all__ = ["failed_record", "record_of", "value_of", "warn"]
+if TYPE_CHECKING:
+    from extractor.batch.record import AttemptRecord, Record
+
+__all__ = ["failed_record", "kept_lines", "kept_record", "record_of", "value_of", "warn"]
+
+BEGINNING = 500  # characters of a text
+REPLY = 20_000  # characters of a reply that is shown: more than any that is meant
 
 
 def value_of(result: Extraction[Any]) -> Any:
@@ -92,3 +100,77 @@ def warn(file: str, result: Extraction[Any]) -> None:
 
 def _is_invented(result: Extraction[Any], pointer: str, field: Field) -> bool:
     return field.status == "absent" and value_at(result.data, pointer) is not None
+
+
+# ---------------------------------------------------------------------------------------- as a job has it
+
+
+def kept_record(record: Record, attempts: Sequence[AttemptRecord]) -> dict[str, Any]:
+    """All that a job knows of a document, as plain data, but for its text, of which there is the beginning."""
+    told: dict[str, Any] = to_jsonable_python(record, fallback=str)
+    told |= {"text": None if record.text is None else record.text[:BEGINNING], "requests": record.requests}
+    told |= {"fields": {pointer: _known(field) for pointer, field in record.fields.items()}}
+    return told | {"attempts": record.attempts, "replies": to_jsonable_python(attempts)}
+
+
+def kept_lines(record: Record, attempts: Sequence[AttemptRecord]) -> Iterator[str]:
+    """The same as lines, which nothing in them breaks."""
+    model = f", {record.model}" if record.model else ""
+    yield printable(f"{record.name}: {record.state}, tried {record.attempts} ×, {record.seconds:.1f} s{model}")
+    if record.row:
+        yield f"row     {_plain(record.row)}"
+    if record.state == "done":
+        yield f"value   {_plain(record.value)}"
+    if record.absent:
+        yield printable(f"absent  {', '.join(record.absent)}")
+    yield from _failure_lines(record)
+    for pointer, field in record.fields.items():
+        at = ", ".join(f"{span.start}-{span.end}" for span in field.spans[:5])
+        yield printable(f"field   {pointer or '(the whole)'}: {field.status}{f' at {at}' if at else ''}")
+    for each in attempts:
+        yield from _attempt_lines(each)
+    if record.text is not None:
+        more = f" … ({len(record.text):,} characters)" if len(record.text) > BEGINNING else ""
+        yield from _block(f"text    {record.media_type}", record.text[:BEGINNING] + more)
+
+
+def _failure_lines(record: Record) -> Iterator[str]:
+    failure = record.error
+    if failure is None:
+        return
+    yield printable(f"error   {failure.type}: {failure.message}")
+    if failure.hint:
+        yield printable(f"hint    {spoken(failure.hint, 'what is below')}")
+    yield from _wrong_lines(failure.errors, "wrong   ")
+    if failure.value is not None:
+        yield f"last    {_plain(failure.value)}"
+    yield from (f"{name:7} {_plain(value)}" for name, value in failure.details.items() if value not in ("", None, {}))
+
+
+def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:
+    asked = f", asked for {', '.join(attempt.asked)}" if attempt.asked else ""
+    ended = f", {attempt.finish_reason}" if attempt.finish_reason else ""
+    cached = ", from the cache" if attempt.cached else ""
+    head = f"attempt {attempt.attempt}, request {attempt.number}: {attempt.outcome}{ended}, {attempt.seconds:.1f} s"
+    reply = attempt.reply or ""
+    more = f" … ({len(reply):,} characters)" if len(reply) > REPLY else ""
+    yield from _block(printable(f"{head}, {attempt.model}{asked}{cached}"), reply[:REPLY] + more)
+    yield from _wrong_lines(attempt.errors, "    wrong: ")
+
+
+def _wrong_lines(errors: Sequence[Mapping[str, Any]], lead: str) -> Iterator[str]:
+    for each in errors:
+        where, said, found = (each.get(name) for name in ("pointer", "message", "found"))
+        yield printable(f"{lead}{where or '(the whole)'}: {said} (found {found})")
+
+
+def _block(head: str, text: str) -> Iterator[str]:
+    yield head
+    yield from (f"    | {printable(line, keep=TAB)}" for line in text.splitlines())
+
+
+TAB = "\t"
+
+
+def _plain(value: Any) -> str:
+    return printable(json.dumps(to_jsonable_python(value, fallback=str), ensure_ascii=False))

@@ -55,7 +55,7 @@ class Stopping:
             self._over.set()
             raise KeyboardInterrupt
         self.asked = True
-        self._said(f"Stopping: what is under way has {self._grace:.0f} seconds to end. Once more stops at once.")
+        self._said(f"Stopping: what is under way has {self._grace:g} seconds to end. Once more stops at once.")
         self._work.stop()
         threading.Thread(target=self._give_up, args=(time.monotonic() + self._grace,), daemon=True).start()
 

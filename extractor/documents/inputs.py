@@ -1,7 +1,7 @@
 """Many documents as they are named: files, folders, patterns, and tables of which each row is one.
 
-What is named is checked at once, and only looked through as it is wanted, in the same order each time. A folder is
-gone through once, whatever links lead to it.
+What is named is checked at once, and only looked through as it is wanted, in the same order each time. In folders links
+to files are followed, and links to folders are not: what is behind them is not in the folder.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def inputs(
     """The documents that `paths` name, read as they are wanted.
 
     A file is a document, by the name that its path was given with. Of a folder these are all files in it, sorted,
-    those of its folders too if `recursive`, but for hidden ones and what is in `ignore`: names, or patterns of names
-    (`*.db`), or paths. A file that is named twice is one document. With `text_column`, everything named must be a
-    table (CSV, TSV, JSON Lines, Parquet), and each row is a document: its name is `orders.csv:17`, the row counted
-    from 1 without the header, or what stands in `name_column`; where two rows have the same, the second gets `#2`.
-    A row without a text is the document "".
+    those of its folders too if `recursive`, but for hidden ones, links to folders, and what is in `ignore`: names, or
+    patterns of names (`*.db`), or paths. A file that is named twice is one document. With `text_column`, everything
+    named must be a table (CSV, TSV, JSON Lines, Parquet), and each row is a document: its name is `orders.csv:17`, the
+    row counted from 1 without the header, or what stands in `name_column`; where two rows have the same, the second
+    gets `#2`. A row that is damaged, or has no text, is an `Input` with its `error`.
 
-    Raises `DocumentError` where something is not there, and `OptionError` where it is no table, has no such column,
-    or is `-`: before anything is read.
+    Raises `DocumentError` where something is not there, or a table has no header, and `OptionError` where it is no
+    table, has no such column, or is `-`: before anything is read.
     """
     sources = _sources(paths, recursive, _Ignored(ignore))
     if name_column is not None and text_column is None:
@@ -75,7 +75,8 @@ def _of_tables(sources: list[_Source], text_column: str, name_column: str | None
     for path in _files(sources):
         for row in rows(path, text_column=text_column, name_column=name_column):
             name = row.name or f"{_shown(path)}:{row.number}"  # which no two rows share
-            yield Input(name=names.distinct(name) if name_column else name, document=row.text, row=row.others)
+            name = names.distinct(name) if name_column else name
+            yield Input(name=name, document=row.text, row=row.others, error=row.error)
 
 
 class _Names:
@@ -140,7 +141,7 @@ class _Source:
             elif not os.path.isdir(path):  # noqa: PTH112  # raises nothing
                 if states is None or len(self.pattern) in states:
                     yield path
-            elif not self._enter(path, states, ahead, entered):
+            elif not os.path.islink(path) and not self._enter(path, states, ahead, entered):  # noqa: PTH114
                 yield path  # a folder that may not be looked into fails as a document, by itself
 
     def _started(self) -> frozenset[int] | None:

@@ -26,14 +26,13 @@ from extractor.documents.files.rendering import page_images
 from extractor.documents.files.rtf import read_rtf
 from extractor.documents.files.sheets import read_sheets
 from extractor.documents.files.source import FileSource, named_source, read_source
-from extractor.documents.loaded import As, Loaded
+from extractor.documents.loaded import As, Loaded, check_as
 from extractor.errors import (
     DocumentDamaged,
     DocumentError,
     DocumentTooLarge,
     DocumentUnsupported,
     MissingExtra,
-    OptionError,
 )
 from extractor.evidence.source import source_of
 
@@ -61,8 +60,7 @@ def load(
     Raises `DocumentError` (`DocumentEncrypted`, `DocumentDamaged`, `DocumentTooLarge`, `DocumentUnsupported`),
     `MissingExtra` where the kind needs a package, `OptionError` for an unknown `as_`.
     """
-    if as_ not in ("text", "image", "file"):
-        raise OptionError(f'as_ is {as_!r}; it can be "text", "image" or "file".', option="as_")
+    check_as(as_)
     shown = named_source(source, name)
     try:
         return _loaded(source, shown, media_type, as_, password, limits or FileLimits())

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from extractor.chat.content import File, Image
+from extractor.errors import OptionError
 
-__all__ = ["As", "Input", "Loaded", "Table"]
+__all__ = ["As", "Input", "Loaded", "Table", "check_as"]
 
 As: TypeAlias = Literal["text", "image", "file"]
 """What a file becomes: its text; its pages as images; or the file itself, for endpoints that take it."""
+
+
+def check_as(as_: Any) -> None:
+    """Raise `OptionError` for what a file cannot become."""
+    if as_ not in get_args(As):
+        raise OptionError(f"as_ is {as_!r}, but must be one of {', '.join(get_args(As))}.", option="as_")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,9 +61,11 @@ class Loaded:
 class Input:
     """One document of many: its `name` (a path, or the row of a table), and the `document`, or the path of its file.
 
-    `row` has the other columns, where it is a row of a table: they are kept beside the result.
+    `row` has the other columns, where it is a row of a table: they are kept beside the result. Where it has an `error`
+    (what is wrong with the row), it fails with that, as a `DocumentError`, and nothing is sent.
     """
 
     name: str
     document: Any = field(repr=False)  # a Document, or a Path
     row: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""

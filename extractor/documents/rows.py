@@ -1,6 +1,6 @@
 """Tables of documents: the rows of a CSV, JSON Lines or Parquet file, one after the other.
 
-A row that cannot be read is a row without a text, and says in `others` why: it fails by itself, and none is left out.
+A row that is damaged, or has no text, says why in its `error`: it fails by itself, and none is left out.
 What is in memory is one row (of Parquet: some), however long the file.
 """
 
@@ -11,6 +11,7 @@ import gzip
 import importlib
 import io
 import itertools
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from pydantic_core import from_json
 
@@ -31,13 +32,12 @@ COUNTED = 100_000_000  # bytes of a file whose rows are counted by reading it, a
 MOST_COUNTED = 200_000  # … rows of it: both take about a second
 AT_ONCE = 64  # rows of Parquet
 DEEPEST = 50  # levels of a value in a cell of Parquet
-DAMAGED = "damaged"
-"""The column in which a row without a text says what is wrong with it."""
+ALONE = "\0"  # a delimiter that no line has: the table has one column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One row: its `number` counts from 1, without the header; `text` is "" where there is none.
+    """One row: its `number` counts from 1, without the header; `text` is "" where there is none, and `error` says why.
 
     `name` is what its column of names says ("" where it says nothing), `others` the other columns as plain JSON data.
     """
@@ -46,16 +46,21 @@ class Row:
     text: str = field(repr=False)
     name: str = ""
     others: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+
+_Read: TypeAlias = tuple[Mapping[str, Any], str]
+"""A row as a mapping, and what is wrong with it ("" for nothing)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Format:
-    """How a kind of table is read: into rows as mappings (a damaged one as what is wrong), and which columns it has.
+    """How a kind of table is read: into rows, and which columns it has.
 
     `columns` gives None where each row may have its own.
     """
 
-    records: Callable[[Path], Iterator[Mapping[str, Any] | str]]
+    records: Callable[[Path], Iterator[_Read]]
     columns: Callable[[Path], list[str] | None]
     count: Callable[[Path], int] | None = None
 
@@ -71,11 +76,14 @@ def check_table(path: Path, *, text_column: str, name_column: str | None = None)
         raise OptionError(
             f"{path} is no table, and a text column was named.",
             option="text_column",
-            hint=f"Tables are files that end in {', '.join(_FORMATS)}. Give the other files in a call of their own.",
+            hint=f"Tables end in {', '.join(_FORMATS)}. Leave other files of a folder out with ignore "
+            f'(--ignore "*{path.suffix}"), or give them in a call of their own.',
         )
     if not path.is_file():  # a pipe, say, at which one would wait
         raise DocumentError(f"{path} is no file.", hint="Give the path of a file.")
     columns = _guarded(path, _FORMATS[_suffix(path)].columns)
+    if columns == []:
+        raise DocumentError(f"{path} is empty.", hint="Its first line should have the names of its columns.")
     for option, column in (("text_column", text_column), ("name_column", name_column)):
         if columns is not None and column is not None and column not in columns:
             raise OptionError(
@@ -92,14 +100,11 @@ def rows(path: Path, *, text_column: str, name_column: str | None = None) -> Ite
     """
     number = 0
     try:
-        for number, record in enumerate(_FORMATS[_suffix(path)].records(path), 1):  # for what is below
-            if isinstance(record, str):
-                yield Row(number=number, text="", others={DAMAGED: record})
-            else:
-                yield _row(number, record, text_column, name_column)
+        for number, (record, wrong) in enumerate(_FORMATS[_suffix(path)].records(path), 1):  # for what is below
+            yield _row(number, record, wrong, text_column, name_column)
     except _BROKEN as error:
         said = f"The file cannot be read after row {number} ({type(error).__name__})."
-        yield Row(number=number + 1, text="", others={DAMAGED: said})
+        yield Row(number=number + 1, text="", error=said)
 
 
 def count_rows(path: Path) -> int | None:
@@ -115,14 +120,14 @@ def count_rows(path: Path) -> int | None:
     return found if found <= MOST_COUNTED else None
 
 
-def _row(number: int, record: Mapping[str, Any], text_column: str, name_column: str | None) -> Row:
+def _row(number: int, record: Mapping[str, Any], error: str, text_column: str, name_column: str | None) -> Row:
     text, name = record.get(text_column), record.get(name_column or "")
     others = {key: value for key, value in record.items() if key not in (text_column, name_column)}
     if not isinstance(text, str):
-        others = {**others, DAMAGED: f"There is no text in {text_column!r}."}
+        error = error or f"There is no text in {text_column!r}."
         text = ""
     named = name_column is not None and name is not None and not isinstance(name, (dict, list))
-    return Row(number=number, text=text, name=str(name).strip() if named else "", others=others)
+    return Row(number=number, text=text, name=str(name).strip() if named else "", others=others, error=error)
 
 
 def _suffix(path: Path) -> str:
@@ -208,34 +213,40 @@ class _Measured:
     def __init__(self, lines: Iterator[str | None]) -> None:
         self._lines = lines
         self.length = 0  # characters of the row so far
+        self.broke_off = False  # whether the file has ended within a row
 
     def __iter__(self) -> _Measured:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        try:
+            line = next(self._lines)
+        except StopIteration:
+            self.broke_off = self.length > 0
+            raise
         self.length += LONGEST_ROW + 1 if line is None else len(line)
         if line is None or self.length > LONGEST_ROW:
             raise _TooLong
         return line.replace("\0", "\ufffd")  # which the module refuses in some versions of Python
 
 
-def _csv(path: Path) -> Iterator[Mapping[str, Any] | str]:
+def _csv(path: Path) -> Iterator[_Read]:
     header: list[str] | None = None
     for cells in _cells(path):
         if isinstance(cells, str):
-            yield cells
+            yield {}, cells
         elif header is None:
             header = _header(cells)
         else:
             further = {_further(number): cell for number, cell in enumerate(cells[len(header) :], len(header) + 1)}
-            yield {**dict(zip(header, cells, strict=False)), **further}
+            said = f"The row has {len(cells)} cells, and the header {len(header)}." if any(further.values()) else ""
+            yield {**dict(zip(header, cells, strict=False)), **(further if said else {})}, said
 
 
 def _cells(path: Path) -> Iterator[list[str] | str]:
     """The rows that are not blank, the header too; of a damaged one what is wrong."""
     lines = _lines(path)
-    first = next(lines, "")
+    first = next((line for line in lines if line is None or line.strip()), "")
     measured = _Measured(itertools.chain((first,), lines))
     # The module's own limit is one for the whole process, and lower than a document may be: it is only ever raised.
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_ROW))
@@ -249,12 +260,17 @@ def _cells(path: Path) -> Iterator[list[str] | str]:
         except (_TooLong, csv.Error) as error:
             yield "The row does not end where a row must." if isinstance(error, _TooLong) else f"No CSV: {error}."
         else:
-            if cells:
+            if measured.broke_off:
+                yield "A quote in it is not closed before the end of the file."
+            elif cells:
                 yield cells
 
 
 def _delimiter(path: Path, header: str) -> str:
-    return "\t" if ".tsv" in path.suffixes[-2:] else max(",;\t|", key=header.count)
+    """What stands between the names of the columns: those know best, texts have all of these signs."""
+    names = re.sub(r'"[^"]*+"?+', "", header)
+    likely = max(",;\t|", key=names.count)
+    return "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes[-2:]] else likely if likely in names else ALONE
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -272,26 +288,28 @@ def _further(number: int) -> str:
 
 def _csv_columns(path: Path) -> list[str]:
     first = next(_cells(path), [])
-    return [] if isinstance(first, str) else _header(first)
+    if isinstance(first, str):
+        raise ValueError(first)  # noqa: TRY004  # the file's fault
+    return _header(first)
 
 
 # ------------------------------------------------------------------------------------------------ JSON Lines
 
 
-def _jsonl(path: Path) -> Iterator[Mapping[str, Any] | str]:
+def _jsonl(path: Path) -> Iterator[_Read]:
     for line in _lines(path):
         if line is None:
-            yield "The line is longer than a row may be."
+            yield {}, "The line is longer than a row may be."
         elif line.strip():
             yield _object(line)
 
 
-def _object(line: str) -> Mapping[str, Any] | str:
+def _object(line: str) -> _Read:
     try:
         value = from_json(line, allow_inf_nan=False)
     except ValueError:  # half a character, too
-        return "The line is no JSON."
-    return value if isinstance(value, dict) else "The line is no JSON object."
+        return {}, "The line is no JSON."
+    return (value, "") if isinstance(value, dict) else ({}, "The line is no JSON object.")
 
 
 # --------------------------------------------------------------------------------------------------- Parquet
@@ -306,11 +324,11 @@ def _file(path: Path) -> Any:
     return parquet.ParquetFile(path, pre_buffer=False)
 
 
-def _parquet(path: Path) -> Iterator[Mapping[str, Any] | str]:
+def _parquet(path: Path) -> Iterator[_Read]:
     with _file(path) as file:
         for batch in file.iter_batches(batch_size=AT_ONCE, use_threads=False):
             for record in batch.to_pylist():
-                yield {key: _plain(value, DEEPEST) for key, value in record.items()}
+                yield {key: _plain(value, DEEPEST) for key, value in record.items()}, ""
 
 
 def _parquet_columns(path: Path) -> list[str]:

@@ -15,13 +15,13 @@ from typing import Any, Generic, TypeVar
 
 from extractor.chat.content import Audio, File, Image
 from extractor.documents.loaded import Input, Loaded
-from extractor.errors import ExtractorError, OptionError
+from extractor.errors import DocumentError, ExtractorError, OptionError
 from extractor.result import DocumentResult
 from extractor.schema.target import Target
 from extractor.several.feed import Do, Extract, Work
 from extractor.several.line import ends_all
 
-__all__ = ["Drawn", "check_documents", "documents_of", "name_of"]
+__all__ = ["Drawn", "check_documents", "check_given", "documents_of", "name_of"]
 
 T = TypeVar("T")
 
@@ -43,6 +43,12 @@ def name_of(number: int, document: Any) -> str:
     if isinstance(document, (Input, Loaded)):
         return document.name
     return os.fspath(document) if isinstance(document, os.PathLike) else str(number)
+
+
+def check_given(document: Any) -> None:
+    """Raise `DocumentError` for an `Input` that says what is wrong with it."""
+    if isinstance(document, Input) and document.error:
+        raise DocumentError(document.error, hint="Correct that row of the table.")
 
 
 def documents_of(
@@ -146,6 +152,7 @@ class _Documents(Generic[T]):
         key = self._call.get("idempotency_key")
         call = {**self._call, "idempotency_key": f"{key}-{number}"} if key else self._call
         try:
+            check_given(given)
             if isinstance(document, os.PathLike):
                 document = yield Do(call=functools.partial(self._opened, Path(document)))
             if isinstance(document, Loaded):

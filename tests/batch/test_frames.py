@@ -53,7 +53,7 @@ def record(number: int, data: Any, **more: Any) -> Record:
     """A document that is done, or failed."""
     state: Any = "done" if data is not None else "failed"
     error = None if data is not None else Failure(type="Refused", message="No.", hint="Ask again.")
-    return Record(number=number, name=f"{number}.txt", sha256="", state=state, data=data, error=error, **more)
+    return Record(number=number, name=f"{number}.txt", sha256="", state=state, value=data, error=error, **more)
 
 
 RECORDS = [record(0, DATA, fields=FIELDS, row={"city": "Köln", "rank": 1}), record(1, None, row={"rank": 2.5})]

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from extractor.batch.job import Difference, Job, _differing, feed_of
 from extractor.batch.record import Counts
 from extractor.documents.loaded import Input
 from extractor.endpoint.resolve import Address
-from extractor.errors import JobError, OptionError
+from extractor.errors import DocumentError, JobError, OptionError
 from extractor.result import DocumentResult
 from extractor.schema.nodes import value_at
 from extractor.schema.target import target_of
 from extractor.settings import Settings
+from extractor.several.feed import Await
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 HERE = Address(base_url="http://fake.test/v1", model="m", dialect="unknown", api_key="k-0123456789")
@@ -130,10 +132,126 @@ def test_retry_takes_what_failed_or_what_is_named(job: Job) -> None:
     assert job.retry() == 1
     assert job.counts().pending == 1
     assert job.retry() == 0
-    assert job.retry(names=["one", "nobody"]) == 1
+    assert job.retry(names=["one"]) == 1
     assert job.counts().pending == 2
     assert len(_map(DOCUMENTS, job)) == 2
     assert [each.attempt for each in job.attempts("one")] == [1, 2]
+
+
+def test_names_that_a_run_does_not_have_are_told(job: Job) -> None:
+    """A name that was mistyped marks nothing at all, and is said."""
+    _map(DOCUMENTS, job)
+    for names in (["one", "nobody"], "one"):
+        with pytest.raises(OptionError, match=r"has no document '(nobody|o)'"):
+            job.retry(names=names)
+    with pytest.raises(OptionError, match="'4' and 2 more"):
+        job.retry(names=[str(number) for number in range(7)])
+    assert job.counts().pending == 0
+
+
+def test_those_of_the_same_content_are_marked_together(job: Job) -> None:
+    """How many inputs are marked is said, also where one was named."""
+    _map([*DOCUMENTS, Input(name="same", document="red ball cube")], job)
+    assert job.retry(names=["one"]) == 2
+
+
+def test_the_latest_run_is_the_one_that_was_worked_on_last(job: Job) -> None:
+    """Going on with an older run makes it the latest, whatever the clock says."""
+    before = job.latest
+    assert before is None
+    _map(DOCUMENTS, job)
+    _map(DOCUMENTS[:1], job, temperature=1.0)
+    assert job.latest == job.runs[1]
+    worked = [run.worked for run in job.runs]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("extractor.batch.claims.time.time", lambda: 0.0)
+        _map(DOCUMENTS, job)
+    assert job.latest == job.runs[0]
+    assert [run.worked for run in job.runs] == [0.0, worked[1]]
+    assert job.counts().documents == 2
+
+
+def test_a_run_that_was_stopped_is_known(job: Job) -> None:
+    """How many documents there were to be, and that the end of them was not reached, stays in the file."""
+
+    def stopping() -> Iterator[Input]:
+        yield DOCUMENTS[0]
+        raise LookupError
+
+    _map(DOCUMENTS, job)
+    assert (job.counts().expected, job.counts().through) == (2, True)
+    with pytest.raises(LookupError):
+        _map(stopping(), job)
+    assert (job.counts().expected, job.counts().through) == (None, False)
+    job.expect(job.latest, 7)
+    assert (job.counts().expected, job.counts().through) == (7, False)
+    _map(iter(DOCUMENTS), job)
+    assert (job.counts().expected, job.counts().through) == (2, True)
+
+
+def test_a_length_that_is_not_known_is_none(job: Job) -> None:
+    """A generator has no length, and what fails to say its own is not asked again."""
+
+    class Endless(list[Input]):
+        def __len__(self) -> int:
+            raise NotImplementedError
+
+    for documents in ((each for each in DOCUMENTS), Endless(DOCUMENTS)):
+        _map(documents, job)
+        assert (job.counts().expected, job.counts().through) == (None, True)
+
+
+def test_a_feed_knows_its_run(job: Job) -> None:
+    """Who makes a feed can ask it which run it goes on with."""
+    feed = job.feed(target_of(Box), [], settings=Settings(), address=HERE, call={})
+    assert feed.run.number == 1
+    feed.close()
+
+
+def test_what_is_finished_is_restored_where_it_stands_now(job: Job) -> None:
+    """Documents that come in another order, or with other columns, are restored, and their inputs are noted anew."""
+    documents = [Input(name=str(number), document=f"w{number}", row={"x": number}) for number in range(300)]
+    _map(documents, job)
+    results = _map([replace(each, row={"x": -1}) for each in reversed(documents)], job, ordered=True)
+    assert all(each.restored for each in results)
+    assert [each.number for each in results] == list(range(300))
+    assert [each.value.label for each in results] == [f"w{number}" for number in reversed(range(300))]
+    records = list(job.records())
+    assert [each.name for each in records] == [each.name for each in results]
+    assert {each.row["x"] for each in records} == {-1}
+
+
+def test_a_file_that_looks_the_same_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One with the same size and time is restored at a glance, one with another content is asked for again."""
+    file = tmp_path / "a.txt"
+    file.write_text("red ball", encoding="utf-8")
+    _map([file], tmp_path / "job.db")
+    with monkeypatch.context() as patch:
+        patch.setattr("extractor.batch.run.content_of_file", None)
+        [again] = _map([file], tmp_path / "job.db")
+    assert (again.restored, again.value.label) == (True, "red")
+    file.write_text("a blue ball", encoding="utf-8")
+    [other] = _map([file], tmp_path / "job.db")
+    assert (other.restored, other.value.label) == (False, "a")
+    file.unlink()
+    [gone] = _map([file], tmp_path / "job.db")
+    assert isinstance(gone.error, DocumentError)
+
+
+def test_a_beginning_that_nobody_waits_for_is_given_back(job: Job) -> None:
+    """A work that is closed while its document is being begun leaves it pending, not held."""
+    feed = job.feed(target_of(Box), ["red ball"], settings=Settings(), address=HERE, call={})
+    work = next(feed.works())
+    assert work is not None
+    step = work.send(None)
+    assert isinstance(step, Await)
+    work.close()
+    assert step.future.result().state == "claimed"
+    with Job(job.path) as other:
+        assert other.counts(1).documents == 1
+    job.expect(1, None)  # written after what gives it back
+    assert (job.counts(1).running, job.counts(1).pending) == (0, 1)
+    feed.close()
 
 
 def test_runs_can_be_compared(job: Job) -> None:

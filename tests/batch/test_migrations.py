@@ -173,7 +173,6 @@ def test_many_make_the_same_file_at_once(tmp_path: Path) -> None:
     assert [each for _, made in came for each in made] == [1] * 8
 
 
-@pytest.mark.xfail(strict=True, reason="whose the file is and its version are read apart, not in one transaction")
 def test_a_file_that_another_makes_meanwhile_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where another makes the file between two looks at it, it is taken for a job, not for something else."""
     path = tmp_path / "job.db"
@@ -193,7 +192,6 @@ def test_a_file_that_another_makes_meanwhile_is_a_job(tmp_path: Path, monkeypatc
     assert made == [1]
 
 
-@pytest.mark.xfail(strict=True, reason="SQLite does not wait to make a WAL where another writes: it is locked at once")
 def test_a_file_of_which_another_makes_a_wal_is_waited_for(tmp_path: Path) -> None:
     """Who opens a file while another writes to it without a WAL, since it is just being made, waits for that one."""
     path = tmp_path / "job.db"

@@ -241,7 +241,7 @@ for number in range(100):
 """
     run(ending, tmp_path / "job.db")
     with Store(tmp_path / "job.db") as store:
-        assert store.counts(1).running == 100
+        assert (store.counts(1).running, store.counts(1).pending) == (0, 100)
         store.worker(1).close()
         assert store.counts(1).pending == 100
         assert store.check() == ()

@@ -111,6 +111,77 @@ def test_what_a_dead_worker_held_is_pending(store: Store) -> None:
     last.close()
 
 
+def test_what_a_dead_worker_holds_is_shown_as_pending(store: Store) -> None:
+    """Who only looks sees what nobody is at any more as pending, and changes nothing in the file."""
+    living, dead = store.worker(1), store.worker(1)
+    begin(living, "a")
+    begin(dead, "b", number=1)
+    del dead
+    with Store(store.path, read_only=True) as reader:
+        counts = reader.counts(1)
+        assert (counts.documents, counts.pending, counts.running) == (2, 1, 1)
+        assert [each.name for each in reader.records(1, states=["running"])] == ["a"]
+        assert [(each.name, each.state) for each in reader.records(1, states=["pending"])] == [("b", "pending")]
+        record = reader.record(1, "b")
+        assert record is not None
+        assert record.state == "pending"
+    assert len(list(store.path.parent.glob("*worker*"))) == 2
+
+
+def test_what_was_not_answered_is_asked_for_again(store: Store) -> None:
+    """A worker that comes alone finds pending what the endpoint did not answer, and what failed otherwise failed."""
+    unanswered = Finished(failure=Failure(type="TimedOut", message="It took too long."), attempts=(ATTEMPT,))
+    worker = store.worker(1)
+    for name, finished in (("a", unanswered), ("b", FAILED), ("c", DONE)):
+        worker.finish(begin(worker, name), finished).result()
+    other = store.worker(1)
+    assert states(store) == {"a": "failed", "b": "failed", "c": "done"}
+    worker.close()
+    other.close()
+    with store.worker(1) as last:
+        assert states(store) == {"a": "pending", "b": "failed", "c": "done"}
+        begun = begin(last, "a")
+        assert (begun.state, begun.attempt) == ("claimed", 2)
+        last.finish(begun, DONE).result()
+    store.worker(1)
+    assert states(store)["a"] == "done"
+
+
+def test_a_run_is_gone_through_when_all_who_live_are(store: Store) -> None:
+    """Of two who go through an input the last one says so; one that died does not count, and a new one begins anew."""
+    first, second, dead = (store.worker(1) for _ in range(3))
+    assert store.counts(1).through is None
+    for each in (first, second, dead):
+        each.go_through(5).result()
+    first.went_through().result()
+    del each, dead
+    assert (store.counts(1).expected, store.counts(1).through) == (5, False)
+    second.went_through().result()
+    assert store.counts(1).through is True
+    store.worker(1)
+    assert (store.counts(1).expected, store.counts(1).through) == (None, None)
+
+
+def test_what_is_finished_is_found_without_beginning_it(store: Store) -> None:
+    """It has to have the same content; and where its place is another, that is noted."""
+    worker = store.worker(1)
+    worker.finish(begin(worker, "a", row={"x": 1}), DONE).result()
+    begin(worker, "b", number=1)
+    assert worker.finished(number=0, name="a", sha256=sha("other")) is None
+    assert worker.finished(number=1, name="b", sha256=sha("b")) is None
+    assert worker.finished(number=2, name="c", sha256=sha("c")) is None
+    assert worker.finished(number=0, name="a", size=9) is None
+    found = worker.finished(number=0, name="a", sha256=sha("a"), row={"x": 1})
+    assert found == (store.record(1, "a"), None)
+    known = worker.finished(number=7, name="a", text="mine", row={"x": 1})
+    assert known is not None
+    record, moved = known
+    assert (record.number, record.text) == (7, "mine")
+    assert moved is not None
+    moved.result()
+    assert [each.number for each in store.records(1)] == [1, 7]
+
+
 @POSIX
 def test_a_deleted_lock_file_harms_nothing(store: Store) -> None:
     """A worker whose lock file somebody deleted may lose its documents, never their results, and holds on again."""

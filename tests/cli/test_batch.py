@@ -73,10 +73,10 @@ def test_a_job(fake_endpoint: FakeEndpoint) -> None:
     result = _batch("docs", "--job", "people.db")
     assert (result.exit_code, result.stdout) == (0, "")
     first, values = result.stderr.splitlines()
-    assert first.startswith("3 done · 0 failed · 300 tokens in (192 cached), 15 out · $? · 0:0")
+    assert first.startswith("3 done · 0 failed · 300 tokens in (192 cached), 15 out · cost unknown · 0:0")
     assert values == "the values:   extractor jobs export people.db -o values.csv"
     with Job("people.db") as job:
-        assert [record.data for record in job.records()] == [{"name": "Ann"}, {"name": "Ben"}, {"name": "Cy"}]
+        assert [record.value for record in job.records()] == [{"name": "Ann"}, {"name": "Ben"}, {"name": "Cy"}]
     assert len(fake_endpoint.requests) == 3
 
 
@@ -121,10 +121,10 @@ def test_lines_where_there_is_no_job(fake_endpoint: FakeEndpoint) -> None:
     result = _batch("docs")
     assert result.exit_code == 1
     lines = {line["name"]: line for line in _lines(result)}
-    ann = {"name": "docs/ann.txt", "row": {}, "state": "done", "data": {"name": "Ann"}, "error": None}
+    ann = {"name": "docs/ann.txt", "row": {}, "state": "done", "value": {"name": "Ann"}, "error": None}
     assert (len(lines), lines["docs/ann.txt"]) == (4, ann)
     empty = lines["docs/empty.txt"]
-    assert (empty["state"], empty["data"], empty["error"]["type"]) == ("failed", None, "DocumentError")
+    assert (empty["state"], empty["value"], empty["error"]["type"]) == ("failed", None, "DocumentError")
     _batch("docs", "--job", "people.db")
     assert {line["name"]: line for line in _lines(_run("jobs", "export", "people.db"))} == lines
 
@@ -134,7 +134,7 @@ def test_rows_of_a_table(fake_endpoint: FakeEndpoint) -> None:
     Path("people.csv").write_text("id,text,age\nx1,Ann,40\nx2,Ben,41\n", encoding="utf-8")
     result = _batch("people.csv", "--text-column", "text", "--name-column", "id")
     lines = sorted(_lines(result), key=lambda line: str(line["name"]))
-    assert [(line["name"], line["row"], line["data"]) for line in lines] == [
+    assert [(line["name"], line["row"], line["value"]) for line in lines] == [
         ("x1", {"age": "40"}, {"name": "Ann"}),
         ("x2", {"age": "41"}, {"name": "Ben"}),
     ]
@@ -187,8 +187,9 @@ def test_a_wrong_key(fake_endpoint: FakeEndpoint) -> None:
 def test_a_budget() -> None:
     """Where the budget is spent, it stops and says so."""
     result = _batch("docs", "--job", "people.db", "--budget-requests", "1", "--concurrency", "1")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "error: The budget allows 1 request" in result.stderr
+    assert "Raise --budget-requests, or fewer documents." in result.stderr
     assert "1 of 3 are done. Go on with" in result.stderr
     without = _batch("docs", "--budget-requests", "1", "--concurrency", "1")
     assert "Nothing is kept: with --job it could go on." in without.stderr
@@ -207,6 +208,83 @@ def test_another_process() -> None:
     store.close()
     assert result.exit_code == 0
     assert result.stderr.startswith("Another process is at work on this job, on 1 document.\n")
+
+
+def test_an_endpoint_that_is_gone(fake_endpoint: FakeEndpoint) -> None:
+    """What got no answer is asked for again by the same command, which is said; where nothing was done, it ends as the
+    endpoint's fault.
+    """
+    fake_endpoint.script = [Reply(status=503, raw="{}")]
+    result = _batch("docs", "--job", "people.db", "--transport-retries", "0")
+    assert (result.exit_code, "retry-failed" in result.stderr, "what failed" in result.stderr) == (3, False, False)
+    assert "The same command asks again for 3 that got no answer." in result.stderr
+    fake_endpoint.script = [_name]
+    assert _batch("docs", "--job", "people.db").stderr.startswith("3 done · 0 failed · ")
+
+
+def test_an_endpoint_that_goes(fake_endpoint: FakeEndpoint) -> None:
+    """Where the endpoint goes away in the middle, only what failed otherwise is left to --retry-failed."""
+    Path("docs/a_empty.txt").write_text("", encoding="utf-8")
+    for number in range(30):
+        Path(f"docs/z{number}.txt").write_text(f"Zed {number}", encoding="utf-8")
+    fake_endpoint.script = [
+        lambda request: _name(request) if "Ann" in str(request.body) else Reply(status=503, raw="{}")
+    ]
+    result = _batch("docs", "--job", "people.db", "--transport-retries", "0", "--concurrency", "1")
+    assert result.exit_code == 3
+    assert "1 of 34 are done. Go on with: extractor " in result.stderr
+    assert "The same command asks again for 20 that got no answer." in result.stderr
+    assert "With --retry-failed also what failed is tried again (1)." in result.stderr
+
+
+def test_what_is_left_out(fake_endpoint: FakeEndpoint) -> None:
+    """With --ignore, which may be repeated, files of folders are left out."""
+    result = _batch("docs", "--job", "people.db", "--ignore", "a*.txt", "--ignore", "b*.txt")
+    assert (result.exit_code, len(fake_endpoint.requests)) == (0, 1)
+
+
+def test_a_table_as_one_document(fake_endpoint: FakeEndpoint) -> None:
+    """A table without --text-column is one document, and that is said once, in a folder too."""
+    fake_endpoint.script = [{"name": "Ann"}]
+    Path("docs/people.csv").write_text("id,text\nx1,Ann\n", encoding="utf-8")
+    Path("docs/others.csv").write_text("id,text\nx1,Ben\n", encoding="utf-8")
+    said = "docs/others.csv is one document; --text-column NAME makes a document of each row.\n"
+    result = _batch("docs", "--job", "people.db")
+    assert (result.stderr.startswith(said), result.stderr.count("--text-column")) == (True, 1)
+    assert "--text-column" not in _batch("docs/people.csv", "--job", "people.db", "-q").stderr
+    assert "--text-column" not in _batch("docs/people.csv", "--text-column", "text").stderr
+
+
+@pytest.mark.parametrize("named", ["empty", "empty/*", "header.csv"])
+def test_nothing_to_do(named: str) -> None:
+    """Where there are no documents that is said, and no job is made."""
+    Path("empty").mkdir()
+    Path("header.csv").write_text("id,text\n", encoding="utf-8")
+    columns = ("--text-column", "text") if named.endswith(".csv") else ()
+    result = _batch(named, "--job", "people.db", *columns)
+    if named == "empty/*":
+        assert (result.exit_code, "No file fits" in result.stderr) == (2, True)
+    else:
+        assert (result.exit_code, result.stderr) == (0, f"Nothing to do: no documents in {named}.\n")
+    assert not Path("people.db").exists()
+
+
+def test_none_conforms(fake_endpoint: FakeEndpoint) -> None:
+    """Where none of the first twenty documents conforms, and there are more, a line says so once."""
+    fake_endpoint.script = [{"name": []}]
+    for number in range(30):
+        Path(f"docs/z{number}.txt").write_text(f"Zed {number}", encoding="utf-8")
+    said = "None of the first 20 conforms; Ctrl-C stops.\n"
+    assert _batch("docs", "--job", "people.db").stderr.count(said) == 1
+    assert said not in _batch("docs", "--job", "other.db", "--limit", "20").stderr
+    assert said not in _batch("docs", "--job", "third.db", "-q").stderr
+
+
+def test_a_target_that_is_no_name() -> None:
+    """A list of a model is no target's name: the hint is to give it one."""
+    result = _run("batch", "list[shop:Item]", "docs")
+    assert result.exit_code == 2
+    assert "such as Wanted = list[Item], and write shop:Wanted." in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -238,8 +316,8 @@ def test_names_are_printed_safely() -> None:
     result = _batch("docs", "--job", "people.db")
     assert "\x1b" not in result.stderr
     assert "[b]'x.txt" in result.stderr
-    assert again(["/bin/extractor", "batch", "a b", "c'd"]) == "extractor batch 'a b' 'c'\"'\"'d'"
-    assert again(["extractor", *("x" * 50 for _ in range(100))]) == "the same command"
+    assert again(["", "batch", "a b", "c'd"]) == "extractor batch 'a b' 'c'\"'\"'d'"
+    assert again(["", *("x" * 50 for _ in range(100))]) == "the same command"
 
 
 # ------------------------------------------------------------------------------------------ jobs
@@ -270,6 +348,8 @@ def test_the_status_of_a_job() -> None:
     _batch("docs", "--job", "people.db", "--instructions", "Names only.")
     shown = _run("jobs", "status", "people.db").stdout
     assert shown.count("  4 documents: 3 done, 1 failed, 0 pending, 0 running\n") == 2
+    assert len(set(re.findall(r"  schema (\w{8})\n", shown))) == 1
+    assert re.search(r"cost unknown, requests took 0:0\d in all\n", shown)
     assert "run 2  person" in shown
     assert "instructions='Names only.'" in shown
     (run,) = json.loads(_run("jobs", "status", "people.db", "--run", "1", "--json").stdout)
@@ -277,12 +357,18 @@ def test_the_status_of_a_job() -> None:
 
 
 def test_what_failed_in_a_job() -> None:
-    """`jobs status --failed` has a line for each document that failed, with its error."""
+    """`jobs status --failed` has each error once, with what to do, and below it the documents that failed with it."""
+    Path("docs/empty.txt").write_text("", encoding="utf-8")
+    Path("docs/more.txt").write_text("Bad", encoding="utf-8")
     _made()
-    assert _run("jobs", "status", "people.db", "--failed").stdout.startswith(
-        "docs/bad.txt: ExtractionFailed: No person"
-    )
-    (failed,) = _lines(_run("jobs", "status", "people.db", "--failed", "--json"))
+    said = _run("jobs", "status", "people.db", "--failed").stdout.splitlines()
+    assert re.match(r"2 × ExtractionFailed: No person .* See extractor jobs show people\.db NAME\.", said[0])
+    assert said[1:3] == ["  docs/bad.txt", "  docs/more.txt"]
+    assert said[3:] == ["docs/empty.txt: DocumentError: The document is empty. The file has no bytes."]
+    for name in ("empty", "more"):
+        Path(f"docs/{name}.txt").unlink()
+    _batch("docs", "--job", "other.db")
+    (failed,) = _lines(_run("jobs", "status", "other.db", "--failed", "--json"))
     assert (failed["name"], failed["error"], failed["tried"]) == ("docs/bad.txt", "ExtractionFailed", 1)
 
 
@@ -290,7 +376,8 @@ def test_retrying(fake_endpoint: FakeEndpoint) -> None:
     """`jobs retry` marks what failed, all or by name; the next batch asks for it again."""
     _made()
     assert _run("jobs", "retry", "people.db").exit_code == 2
-    assert _run("jobs", "retry", "people.db", "--name", "docs/nobody.txt").stdout == "0 marked.\n"
+    unknown = _run("jobs", "retry", "people.db", "--name", "docs/nobody.txt")
+    assert (unknown.exit_code, "docs/nobody.txt" in unknown.stderr) == (2, True)
     result = _run("jobs", "retry", "people.db", "--failed")
     assert (result.stdout, "people.db" in result.stderr) == ("1 marked.\n", True)
     assert _run("jobs", "status", "people.db", "--failed").stdout == ""
@@ -299,11 +386,83 @@ def test_retrying(fake_endpoint: FakeEndpoint) -> None:
     assert _run("jobs", "retry", "people.db", "--name", "docs/ann.txt").stdout == "1 marked.\n"
 
 
+def test_retrying_the_same_content() -> None:
+    """Where the same content has other names, `jobs retry --name` says that these are marked, too."""
+    Path("docs/anna.txt").write_text("Ann", encoding="utf-8")
+    _batch("docs", "--job", "people.db")
+    result = _run("jobs", "retry", "people.db", "--name", "docs/ann.txt")
+    assert (result.stdout, result.stderr.splitlines()[0]) == (
+        "2 marked.\n",
+        "1 document more than you named: the same content under other names.",
+    )
+
+
+def test_one_document(fake_endpoint: FakeEndpoint) -> None:
+    """`jobs show` has all of a document: value and places, or error, what was wrong, and each reply, printed safely."""
+    Path("docs/bad.txt").write_text("Bad", encoding="utf-8")
+    evil = "\x1b[2J not json"
+    fake_endpoint.script = [lambda request: evil if "Bad" in str(request.body["messages"]) else _name(request)]
+    _batch("docs", "--job", "people.db")
+    shown = _run("jobs", "show", "people.db", "docs/ann.txt").stdout
+    assert shown.startswith("docs/ann.txt: done, tried 1 ×, ")
+    for line in ('value   {"name": "Ann"}', "field   /name: exact at 0-3", '    | {"name": "Ann"}', "    | Ann"):
+        assert f"{line}\n" in shown
+    bad = _run("jobs", "show", "people.db", "docs/bad.txt").stdout
+    assert "error   ExtractionFailed: No person after 1 request" in bad
+    assert "hint    See what is below." in bad
+    assert "    | \\x1b[2J not json\n" in bad
+    assert "\x1b" not in bad
+    plain = json.loads(_run("jobs", "show", "people.db", "docs/bad.txt", "--json").stdout)
+    assert (plain["state"], plain["error"]["type"], plain["replies"][0]["reply"]) == (
+        "failed",
+        "ExtractionFailed",
+        evil,
+    )
+    nobody = _run("jobs", "show", "people.db", "docs/nobody.txt")
+    assert (nobody.exit_code, "Run 1 has no document 'docs/nobody.txt'." in nobody.stderr) == (2, True)
+
+
+def test_several_runs() -> None:
+    """Where a job has several runs, it is said which was taken, and hints name the run."""
+    _made()
+    second = _batch("docs", "--job", "people.db", "--instructions", "Names only.", "--temperature", "0")
+    said = second.stderr.splitlines()
+    assert said[0] == "A new run (2): not the same as run 1: instructions, temperature."
+    assert said[-2:] == [
+        "what failed:  extractor jobs status people.db --failed --run 2",
+        "the values:   extractor jobs export people.db -o values.csv --run 2",
+    ]
+    which = "Run 2 of 2, the one that was worked on last; --run takes another.\n"
+    assert _run("jobs", "export", "people.db").stderr == which
+    assert _run("jobs", "status", "people.db", "--failed").stderr == which
+    assert _run("jobs", "export", "people.db", "--run", "1").stderr == ""
+    assert "people.db  run 2 of 2  3 done  1 failed  0 pending" in _run("jobs").stdout
+    assert "A new run" not in _batch("docs", "--job", "people.db").stderr  # the first one is gone on with
+    assert "Run 1 of 2, " in _run("jobs", "export", "people.db").stderr
+    assert "people.db  run 1 of 2  " in _run("jobs").stdout
+    other = {**SCHEMA, "description": "Somebody"}
+    Path("person.json").write_text(json.dumps(other), encoding="utf-8")
+    assert "A new run (3): not the same as run 1: schema.\n" in _batch("docs", "--job", "people.db").stderr
+    shown = _run("jobs", "status", "people.db").stdout
+    assert len(set(re.findall(r"  schema (\w{8})\n", shown))) == 2
+
+
+def test_a_job_that_was_stopped() -> None:
+    """A job whose input was not gone through to the end says so, and how much of it is done."""
+    _batch("docs", "--job", "people.db", "--budget-requests", "1", "--concurrency", "1")
+    assert re.match(r"people\.db  1 run  1 of 3 done  0 failed  stopped  ", _run("jobs").stdout)
+    assert ": 1 of 3 done, 0 failed, stopped, 0 running\n" in _run("jobs", "status", "people.db").stdout
+    (run,) = json.loads(_run("jobs", "status", "people.db", "--json").stdout)
+    assert (run["expected"], run["stopped"]) == (3, True)
+    _batch("docs", "--job", "people.db")
+    assert re.match(r"people\.db  1 run  3 done  0 failed  0 pending  ", _run("jobs").stdout)
+
+
 def test_exporting() -> None:
     """`jobs export` writes JSON lines to stdout, or a file of the kind that its name says, and replaces none."""
     _made()
     lines = _lines(_run("jobs", "export", "people.db"))
-    assert [(line["name"], line["state"], line["data"]) for line in lines] == [
+    assert [(line["name"], line["state"], line["value"]) for line in lines] == [
         ("docs/ann.txt", "done", {"name": "Ann"}),
         ("docs/bad.txt", "failed", None),
         ("docs/ben.txt", "done", {"name": "Ben"}),
@@ -312,7 +471,10 @@ def test_exporting() -> None:
     result = _run("jobs", "export", "people.db", "-o", "people.csv")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "4 documents in people.csv.\n")
     assert len(Path("people.csv").read_text(encoding="utf-8").splitlines()) == 5
-    assert _run("jobs", "export", "people.db", "-o", "people.csv").exit_code == 2
+    again = _run("jobs", "export", "people.db", "-o", "people.csv")
+    assert (again.exit_code, "--overwrite" in again.stderr) == (2, True)
+    _run("jobs", "export", "people.db", "-o", "excel.csv", "--bom")
+    assert Path("excel.csv").read_bytes().startswith(b"\xef\xbb\xbf")
     assert _run("jobs", "export", "people.db", "-o", "people.csv", "--overwrite").exit_code == 0
     assert _run("jobs", "export", "people.db", "-o", "people.db", "--format", "sqlite", "--overwrite").exit_code == 2
 
@@ -323,7 +485,7 @@ def test_exporting() -> None:
         (("status", "nothing.db"), "nothing.db"),
         (("status", "person.json"), "is no job"),
         (("status", "people.db", "--run", "7"), "The job has no run 7. There are 1."),
-        (("export", "people.db", "-o", "people.docx"), "format"),
+        (("export", "people.db", "-o", "people.xlsx"), "cannot be written"),
         (("export", "people.db", "--format", "docx"), "docx"),
         (("retry", "nothing.db", "--failed"), "nothing.db"),
     ],
@@ -413,7 +575,7 @@ def test_stopping_in_good_order(fake_endpoint: FakeEndpoint, sent: str) -> None:
             session.process.send_signal(signal.SIGTERM)
         session.until("Stopping: what is under way has 5 seconds to end.")
         slow.may.set()
-        session.until("Go on with: extractor batch person.json docs --job people.db --concurrency 1")
+        session.until("-m extractor batch person.json docs --job people.db --concurrency 1")
         assert session.process.wait(60) == 130
     assert "2 of 3 are done." in session.shown
     assert not re.search(r"Traceback|\x1b\[\?", session.shown)

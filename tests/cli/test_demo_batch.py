@@ -68,7 +68,11 @@ def test_the_demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake
     assert re.search(r"garage\.csv +Northway Garage +2025-01-22 +96\.1\n", result.stdout)
     assert re.search(r"torn\.docx +DocumentDamaged: ", result.stdout)
     assert f"{len(WHOLE)} done · 1 failed" in result.stderr
-    assert "extractor jobs status demo/receipts.db --failed" in result.stdout
+    assert "torn.docx is broken on purpose" in result.stdout
+    commands = re.findall(r"^   extractor (jobs [^|\n]*)", result.stdout, re.MULTILINE)
+    assert [each.split()[1] for each in commands] == ["--folder", "status", "show", "export"]
+    for command in commands:
+        assert CliRunner().invoke(app, command.split()).exit_code == 0, command
     assert len(Path("demo/receipts.csv").read_text(encoding="utf-8").splitlines()) == len(WHOLE) + 2
     with Job("demo/receipts.db") as job:
         assert job.counts().done == len(WHOLE) == len(fake_endpoint.requests)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from extractor.chat.wire import PromptTokensDetails, Usage
-from extractor.errors import DocumentEncrypted, DocumentError, ExtractorError
+from extractor.errors import ConnectionFailed, DocumentEncrypted, DocumentError, ExtractionFailed, ExtractorError
 from extractor.progress import KINDS, Progress, duration, money, printable
 from extractor.result import DocumentResult
 
@@ -30,6 +30,11 @@ def _done(
 
 def _failed(name: str = "b.pdf", message: str = "b.pdf: A password is needed.") -> DocumentResult[Any]:
     return DocumentResult(number=0, name=name, error=DocumentEncrypted(message))
+
+
+def _unfit() -> DocumentResult[Any]:
+    error = ExtractionFailed("No person.", attempts=(), value=None, errors=(), usage=Usage())
+    return DocumentResult(number=0, name="e", error=error)
 
 
 def _restored(error: ExtractorError | None = None) -> DocumentResult[Any]:
@@ -62,12 +67,15 @@ def test_what_came_from_the_cache_costs_nothing() -> None:
 
 
 def test_money_that_is_not_known() -> None:
-    """Where nothing is known of the cost there is a question mark, and one beside what is known."""
+    """Where nothing is known of the cost that is said once, in the end; else there is a mark beside what is known."""
     progress = Progress(now=0)
     progress.add(_done(cost=None), 1)
-    assert "$?" in progress.line(1)
+    assert "cost" not in progress.line(1)
+    assert "$" not in "".join([progress.line(1), progress.summary(1), *_shown(progress)])
+    assert "100 out · cost unknown · " in progress.summary(1)
     progress.add(_done(), 1)
     assert "$0.010 + ?" in progress.line(1)
+    assert "unknown" not in progress.summary(1)
 
 
 def test_restored_documents_are_apart() -> None:
@@ -160,6 +168,25 @@ def test_the_same_error_is_counted() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["empty", "reply", "The", "document"])
+def test_words_of_errors_stay(name: str) -> None:
+    """A document that is called like a word of the message takes none of it away."""
+    progress = Progress(now=0)
+    progress.add(DocumentResult(number=0, name=name, error=DocumentError("The document is empty: no reply.")), 1)
+    assert list(progress.failures()) == [f"DocumentError: The document is empty: no reply. ({name})"]
+
+
+def test_whose_fault_it_was() -> None:
+    """What failed since the endpoint did is counted apart, of before too, and so is what did not conform."""
+    progress = Progress(now=0)
+    gone = ConnectionFailed("Nobody answers.")
+    for each in (_failed(), _restored(gone), _unfit()):
+        progress.add(each, 1)
+    progress.add(DocumentResult(number=0, name="d", error=gone), 1)
+    assert (progress.unreached, progress.unfit, progress.failed) == (2, 1, 3)
+    assert progress.failed_with({"ConnectionFailed", "TimedOut"}) == 1
+
+
 def test_errors_are_bounded() -> None:
     """Documents that each fail in their own way are not remembered one by one."""
     progress = Progress(now=0)
@@ -213,7 +240,7 @@ def test_durations(seconds: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("cost", "shown"),
-    [("0", "$0.00"), ("1234.5", "$1,234.50"), ("0.1234", "$0.123"), ("0.00012345", "$0.00012"), (None, "$?")],
+    [("0", "$0.00"), ("1234.5", "$1,234.50"), ("0.1234", "$0.123"), ("0.00012345", "$0.00012"), (None, "cost unknown")],
 )
 def test_money(cost: str | None, shown: str) -> None:
     """Small amounts have as many digits as they need."""

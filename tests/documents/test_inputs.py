@@ -106,7 +106,7 @@ def test_no_standard_input(folder: Path, paths: Any) -> None:
 
 
 def test_links(folder: Path) -> None:
-    """Links that lead in circles, or many times to the same folder, are followed once."""
+    """Links to folders are followed where they are named, and not in folders: circles are no circles."""
     for number in range(30):
         level = folder / "links" / f"{number:02}"
         level.mkdir(parents=True)
@@ -115,8 +115,15 @@ def test_links(folder: Path) -> None:
         for side in ("left", "right"):
             (level / side).symlink_to(folder / "links" / f"{(number + 1) % 30:02}", target_is_directory=True)
     (folder / "links" / "29" / "end.txt").write_text("x")
-    assert len([name for name in names("links") if name.endswith("end.txt")]) == 1
-    assert len([name for name in names("links/**/*.txt") if name.endswith("end.txt")]) == 1
+    for paths in ("links", "links/**/*.txt", "links/*/*.txt"):
+        assert [name for name in names(paths) if name.endswith(".txt")] == ["links/29/end.txt"]
+    assert names("links/28/left") == ["links/28/left/end.txt"]
+
+
+def test_links_to_files(folder: Path) -> None:
+    """Links to files are files."""
+    (folder / "sub" / "link.txt").symlink_to(folder / "a.txt")
+    assert names("sub") == ["sub/c.pdf", "sub/deep/d.txt", "sub/link.txt"]
 
 
 def test_what_cannot_be_read_fails_by_itself(folder: Path) -> None:
@@ -182,7 +189,8 @@ def test_rows(tables: Path) -> None:
     assert [each.name for each in found] == [f"tables/{name}:{n}" for name in ("a.csv", "b.jsonl") for n in (1, 2, 3)]
     assert [each.document for each in found] == ["one", "two", "three", "four", "", ""]
     assert found[0].row == {"id": "x", "city": "Berlin"}
-    assert "no JSON" in found[-1].row["damaged"]
+    assert "no JSON" in found[-1].error
+    assert found[-1].row == {}
     assert count("tables", text_column="text") == 6
 
 
@@ -206,10 +214,12 @@ def test_no_such_column(tables: Path, options: dict[str, str]) -> None:
 
 
 def test_no_table(tables: Path) -> None:
-    """Other files among tables are an error that says so, named or found."""
-    for paths in (["tables/a.csv", "a.txt"], "sub"):
-        with pytest.raises(OptionError, match="is no table"):
+    """Other files among tables are an error that says so, named or found, and how to leave them out."""
+    Path("tables/notes.txt").write_text("x")
+    for paths in (["tables/a.csv", "a.txt"], "tables"):
+        with pytest.raises(OptionError, match=r'is no table.*--ignore "\*\.txt"'):
             inputs(paths, text_column="text")
+    assert len(names("tables", text_column="text", ignore="*.txt")) == 6
     with pytest.raises(OptionError, match="needs a column of texts"):
         inputs("tables", name_column="id")
 

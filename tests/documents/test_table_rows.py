@@ -83,7 +83,7 @@ def test_parquet(tmp_path: Path) -> None:
     nested = {"a": [1, "nan"]}
     assert found[0].others == {"day": "1969-01-02", "price": "1.50", "raw": "abc", "nested": nested}
     assert found[1].others["raw"] == "/w=="
-    assert "no text" in found[1].others["damaged"]
+    assert "no text" in found[1].error
     assert count_rows(path) == 3
     with pytest.raises(OptionError, match="no column 'body'"):
         check_table(path, text_column="body")
@@ -117,10 +117,10 @@ def test_no_file(tmp_path: Path) -> None:
         check_table(tmp_path / "a.csv", text_column="text")
 
 
-@pytest.mark.parametrize(("name", "column"), [("a.txt", "text"), ("a.csv", "body"), ("empty.csv", "text")])
+@pytest.mark.parametrize(("name", "column"), [("a.txt", "text"), ("a.csv", "body")])
 def test_wrong_calls(tmp_path: Path, name: str, column: str) -> None:
     """What is no table, or lacks the column, is an error that says so."""
-    path = written(tmp_path, name, "" if "empty" in name else CSV)
+    path = written(tmp_path, name, CSV)
     with pytest.raises(OptionError):
         check_table(path, text_column=column)
 
@@ -142,7 +142,7 @@ def test_damaged_lines(tmp_path: Path, line: str, said: str) -> None:
     path = written(tmp_path, "a.jsonl", f'{{"text": "a"}}\n{line}\n{{"text": "b"}}\n')
     first, second, third = read(path)
     assert (first.text, second.text, third.text) == ("a", "", "b")
-    assert said in second.others["damaged"]
+    assert said in second.error
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
@@ -155,7 +155,7 @@ def test_a_row_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name
     path = written(tmp_path, name, head + good.format("before") + long + good.format("after"))
     found = read(path)
     assert found[0].text == "before"
-    assert "damaged" in found[1].others
+    assert found[1].error
     assert found[-1].text == "after"
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_breaks_off(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     found = read(path)
     assert len(found) > 10
-    assert "cannot be read after row" in found[-1].others["damaged"]
+    assert "cannot be read after row" in found[-1].error
     assert all(row.text for row in found[:-1])
 
 
@@ -184,12 +184,65 @@ def test_spreadsheets(tmp_path: Path, encoding: str, delimiter: str) -> None:
 
 
 def test_odd_columns(tmp_path: Path) -> None:
-    """Columns without or with the same name, and cells beyond the header, are kept under names of their own."""
-    path = written(tmp_path, "a.csv", "text,,a,a\none,x,1,2,3\ntwo\n,y\n")
+    """Columns without or with the same name are kept under names of their own, and cells may be missing."""
+    path = written(tmp_path, "a.csv", "text,,a,a\none,x,1,2,,\ntwo\n,y\n")
     first, second, third = read(path)
-    assert first.others == {"column_2": "x", "a": "1", "a#4": "2", "column_5": "3"}
+    assert first == Row(number=1, text="one", others={"column_2": "x", "a": "1", "a#4": "2"})
     assert (second.text, second.others) == ("two", {})
     assert (third.text, third.others["column_2"]) == ("", "y")
+
+
+def test_more_cells_than_the_header(tmp_path: Path) -> None:
+    """A row with more cells than the header is damaged, with all that it has, and the others are good."""
+    path = written(tmp_path, "a.csv", "id,text\n1,Hello, world\n2,good\n")
+    first, second = read(path)
+    assert first.error == "The row has 3 cells, and the header 2."
+    assert first.others == {"id": "1", "column_3": " world"}
+    assert (second.text, second.error) == ("good", "")
+
+
+def test_a_quote_without_its_other_half(tmp_path: Path) -> None:
+    """A quote that is not closed makes a damaged row of what is behind it; one that is closed at the end does not."""
+    path = written(tmp_path, "a.csv", 'id,text\n1,good\n2,"open\n3,more\n')
+    first, second = read(path)
+    assert (first.text, first.error) == ("good", "")
+    assert (second.text, second.others) == ("", {})
+    assert "quote" in second.error
+    assert read(written(tmp_path, "b.csv", 'id,text\n1,"good\nmore"')) == [
+        Row(number=1, text="good\nmore", others={"id": "1"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("text\nHello, world\na;b\tc|d\n", ["Hello, world", "a;b\tc|d"]),
+        ('id;"a, b, c";text\n1;2;one, two, three\n', ["one, two, three"]),
+        ("text|id\na;b;c,d|1\n", ["a;b;c,d"]),
+        ("\n \r\nid,text\n1,a\n", ["a"]),
+    ],
+)
+def test_the_header_tells_the_delimiter(tmp_path: Path, content: str, expected: list[str]) -> None:
+    """What stands between the names of the columns is the delimiter, whatever is in quotes or in the rows."""
+    found = read(written(tmp_path, "a.csv", content))
+    assert [row.text for row in found] == expected
+    assert not any(row.error for row in found)
+
+
+@pytest.mark.parametrize("name", ["empty.csv", "empty.csv.gz"])
+def test_an_empty_table(tmp_path: Path, name: str) -> None:
+    """A table without a header is said to be empty, and one with a header only has no rows."""
+    with pytest.raises(DocumentError, match=r"empty.csv(\.gz)? is empty"):
+        check_table(written(tmp_path, name, "\n\n"), text_column="text")
+    path = written(tmp_path, name, "text\n")
+    check_table(path, text_column="text")
+    assert read(path) == []
+
+
+def test_a_damaged_header(tmp_path: Path) -> None:
+    """A header that does not end is a damaged file."""
+    with pytest.raises(DocumentDamaged, match="cannot be read as a table"):
+        check_table(written(tmp_path, "a.csv", 'text,"id\n1,2\n'), text_column="text")
 
 
 def test_names(tmp_path: Path) -> None:

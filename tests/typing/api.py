@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, assert_type
@@ -23,6 +23,7 @@ from extractor import (
     ChunksFailed,
     Conflict,
     Dialect,
+    DocumentResult,
     EndpointError,
     Extraction,
     ExtractionFailed,
@@ -30,11 +31,15 @@ from extractor import (
     ExtractorError,
     FieldError,
     File,
+    FileLimits,
     Gap,
     Grounded,
     Image,
     Inferred,
+    Input,
+    Job,
     ListReport,
+    Loaded,
     Merge,
     OptionError,
     Outcome,
@@ -47,6 +52,8 @@ from extractor import (
     aextract,
     calibrate,
     extract,
+    inputs,
+    load,
 )
 from extractor.ladder import Step
 from extractor.schema.dialects import Mode
@@ -372,3 +379,41 @@ def evidence(extractor: Extractor) -> None:
         extractor.extract(Signed, TEXT)
     except ChunksFailed as failed:
         print(failed.failures, failed.value)
+
+
+def many(extractor: Extractor) -> None:
+    """Many documents: what comes is typed by the target."""
+    paths: list[Path] = [Path("a.pdf"), Path("b.txt")]
+    with extractor.map(Invoice, paths, job="invoices.db", ordered=True, concurrency=8, temperature=0) as results:
+        for each in results:
+            assert_type(each, DocumentResult[Invoice])
+            assert_type(each.value, Invoice)
+            assert_type(each.result, Extraction[Invoice] | None)
+            assert_type(each.error, ExtractorError | None)
+        results.stop()
+    for given in extractor.map({"type": "object"}, inputs(["folder"])):
+        assert_type(given, DocumentResult[Any])
+    loaded = load("a.pdf", limits=FileLimits(max_pages=10))
+    assert_type(loaded, Loaded)
+    assert_type(extractor.extract(Invoice, loaded), Invoice)
+    assert_type(extractor.extract(Invoice, Path("a.pdf")), Invoice)
+    with Job("invoices.db") as job:
+        assert_type(job.counts().done, int)
+        for record in job.records(states=("failed",)):
+            print(record.name, record.error, record.row)
+        for result in job.results(Invoice):
+            assert_type(result, DocumentResult[Invoice])
+        job.export("invoices.csv", evidence=True, overwrite=True)
+        assert_type(job.retry(), int)
+        list(extractor.map(Invoice, [Input(name="a", document="text", row={"id": 1})], job=job))
+
+
+async def many_asynchronously(extractor: AsyncExtractor) -> None:
+    """The same with `async for`."""
+
+    async def texts() -> AsyncIterator[str]:
+        yield "one"
+
+    async with extractor.map(Invoice, texts()) as results:
+        async for each in results:
+            assert_type(each, DocumentResult[Invoice])

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from extractor.batch.written import written
 from extractor.chat.wire import Usage, usage_of
 from extractor.errors import OptionError
 from extractor.result import DocumentResult
@@ -15,7 +16,7 @@ __all__ = ["COLUMNS", "requests_of", "with_columns"]
 
 
 def _value(done: DocumentResult[Any]) -> str | None:
-    return None if done.result is None else _text(done.result.data)
+    return None if done.result is None else _text(written(done.result))
 
 
 def _error(done: DocumentResult[Any]) -> str | None:

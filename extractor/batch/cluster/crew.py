@@ -24,6 +24,7 @@ from extractor.batch.restoring import failure_of
 from extractor.batch.run import JobFeed
 from extractor.batch.store import Begun
 from extractor.batch.store import Worker as StoreWorker
+from extractor.batch.written import written_schema
 from extractor.client import AsyncExtractor
 from extractor.elsewhere import local_installed
 from extractor.endpoint.resolve import Address
@@ -252,7 +253,7 @@ class Crew:
         """The run of the job. Raises `JobError`."""
         extractor, target = self._extractor, self._target
         options = options_of(extractor._settings, extractor._address, dialect=extractor._dialect)
-        opened: Came = await keeper.open.remote(target.name, target.schema, options)
+        opened: Came = await keeper.open.remote(target.name, target.schema, options, written_schema(target))
         if opened.error is not None:
             raise opened.error
         run: int = opened.result

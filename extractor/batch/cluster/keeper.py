@@ -66,10 +66,13 @@ class Keeper:
         self._processes: dict[str, _Process] = {}
         self._sweeping: asyncio.Task[None] | None = None
 
-    async def open(self, target: str, schema: Mapping[str, Any], options: Mapping[str, Any]) -> Came:
+    async def open(
+        self, target: str, schema: Mapping[str, Any], options: Mapping[str, Any], shape: Mapping[str, Any] | None = None
+    ) -> Came:
         """The number of the run with that schema and those options."""
         try:
-            return Came(self._opened().open_run(target=target, schema=schema, options=options).number)
+            run = self._opened().open_run(target=target, schema=schema, options=options, shape=shape)
+            return Came(run.number)
         except ExtractorError as error:
             return Came(error=error.with_traceback(None))
 

@@ -1,0 +1,45 @@
+"""What is written of a result: its value as plain data, and the JSON Schema of that.
+
+It is not what was read: validators have been at it, defaults and computed fields are in it, and its names are those
+under which the target is serialized.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import to_jsonable_python
+
+from extractor.result import Extraction
+from extractor.schema.target import Target, TypeTarget
+
+__all__ = ["written", "written_schema"]
+
+
+def written(result: Extraction[Any]) -> Any:
+    """The value as plain data; where there is no whole one, or it cannot be made plain data, what was read."""
+    if result.errors:
+        return result.data
+    try:
+        return to_jsonable_python(result.value, by_alias=True)
+    except Exception:  # noqa: BLE001  # whatever the target's own code does: the document has not failed
+        return result.data
+
+
+def written_schema(target: Target[Any]) -> dict[str, Any]:
+    """The JSON Schema of what `written` gives for a target; that which was asked for, where there is no other."""
+    if not isinstance(target, TypeTarget):
+        return target.schema
+    try:
+        return target.adapter.json_schema(mode="serialization", by_alias=True, schema_generator=_Written)
+    except Exception:  # noqa: BLE001  # likewise; values that have no column are kept beside
+        return target.schema
+
+
+class _Written(GenerateJsonSchema):
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # as in the class above
+
+    def decimal_schema(self, schema: Any) -> dict[str, Any]:
+        """A number that may be written as a text: pydantic says a text, which a table would not add up."""
+        return {"anyOf": [{"type": "number"}, {"type": "string"}]}
