@@ -6,7 +6,7 @@
 A loopback endpoint in another process thinks for 50 ms and refuses what is above a limit that nobody is told, with a
 429 at once: 16 at a time, 64 at a time, or 200 a second with a Retry-After. It gets so many documents, which come from
 a generator, of `Extractor.map` (threads) and `AsyncExtractor.map` (tasks), without a job, with one (on the disk of the
-temporary folder), and with one that leaves out what is known of the fields, as `extractor batch --no-evidence` does.
+temporary folder), and with one that leaves out what is known of the fields, as `extractor batch` does without `--evidence`.
 Two others KNOW the limit: the floor, which is nothing but sockets, JSON and validation, and a loop around httpx as one
 would write it by hand. With `--peers` also the OpenAI SDK and instructor, where they are installed, with a semaphore of
 10 or of 50, which is how one guesses. All take turns in every round, each in a fresh process, which has had 64

@@ -594,7 +594,7 @@ class Extractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         **call: Unpack[Call],
     ) -> Results[T]: ...
     @overload
@@ -607,7 +607,7 @@ class Extractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         **call: Unpack[Call],
     ) -> Results[Any]: ...
     def map(
@@ -619,7 +619,7 @@ class Extractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         **call: Unpack[Call],
     ) -> Results[Any]:
         """Extract from many documents, side by side: a `DocumentResult` for each as it completes, or in their order.
@@ -628,8 +628,8 @@ class Extractor(Client):
         `concurrency`. One that fails is a result with an `error`, and the others go on; an error that all would fail
         with (a wrong key, an empty account, a budget that is spent, an endpoint that is gone) is raised after the
         results of what was under way. Files are read as `as_` says. With a `job`, a file, everything is kept there:
-        the same call again goes on where it was, and gives what was finished before from the file; without `evidence`,
-        what is known of the fields is only worked out when it is wanted.
+        the same call again goes on where it was, and gives what was finished before from the file; with `evidence`,
+        what is known of the fields is worked out at once, else when it is wanted.
 
         Use it in `with`, or go to its end. Takes what `run` does; an `idempotency_key` gets the number of the document.
         Raises `CallerError`, `JobError` among them.
@@ -779,7 +779,7 @@ class AsyncExtractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         **call: Unpack[Call],
     ) -> AsyncResults[T]: ...
     @overload
@@ -792,7 +792,7 @@ class AsyncExtractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         **call: Unpack[Call],
     ) -> AsyncResults[Any]: ...
     def map(
@@ -804,7 +804,7 @@ class AsyncExtractor(Client):
         ordered: bool = False,
         concurrency: int | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         **call: Unpack[Call],
     ) -> AsyncResults[Any]:
         """See `Extractor.map`; to be gone through with `async for`. The documents may come from an async iterable."""

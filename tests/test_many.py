@@ -354,10 +354,7 @@ def test_requests_have_keys_of_their_documents(way: str, tmp_path: Path) -> None
         ({"temperature": 9}, "temperature"),
         ({"candidates": 0}, "candidates"),
         ({"chunking": "never"}, "chunking"),
-        pytest.param(
-            *({"as_": "picture"}, "as_"),
-            marks=pytest.mark.xfail(strict=True, reason="as_ is looked at when a file is read, and else never"),
-        ),
+        ({"as_": "picture"}, "as_"),
     ],
     ids=str,
 )
@@ -457,7 +454,7 @@ def test_pages_of_a_file_are_known(job: bool, files: list[Path], papers: FakeEnd
         assert span.page in (None, 1)
     if job:
         with Job(tmp_path / "job.db") as opened:
-            records = {Path(each.name).name: each for each in opened.records(text=True)}
+            records = {Path(each.name).name: each for each in opened.records(text=True, evidence=True)}
         assert len(records["invoice.pdf"].pages) == 3
         assert records["invoice.pdf"].media_type == "application/pdf"
         assert {

@@ -128,6 +128,7 @@ def start(connection: sqlite3.Connection, job: Path, run: int) -> tuple[Owner, s
     workers = connection.execute("SELECT id, run FROM worker").fetchall()
     alive = [of for number, of in workers if not recover(connection, job, number)]
     if run not in alive:
+        connection.execute(_FORGET, (run,))
         connection.execute(_ASK_AGAIN, (run,))
     # Nobody sees the row before the transaction is over: by then the lock is held.
     owner = Owner(job, number_of(connection.execute("INSERT INTO worker (run) VALUES (?)", (run,))))
@@ -138,10 +139,12 @@ def start(connection: sqlite3.Connection, job: Path, run: int) -> tuple[Owner, s
     return owner, key
 
 
-_ASK_AGAIN = (
-    "UPDATE document INDEXED BY document_unanswered SET state = 0, attempt = attempt + 1, unanswered = 0 "
-    "WHERE run = ? AND unanswered"
+# It is the same attempt, with the same keys: an endpoint that had an answer after all need not charge for it twice.
+_FORGET = (
+    "DELETE FROM finish WHERE (document, attempt) IN "
+    "(SELECT id, attempt FROM document INDEXED BY document_unanswered WHERE run = ? AND unanswered)"
 )
+_ASK_AGAIN = "UPDATE document INDEXED BY document_unanswered SET state = 0, unanswered = 0 WHERE run = ? AND unanswered"
 
 
 def expect(connection: sqlite3.Connection, run: int, total: int | None) -> None:
@@ -270,7 +273,8 @@ def _place(connection: sqlite3.Connection, offer: Offer, document: int | None) -
     ).fetchone()
     if found is None:
         _put(connection, offer, document)
-    elif found[:-1] != now:
+        return
+    if found[:-1] != now:
         connection.execute(
             "UPDATE input SET number = ?, document = ?, size = ?, mtime = ?, row = ?, failure = ? WHERE id = ?",
             (*now, found[-1]),

@@ -2,28 +2,30 @@
 
 str            the hash of its UTF-8
 a file         the hash of its bytes; of one that is known with that size and time, the hash is too
-Loaded         the hash that it has of its file
+Loaded         the hash of its file, with that of what was made of it
 parts          the hash of their canonical JSON
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from extractor.chat.content import content_of, text_of
+from extractor.documents.files.limits import FileLimits
 from extractor.documents.loaded import Input, Loaded
-from extractor.errors import DocumentError
+from extractor.errors import DocumentError, DocumentTooLarge, DocumentUnsupported
 from extractor.several.alone import name_of
 
-__all__ = ["Content", "Item", "Names", "content_of_file", "glimpse_of_file", "known_content", "named_item"]
+__all__ = ["Content", "Item", "Names", "content_of_file", "glimpse_of_file", "known_content", "named_item", "own_files"]
 
 BLOCK = 1 << 20  # bytes of a file that are hashed at once
 
@@ -116,24 +118,45 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def _hash_of_loaded(document: Loaded) -> str:
+    """That of the file with what was made of it: a page of it, say, or a text that somebody has mended."""
+    content = known_content(document.content).sha256
     if not _HASH.fullmatch(document.sha256):  # somebody has made it by hand
-        return known_content(document.content).sha256
-    if not document.parts:
-        return document.sha256
-    kinds = ",".join(sorted({type(part).__name__ for part in document.parts}))
-    return hashlib.sha256(f"{document.sha256} {kinds}".encode()).hexdigest()
+        return content
+    return hashlib.sha256(f"{document.sha256} {content}".encode()).hexdigest()
 
 
-def content_of_file(each: Item, known: Callable[[str, int, int], str | None]) -> Content:
-    """What a file is known by, not loaded; `known` gives the hash of one with that name, size and time.
+def own_files(job: Path) -> frozenset[tuple[int, int]]:
+    """The files of a job, by device and number: to close one of them ends the locks that this process has on it."""
+    found = set()
+    for end in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            told = Path(f"{job}{end}").stat()
+            found.add((told.st_dev, told.st_ino))
+    return frozenset(found)
 
-    Raises `DocumentError` where there is none, or it cannot be read.
+
+def content_of_file(
+    each: Item,
+    known: Callable[[str, int, int], str | None],
+    barred: Collection[tuple[int, int]] = (),
+    most: int = FileLimits().max_bytes,  # it is frozen
+) -> Content:
+    """What a file is known by, not loaded; `known` gives the hash of one with that name, size and time. Those that are
+    `barred` (by device and number) are not opened.
+
+    Raises `DocumentError` where there is none, it has more bytes than `most`, or it cannot be read.
     """
     try:
         path = Path(each.document)
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # others may never end
             raise DocumentError(f"{each.name} is no file.", hint="Give the path of a file.")
+        if found.st_size > most:
+            raise DocumentTooLarge(
+                f"{each.name} has {found.st_size:,} bytes, and {most:,} are allowed.", hint="Split it."
+            )
+        if (found.st_dev, found.st_ino) in barred:
+            raise DocumentUnsupported(f"{each.name} is the job itself.", hint="Leave it out of the documents.")
         sha256 = None if each.tries else known(each.name, found.st_size, found.st_mtime_ns)
         sha256 = sha256 or _hashed(path, found.st_size)
     except (OSError, ValueError) as error:

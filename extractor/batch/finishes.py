@@ -103,7 +103,9 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (document, attempt, *result),
             )
-            connection.execute("DELETE FROM journal WHERE document = ?", (document,))
+        if unanswered:  # what was answered is found in the journal when it is asked for again, and counted then
+            return
+        connection.execute("DELETE FROM journal WHERE document = ?", (document,))
         connection.execute(_SPEND, (*spent, run))
 
     return work

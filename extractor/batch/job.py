@@ -10,14 +10,14 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from extractor.batch.finishes import UNANSWERED
 from extractor.batch.options import options_of
 from extractor.batch.record import AttemptRecord, Counts, Record, Run, State
-from extractor.batch.restoring import restored_document
+from extractor.batch.restoring import evident, restored_document
 from extractor.batch.run import JobFeed, Loads
 from extractor.batch.store import Store
 from extractor.batch.written import written_schema
@@ -98,18 +98,32 @@ class Job:
         self,
         run: int | Run | None = None,
         *,
-        states: Collection[State] | None = None,
+        states: Collection[str] | None = None,
         text: bool = False,
-        evidence: bool = True,
+        evidence: bool = False,
     ) -> Iterator[Record]:
-        """What a run knows of each document, in the order of the input, those in `states` only where given; with their
-        `text` if wanted, and without what is known of their fields if not. May be gone through while the run goes on.
+        """What a run knows of each document, in the order of the input, those in `states` only where given (pending,
+        running, done, failed). May be gone through while the run goes on.
+
+        With their `text` if wanted, and with `evidence`: what is known of their fields and lists is worked out then, if
+        it has not been before.
         """
-        return self._store.records(self._number(run), states=states, text=text, evidence=evidence)
+        return self._records(self._chosen(run), states=states, text=text, evidence=evidence)
+
+    def _records(
+        self, run: Run, *, states: Collection[str] | None = None, text: bool = False, evidence: bool = False
+    ) -> Iterator[Record]:
+        records = self._store.records(run.number, states=states, text=text or evidence, evidence=evidence)
+        if not evidence:
+            return records
+        known = (evident(record, run.schema) for record in records)
+        return known if text else (replace(record, text=None) for record in known)
 
     def record(self, name: str, run: int | Run | None = None) -> Record | None:
-        """What a run knows of one document; None where it has none of that name."""
-        return self._store.record(self._number(run), name)
+        """All that a run knows of one document; None where it has none of that name."""
+        chosen = self._chosen(run)
+        found = self._store.record(chosen.number, name)
+        return None if found is None else evident(found, chosen.schema)
 
     def attempts(self, name: str, run: int | Run | None = None) -> tuple[AttemptRecord, ...]:
         """All requests for one document that were answered, and what was said."""
@@ -142,7 +156,7 @@ class Job:
         its text.
         """
         wanted = target_of(target)
-        for record in self.records(run, states=("done", "failed"), text=True):
+        for record in self._store.records(self._number(run), states=("done", "failed"), text=True):
             yield restored_document(wanted, record, record.text, context)
 
     def compare(self, first: int | Run, second: int | Run) -> Iterator[Difference]:
@@ -183,7 +197,7 @@ class Job:
         from extractor.batch.export import export
 
         chosen = self._chosen(run)
-        records = self._store.records(chosen.number, evidence=evidence)
+        records = self._records(chosen, evidence=evidence)
         own = {"evidence": evidence, "overwrite": overwrite, "children": children, "bom": bom}
         return export(records, chosen.shape, path, format, **own)
 
@@ -192,7 +206,7 @@ class Job:
         from extractor.batch.frames import to_pandas
 
         chosen = self._chosen(run)
-        records = self._store.records(chosen.number, evidence=evidence)
+        records = self._records(chosen, evidence=evidence)
         frame: pandas.DataFrame = to_pandas(records, chosen.shape, evidence=evidence)
         return frame
 
@@ -201,7 +215,7 @@ class Job:
         from extractor.batch.frames import to_polars
 
         chosen = self._chosen(run)
-        records = self._store.records(chosen.number, evidence=evidence)
+        records = self._records(chosen, evidence=evidence)
         frame: polars.DataFrame = to_polars(records, chosen.shape, evidence=evidence)
         return frame
 
@@ -217,7 +231,7 @@ class Job:
         call: Mapping[str, Any],
         dialect: Dialect | None = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         loader: Callable[[], Loads] | None = None,
         ended: Callable[[], object] = lambda: None,
     ) -> JobFeed[T]:
@@ -245,6 +259,7 @@ class Job:
                 loader=loader or _loader,
                 ended=ended,
                 run=run,
+                falls_back=bool(settings.fallbacks),
             )
         except BaseException:
             worker.close()

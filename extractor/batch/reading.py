@@ -13,7 +13,7 @@ from extractor.batch.owners import is_seen_at_work
 from extractor.batch.packing import Evidence, Summary, made, unpacked, unpacked_text
 from extractor.batch.record import AttemptRecord, Counts, Failure, Record, Run, State
 from extractor.chat.wire import Usage
-from extractor.errors import JobError
+from extractor.errors import JobError, OptionError
 from extractor.evidence.field import Field
 
 __all__ = [
@@ -149,9 +149,13 @@ def _gone(connection: sqlite3.Connection, run: int, job: Path) -> tuple[int, ...
 # --------------------------------------------------------------------------------------- documents
 
 
-def numbers_of(states: Collection[State] | None) -> tuple[int, ...]:
-    """States by their numbers in the file. Raises `ValueError` for what is none."""
-    return tuple(sorted({STATES.index(state) for state in (STATES if states is None else states)}))
+def numbers_of(states: Collection[str] | None) -> tuple[int, ...]:
+    """States by their numbers in the file. Raises `OptionError` for what is none."""
+    known: Mapping[str, int] = {state: number for number, state in enumerate(STATES)}
+    wrong = [state for state in (states or ()) if state not in known]
+    if isinstance(states, str) or wrong:
+        raise OptionError(f"states is {states!r}, but must be some of {', '.join(STATES)}.", option="states")
+    return tuple(sorted(known[state] for state in (STATES if states is None else set(states))))
 
 
 def records(

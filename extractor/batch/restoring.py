@@ -9,7 +9,7 @@ What was read is kept, which the target makes a value of again, with its validat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -27,18 +27,20 @@ from extractor.reply.outcome import Outcome
 from extractor.result import Attempt, ChunkResult, DocumentResult, Extraction
 from extractor.schema.target import FieldError, Target
 
-__all__ = ["error_of", "failed", "failure_of", "finished", "restored", "restored_document"]
+__all__ = ["error_of", "evident", "failed", "failure_of", "finished", "restored", "restored_document"]
 
 T = TypeVar("T")
 
 # ------------------------------------------------------------------------------------------ what is kept
 
 
-def finished(result: Extraction[Any], attempt: int, *, evidence: bool = True) -> Finished:
+def finished(result: Extraction[Any], attempt: int, *, evidence: bool = False) -> Finished:
     """What is kept of a result. `attempt` is the how manieth this is of its document.
 
-    With `evidence`, what is known of its fields and lists is worked out here, if it has not been before.
+    What is known of its fields and lists is worked out here with `evidence`, or where it could not be found out later
+    (`evident`) from the text: what tokens, candidates and chunks said.
     """
+    evidence = evidence or bool(result.grounds is not None or result.tokens or result.votes or result.calibration)
     return Finished(
         data=result.data,
         value=written(result),
@@ -178,11 +180,33 @@ def restored(target: Target[T], record: Record, context: Any = None) -> Extracti
     conforming = record.outcome == Outcome.CONFORMING
     if conforming and checked.errors:
         raise _changed(target, record, checked.errors)
-    result: Extraction[T] = Extraction(
-        value=checked.value if conforming else None,  # type: ignore[arg-type]  # None where the target accepts null
-        candidates=(checked.value,) if conforming else (),  # type: ignore[arg-type]  # likewise
-        data=record.data,
+    result: Extraction[T] = replace(
+        _known(record, target.schema),
+        value=checked.value if conforming else None,
+        candidates=(checked.value,) if conforming else (),
         errors=() if conforming else checked.errors,
+    )
+    result._known["cost"] = record.cost
+    if record.complete is not None:  # else it was not worked out then, and is when it is wanted
+        result._known["fields"] = record.fields
+        result._known["lists"] = tuple(map(_list, record.lists))
+    return result
+
+
+def evident(record: Record, schema: Mapping[str, Any]) -> Record:
+    """A record that has its text, with what is known of its fields and lists: worked out if it was not before."""
+    if record.state != "done" or record.complete is not None:
+        return record
+    result = _known(record, schema)
+    lists = tuple(asdict(each) for each in result.lists)
+    return replace(record, fields=result.fields, lists=lists, complete=result.complete)
+
+
+def _known(record: Record, schema: Mapping[str, Any]) -> Extraction[Any]:
+    """The result of a record, as plain data."""
+    return Extraction(
+        value=None,
+        data=record.data,
         outcome=Outcome(record.outcome),
         usage=record.usage,
         attempts=(),
@@ -192,14 +216,9 @@ def restored(target: Target[T], record: Record, context: Any = None) -> Extracti
         chunks=tuple(map(_chunk, record.chunks)),
         conflicts=tuple(map(_conflict, record.conflicts)),
         document=record.text,
-        schema=target.schema,
+        schema=schema,
         absent=tuple(record.absent),
     )
-    result._known["cost"] = record.cost
-    if record.complete is not None:  # else it was not worked out then, and is when it is wanted
-        result._known["fields"] = record.fields
-        result._known["lists"] = tuple(map(_list, record.lists))
-    return result
 
 
 def error_of(failure: Failure, record: Record | None = None) -> ExtractorError:

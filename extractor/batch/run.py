@@ -11,6 +11,7 @@ released, and the run goes on with it once the key is right.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import threading
@@ -23,7 +24,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from extractor.batch.contents import Content, Item, Names, content_of_file, glimpse_of_file, known_content, named_item
+from extractor.batch.contents import (
+    Content,
+    Item,
+    Names,
+    content_of_file,
+    glimpse_of_file,
+    known_content,
+    named_item,
+    own_files,
+)
+from extractor.batch.finishes import UNANSWERED
 from extractor.batch.record import Record, Run
 from extractor.batch.restoring import failed, failure_of, finished, restored_document
 from extractor.batch.store import Begun, Finished, Worker
@@ -41,6 +52,7 @@ T = TypeVar("T")
 
 _Before = tuple[Record, "Future[None] | None"]
 
+LONGEST = 10_000  # characters of something that is no document, by which it is known
 ASIDE = 256  # documents that others hold, kept to be offered again
 TOLD = 256  # inputs that are elsewhere than before, for one wait until that is written: else they would pile up
 TRIES = 3  # of a file that is another one when it is loaded than it was when it was hashed
@@ -63,9 +75,11 @@ class JobFeed(Generic[T]):
 
     `call` are the settings of each extraction, `context` is pydantic's of them; `loader` makes one when the first
     file is to be loaded. `run` is that of the worker: None where the file is elsewhere, and is not looked into before a
-    document is begun. Without `evidence`, what is known of the fields is not worked out for the file, which takes
-    most of the time of this process: it is found out from the text when somebody wants it, but for what tokens and
-    candidates said. `ended` is called when no more is asked. Raises `OptionError` for what is no iterable of documents.
+    document is begun. With `evidence`, what is known of the fields is worked out for the file, which takes most of the
+    time of this process; else it is found out from the text when somebody wants it, but for what cannot be found out
+    then. It `falls_back` to other endpoints. `ended` is called when no more is asked.
+
+    Raises `OptionError` for what is no iterable of documents.
     """
 
     def __init__(
@@ -78,12 +92,14 @@ class JobFeed(Generic[T]):
         loader: Callable[[], Loads],
         context: Any = None,
         as_: As = "text",
-        evidence: bool = True,
+        evidence: bool = False,
         ended: Callable[[], object] = lambda: None,
         run: Run | None = None,
+        falls_back: bool = False,
     ) -> None:
         check_documents(documents)
         self._run = run
+        self._falls_back = falls_back
         self._worker = worker
         self._target = target
         self._documents = documents
@@ -166,7 +182,7 @@ class JobFeed(Generic[T]):
                 item.name = item.name or content.sha256[:16]
                 before = self._before(item, content)
         except DocumentError as error:
-            item.name = item.name or str(item.number)
+            item.name = item.name or _name_of_none(item.given)
             failure = failure_of(error)
             yield Await(
                 future=self._worker.fail_unread(number=item.number, name=item.name, row=item.row, failure=failure)
@@ -189,7 +205,7 @@ class JobFeed(Generic[T]):
 
     def _read(self, item: Item) -> tuple[Content, _Before | None]:
         """What is in a file, and what there is of it. Raises `DocumentError`."""
-        content = content_of_file(item, self._worker.known_file)
+        content = content_of_file(item, self._worker.known_file, own_files(self._worker.path))
         return content, self._before(item, content)
 
     def _before(self, item: Item, content: Content) -> _Before | None:
@@ -266,12 +282,27 @@ class JobFeed(Generic[T]):
             "idempotency_key": f"{begun.key}-{content.sha256[:16]}-{begun.attempt}",
             "journal": self._worker.journal(begun),
         }
+        if begun.attempt > 1:
+            own["cache"] = None  # it has what was said before
         call = {**self._call, **own}
-        result: Extraction[T] = yield Extract(target=self._target, document=content.document, call=call)
-        for chunk in result.chunks:
-            if chunk.error is not None and ends_all(chunk.error):
-                raise chunk.error  # once the key is right it is read, too
+        try:
+            result: Extraction[T] = yield Extract(target=self._target, document=content.document, call=call)
+        except ExtractorError as error:
+            raise self._unasked(getattr(error, "failures", ())) or error from None
+        unasked = self._unasked((*(each.error for each in result.chunks), *result.failures))
+        if unasked is not None:
+            raise unasked
         return result
+
+    def _unasked(self, errors: Iterable[ExtractorError | None]) -> ExtractorError | None:
+        """Of the errors of its pieces that for which the document is not finished: what would fail with every other
+        document, too, else what the endpoint did not answer. Once that is over they are asked for, and only they.
+        """
+        if self._falls_back:
+            return None  # another endpoint has answered
+        found = [each for each in errors if each is not None]
+        final = next((each for each in found if ends_all(each)), None)
+        return final or next((each for each in found if type(each).__name__ in UNANSWERED), None)
 
     def _loaded(self, item: Item, content: Content) -> Content:
         """The same with what is in the file. Raises `DocumentError`, and `_Changed`."""
@@ -288,6 +319,15 @@ class JobFeed(Generic[T]):
                 raise _Changed
             raise DocumentDamaged(f"{item.name} changes while it is read.", hint="Wait until it is written.")
         return replace(known_content(loaded), sha256=content.sha256)
+
+
+def _name_of_none(given: Any) -> str:
+    """The name of something that is no document: another one for every other."""
+    try:
+        said = repr(given)
+    except Exception:  # noqa: BLE001  # it is the caller's, and may be nested without end
+        said = type(given).__qualname__
+    return hashlib.sha256(said[:LONGEST].encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _given_back(worker: Worker, future: Future[Begun]) -> None:

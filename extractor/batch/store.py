@@ -19,7 +19,7 @@ from extractor.batch.connections import JobFile
 from extractor.batch.finishes import Finished
 from extractor.batch.opening import located, readable, told
 from extractor.batch.owners import Owner
-from extractor.batch.record import AttemptRecord, Counts, Record, Run, State
+from extractor.batch.record import AttemptRecord, Counts, Record, Run
 from extractor.batch.working import Journal, Worker
 from extractor.errors import JobError
 
@@ -103,7 +103,7 @@ class Store:
     # --------------------------------------------------------------------------------------- documents
 
     def records(
-        self, run: int, *, states: Collection[State] | None = None, text: bool = False, evidence: bool = True
+        self, run: int, *, states: Collection[str] | None = None, text: bool = False, evidence: bool = True
     ) -> Iterator[Record]:
         """The documents of a run in the order of the input, those in some `states` only, with or without their texts
         and what is known of their fields.

@@ -44,6 +44,11 @@ class Worker:
         self._owner = owner
         self._closed = False
 
+    @property
+    def path(self) -> Path:
+        """The file of the job."""
+        return self._file.path
+
     def known_file(self, name: str, size: int, mtime_ns: int) -> str | None:
         """The sha256 of a file of that name that was begun before with the same size and time; else None."""
         return self._file.read(partial(reading.known_file, run=self.run, name=name, size=size, mtime=mtime_ns))

@@ -26,7 +26,7 @@ from extractor.endpoint.cache import Cache
 from extractor.endpoint.retry import DEFAULT_POLICY
 from extractor.errors import OptionError, SchemaError
 from extractor.schema.dialects import MODES
-from extractor.settings import DEFAULT_DEADLINE, DEFAULT_MAX_RETRIES
+from extractor.settings import DEFAULT_MAX_RETRIES
 
 __all__ = ["Asking", "BaseUrl", "Model", "TargetName", "asks", "found"]
 
@@ -57,7 +57,10 @@ class Asking:
     transport_retries: Annotated[
         int, typer.Option(min=0, help="How often a request is sent again where HTTP failed.")
     ] = DEFAULT_POLICY.transport_retries
-    deadline: Annotated[float, typer.Option(help="Seconds allowed for each document.")] = DEFAULT_DEADLINE
+    deadline: Annotated[
+        float | None,
+        typer.Option(help="Seconds allowed for each document, waits included; else 600 from when it is its turn."),
+    ] = None
     fallback: Annotated[
         list[str] | None, typer.Option(help="PROVIDER/MODEL to ask where the model fails; may be repeated.")
     ] = None
@@ -109,10 +112,11 @@ class Asking:
     def extractor(self, *, model: str | None = None) -> Iterator[Extractor]:
         """The extractor that is asked for; `model` where none was named."""
         limits = {"cost": self.budget_cost, "tokens": self.budget_tokens, "requests": self.budget_requests}
+        own = {} if self.deadline is None else {"deadline": self.deadline}  # none: the wait for one's turn is no part
         options: dict[str, Any] = {
+            **own,
             "max_retries": self.max_retries,
             "transport_retries": self.transport_retries,
-            "deadline": self.deadline,
             "fallbacks": self.fallback or (),
             "budget": Budget(**limits) if any(limit is not None for limit in limits.values()) else None,  # type: ignore[arg-type]
             "instructions": self.instructions,

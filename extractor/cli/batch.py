@@ -66,8 +66,8 @@ def batch(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="What had failed in the job is tried again.")
     ] = False,
-    no_evidence: Annotated[
-        bool, typer.Option("--no-evidence", help="Do not keep where each value stands: smaller, and less to compute.")
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Work out at once where each value stands; else when it is wanted.")
     ] = False,
     grace: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long Ctrl-C lets what is under way go on.")
@@ -97,7 +97,7 @@ def batch(
             named.say_tables()
         wanted = found(target)
         work = Batch(total=total, quiet=quiet, job=job, again=again(sys.argv), grace=grace)
-        settings: dict[str, Any] = {"concurrency": concurrency, "as_": asking.what, "evidence": not no_evidence}
+        settings: dict[str, Any] = {"concurrency": concurrency, "as_": asking.what, "evidence": evidence}
         with asking.extractor() as extractor:
             code = work.run(extractor, wanted, documents, retry_failed=retry_failed, **settings)
     raise typer.Exit(code)

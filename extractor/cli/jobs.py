@@ -172,7 +172,7 @@ def export(
             number = opened.export(output, form, run=chosen, **how)
             err.print(printable(f"{many(number)} in {output}."))
         else:
-            written(opened.records(chosen, evidence=evidence), chosen.schema, sys.stdout.buffer, form or "jsonl", **how)
+            written(opened.records(chosen, evidence=evidence), chosen.shape, sys.stdout.buffer, form or "jsonl", **how)
 
 
 def _opened(path: Path, *, read_only: bool = True) -> Job:

@@ -56,6 +56,8 @@ def summary(path: Path) -> dict[str, Any]:
             latest = None if run is None else described(run, job.counts(run))
     except JobError as error:
         return {"name": path.name, "runs": 0, "latest": None, "error": error.message}
+    except (TypeError, ValueError, OverflowError, ArithmeticError, LookupError, AttributeError):  # not by this library
+        return {"name": path.name, "runs": 0, "latest": None, "error": "is damaged"}
     return {"name": path.name, "runs": runs, "latest": latest, "error": None}
 
 

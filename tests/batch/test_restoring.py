@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationInfo, field_val
 
 from extractor import Extractor, errors
 from extractor.batch.record import Failure, Record
-from extractor.batch.restoring import error_of, failed, failure_of, finished, restored, restored_document
+from extractor.batch.restoring import error_of, evident, failed, failure_of, finished, restored, restored_document
 from extractor.batch.store import Finished, Store
 from extractor.chat.wire import Usage
 from extractor.documents.chunking import Chunking
@@ -117,7 +117,7 @@ def _same(one: Extraction[Any], other: Extraction[Any]) -> None:
 
 
 def _restored(store: Store, target: Any, result: Extraction[Any], context: Any = None) -> Extraction[Any]:
-    record = _through(store, finished(result, 1), result.document)
+    record = _through(store, finished(result, 1, evidence=True), result.document)
     again: Extraction[Any] = restored(target_of(target), record, context)
     return again
 
@@ -230,7 +230,7 @@ class Broken(BaseModel):
 
 def test_validators_that_have_changed_are_named(store: Store) -> None:
     """What does not conform any more is an error of that document, with the data and what is wrong."""
-    record = _through(store, finished(_run(Order, TEXT, DATA), 1), TEXT)
+    record = _through(store, finished(_run(Order, TEXT, DATA), 1, evidence=True), TEXT)
     came = restored_document(target_of(Short), record)
     assert came.restored
     assert isinstance(came.error, ExtractionFailed)
@@ -380,3 +380,14 @@ def test_replies_in_a_tool_call_are_kept(store: Store) -> None:
         assert kept.reply == (said.refusal or said.content)
     nothing = replace(result.attempts[0], reply=replace(reply, choices=()))
     assert finished(replace(result, attempts=(nothing,)), 1).attempts[0].reply is None
+
+
+def test_what_is_known_is_found_out_when_it_is_wanted(store: Store) -> None:
+    """A record without evidence gets the very one that its result has, worked out from its text."""
+    result = _run(Order, TEXT, DATA)
+    record = _through(store, finished(result, 1), TEXT)
+    assert (dict(record.fields), record.lists, record.complete) == ({}, (), None)
+    known = evident(record, target_of(Order).schema)
+    assert dict(known.fields) == dict(result.fields)
+    assert known.complete == result.complete
+    assert evident(known, {}) is known

@@ -331,17 +331,12 @@ def test_a_key_that_ends(way: str, concurrency: int, straight: Any, tmp_path: Pa
         assert endpoint.good == asked
 
 
-def _lost(what: str) -> Any:
-    reason = f"{what} the budget stopped is kept as it is: only where chunks conform together is that error raised"
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
 CASES = (
     pytest.param({}, id="nothing"),
     pytest.param({"fallbacks": ["other"]}, id="fallbacks"),
-    pytest.param({"chunking": Chunking(tokens=64, overlap=0, at_once=1)}, id="chunks", marks=_lost("a document that")),
-    pytest.param({"candidates": 3}, id="candidates", marks=_lost("what has less candidates since")),
-    pytest.param({"recall": "high"}, id="recall", marks=_lost("a list of which")),
+    pytest.param({"chunking": Chunking(tokens=64, overlap=0, at_once=1)}, id="chunks"),
+    pytest.param({"candidates": 3}, id="candidates"),
+    pytest.param({"recall": "high"}, id="recall"),
 )
 
 
@@ -419,7 +414,6 @@ def test_it_goes_away_for_the_last_ones(way: str, straight: Any, tmp_path: Path)
         _equal(job, path)
 
 
-@pytest.mark.xfail(strict=True, reason="what had been answered goes with the failure: the journal of it is deleted")
 def test_what_was_answered_before_it_went_is_not_paid_again(tmp_path: Path) -> None:
     """A document that was half done when nobody answered goes on where it was."""
     gone = False
@@ -437,7 +431,6 @@ def test_what_was_answered_before_it_went_is_not_paid_again(tmp_path: Path) -> N
         assert set(endpoint.good.values()) == {1}
 
 
-@pytest.mark.xfail(strict=True, reason="what came of the other chunks, a value or ChunksFailed, is kept for good")
 @pytest.mark.parametrize("silent", ["hammer 2000", "Thank you"])  # a row; what is required
 def test_chunks_that_were_not_answered_are_asked_again(silent: str, tmp_path: Path) -> None:
     """Of a long document, the part that the endpoint did not answer is asked for at the next start."""
@@ -502,7 +495,6 @@ def test_a_cache_beside_a_job(way: str, straight: Any, tmp_path: Path) -> None:
             assert all(each.cached for each in attempts)
 
 
-@pytest.mark.xfail(strict=True, reason="the cache gives what it gave the first time: nobody is asked again")
 def test_a_document_that_is_tried_again_is_asked_for_with_a_cache_too(tmp_path: Path) -> None:
     """What `retry` has asked for again is sent, although a cache has what was said the first time."""
     with _Endpoint() as endpoint, Job(tmp_path / "job.db") as job:

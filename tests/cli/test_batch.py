@@ -141,8 +141,8 @@ def test_rows_of_a_table(fake_endpoint: FakeEndpoint) -> None:
 
 
 def test_only_some(fake_endpoint: FakeEndpoint) -> None:
-    """With --limit it is the first documents only; without evidence there is none in the job."""
-    result = _batch("docs", "--job", "people.db", "--limit", "2", "--no-evidence", "--concurrency", "1")
+    """With --limit it is the first documents only; evidence is not worked out unless it is wanted."""
+    result = _batch("docs", "--job", "people.db", "--limit", "2", "--concurrency", "1")
     assert (result.exit_code, len(fake_endpoint.requests)) == (0, 2)
     with Job("people.db") as job:
         assert [(record.name, dict(record.fields)) for record in job.records()] == [
