@@ -6,7 +6,7 @@
 A loopback endpoint in another process thinks for 50 ms and refuses what is above a limit that nobody is told, with a
 429 at once: 16 at a time, 64 at a time, or 200 a second with a Retry-After. It gets so many documents, which come from
 a generator, of `Extractor.map` (threads) and `AsyncExtractor.map` (tasks), without a job, with one (on the disk of the
-temporary folder), and with one that leaves out what is known of the fields, as `extractor batch` does without `--evidence`.
+temporary folder), and with one that has what is known of the fields worked out at once (`evidence=True`).
 Two others KNOW the limit: the floor, which is nothing but sockets, JSON and validation, and a loop around httpx as one
 would write it by hand. With `--peers` also the OpenAI SDK and instructor, where they are installed, with a semaphore of
 10 or of 50, which is how one guesses. All take turns in every round, each in a fresh process, which has had 64
@@ -67,7 +67,7 @@ PEERS: Mapping[str, Callable[..., Any]] = {
     "instructor": overhead.async_instructor_tools,
 }
 OURS = ("map, threads", "map, tasks")
-JOB, BARE = ", with job", ", no evidence"
+JOB, EVIDENT = ", with job", ", evidence"
 FLOOR, BY_HAND = "floor: sockets, knows the limit", "by hand: httpx, knows the limit"
 
 
@@ -283,7 +283,7 @@ def turn(name: str, root: str, number: int, limit: throughput.Limit) -> Turn:
         return drive(url, number)
     with tempfile.TemporaryDirectory(prefix="extractor-batch-") as folder:
         job = Path(folder) / "job.db"
-        took = drive(url, number, job=job, evidence=not name.endswith(BARE))
+        took = drive(url, number, job=job, evidence=name.endswith(EVIDENT))
         took.file = _file_size(job)
         return took
 
@@ -323,7 +323,7 @@ Turns = dict[str, list[Turn]]
 
 def contenders(peers: bool) -> list[str]:
     """Their names."""
-    ours = [name + more for name in OURS for more in ("", JOB, JOB + BARE)]
+    ours = [name + more for name in OURS for more in ("", JOB, JOB + EVIDENT)]
     guessed = [f"{library}, semaphore of {guess}" for library in PEERS for guess in GUESSES] if peers else []
     return [FLOOR, BY_HAND, *ours, *guessed]
 

@@ -1,6 +1,6 @@
 """What a job of so many documents is as a file: how large it is, and how long what one does with it takes.
 
-    python benchmarks/job_file.py [--documents 100000] [--size 2000] [--no-evidence] [--folder FOLDER] [--json]
+    python benchmarks/job_file.py [--documents 100000] [--size 2000] [--evidence] [--folder FOLDER] [--json]
 
 Nobody is asked but for one document: its result is finished, with another text and another value each time, for all
 the others, 64 under way at a time, as a `map` does it. One in a hundred fails. Texts have about `--size` characters,
@@ -184,13 +184,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=2_000, help="characters of a text")
-    parser.add_argument("--no-evidence", action="store_true", help="leave out what is known of the fields")
+    parser.add_argument("--evidence", action="store_true", help="have what is known of the fields worked out at once")
     parser.add_argument("--folder", type=Path, help="where the file is made")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     arguments = parser.parse_args()
     isolated()
     with tempfile.TemporaryDirectory(prefix="extractor-job-", dir=arguments.folder) as folder:
-        took, size = measured(arguments.documents, arguments.size, not arguments.no_evidence, Path(folder))
+        took, size = measured(arguments.documents, arguments.size, arguments.evidence, Path(folder))
     if arguments.json:
         print(json.dumps({"environment": environment(), "bytes": size, "took": [asdict(each) for each in took]}))
         return

@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds to wait for other processes: each writes for some mil
 SETTINGS = (
     "PRAGMA synchronous = NORMAL",
     "PRAGMA journal_size_limit = 64000000",  # bytes that the WAL keeps once it was larger
-    "PRAGMA cache_size = -16000",  # kB: the index of a million contents is written to at any place
+    "PRAGMA cache_size = -4000",  # kB: what is more of the file the system keeps
     "PRAGMA trusted_schema = OFF",  # the file may have been put there by somebody
     "PRAGMA cell_size_check = ON",  # finds damage before it is read as data
 )

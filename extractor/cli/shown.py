@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import re
@@ -165,3 +167,15 @@ def errors() -> Iterator[None]:
     except KeyboardInterrupt:
         err.print("\nInterrupted.")
         raise typer.Exit(Exit.INTERRUPTED) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        err.print("error: There is no room where the output goes.", style="red")  # the disk that stdout is on
+        _forget_stdout()
+        raise typer.Exit(Exit.USAGE) from None
+
+
+def _forget_stdout() -> None:
+    """What could not be written is not tried again when the program ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
