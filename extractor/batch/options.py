@@ -113,8 +113,9 @@ _SECRET = re.compile(r"(?i:bearer|basic) ++\S{6,}+|sk-[A-Za-z0-9_-]{16,}+")
 
 
 def _is_secret(name: str) -> bool:
-    """Whether a name is that of a secret, by its words: `max_tokens` is none, `access_token` and `token_value` are."""
-    return any(word.lower() in _SECRETS for word in _WORDS.findall(name[-100:]))
+    """Whether a name is that of a secret, by its last word: `max_tokens` is none, `access_token` is one."""
+    words = _WORDS.findall(name[-100:])
+    return bool(words) and words[-1].lower() in _SECRETS
 
 
 class _Plain:

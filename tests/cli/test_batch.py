@@ -178,7 +178,7 @@ def test_a_wrong_key(fake_endpoint: FakeEndpoint) -> None:
     result = _batch("docs", "--job", "people.db", "--concurrency", "1")
     assert result.exit_code == 3
     assert re.search(r"error: .*401", result.stderr)
-    assert "1 of 3 are done. Go on with: extractor " in result.stderr
+    assert "1 of 3 are done. Go on with: extractor" in result.stderr
     fake_endpoint.script = [_name]
     result = _batch("docs", "--job", "people.db")
     assert (result.exit_code, result.stderr.startswith("2 done · 0 failed · 1 restored")) == (0, True)
@@ -232,7 +232,7 @@ def test_an_endpoint_that_goes(fake_endpoint: FakeEndpoint) -> None:
     ]
     result = _batch("docs", "--job", "people.db", "--transport-retries", "0", "--concurrency", "1")
     assert result.exit_code == 3
-    assert "1 of 34 are done. Go on with: extractor " in result.stderr
+    assert "1 of 34 are done. Go on with: extractor" in result.stderr
     assert "The same command asks again for 20 that got no answer." in result.stderr
     assert "With --retry-failed also what failed is tried again (1)." in result.stderr
 
