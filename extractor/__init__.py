@@ -27,6 +27,7 @@ from extractor.errors import (
     DocumentDamaged,
     DocumentEncrypted,
     DocumentError,
+    DocumentRejected,
     DocumentTooLarge,
     DocumentUnsupported,
     EmptyReply,
@@ -38,6 +39,7 @@ from extractor.errors import (
     MissingExtra,
     NotFound,
     OptionError,
+    Overtaken,
     QuotaExceeded,
     RateLimited,
     Redirected,
@@ -74,8 +76,11 @@ if TYPE_CHECKING:  # for those who use them: see __getattr__
     from extractor.endpoint.cache import Cache
     from extractor.endpoint.resolve import Fallback
     from extractor.endpoint.routes import RateLimits
+    from extractor.evaluation.evaluating import evaluate
+    from extractor.evaluation.evaluation import Evaluation
     from extractor.evidence.calibration import Calibration, calibrate
     from extractor.evidence.completeness import Gap, ListReport
+    from extractor.examples.nearest import Examples
     from extractor.prices import Price
     from extractor.reply.partial import UNKNOWN, Partial
     from extractor.watching import Watcher
@@ -89,6 +94,8 @@ _WHERE = {
     "Calibration": "extractor.evidence.calibration",
     "Chunking": "extractor.documents.chunking",
     "Conflict": "extractor.documents.merging",
+    "Evaluation": "extractor.evaluation.evaluation",
+    "Examples": "extractor.examples.nearest",
     "Fallback": "extractor.endpoint.resolve",
     "Gap": "extractor.evidence.completeness",
     "Input": "extractor.documents.loaded",
@@ -101,6 +108,7 @@ _WHERE = {
     "RateLimits": "extractor.endpoint.routes",
     "Watcher": "extractor.watching",
     "calibrate": "extractor.evidence.calibration",
+    "evaluate": "extractor.evaluation.evaluating",
     "inputs": "extractor.documents.inputs",
     "load": "extractor.documents.load",
 }
@@ -143,11 +151,14 @@ __all__ = [
     "DocumentDamaged",
     "DocumentEncrypted",
     "DocumentError",
+    "DocumentRejected",
     "DocumentResult",
     "DocumentTooLarge",
     "DocumentUnsupported",
     "EmptyReply",
     "EndpointError",
+    "Evaluation",
+    "Examples",
     "Extraction",
     "ExtractionFailed",
     "Extractor",
@@ -172,6 +183,7 @@ __all__ = [
     "NotFound",
     "OptionError",
     "Outcome",
+    "Overtaken",
     "Partial",
     "Price",
     "QuotaExceeded",
@@ -194,6 +206,7 @@ __all__ = [
     "adapt",
     "aextract",
     "calibrate",
+    "evaluate",
     "extract",
     "inputs",
     "load",

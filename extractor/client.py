@@ -39,12 +39,12 @@ from extractor.errors import (
 from extractor.extraction import Flow, extraction, whole
 from extractor.forms import Forms
 from extractor.ladder import Descent, Form, memory
-from extractor.prompt import conversation
+from extractor.prompt import conversation, example_turns
 from extractor.reply.reading import Reading, Wanted
 from extractor.result import Attempt, Extraction
 from extractor.schema.dialects import Dialect
 from extractor.schema.marks import marks_of
-from extractor.schema.target import Target, list_of, target_of
+from extractor.schema.target import PartTarget, Target, list_of, target_of
 from extractor.settings import Call, Defaults, Settings
 
 if TYPE_CHECKING:  # only for those who stream, or have somebody to fall back to
@@ -131,6 +131,10 @@ class Client:
 
     def _checked(self, call: Mapping[str, Any]) -> Settings:
         settings = Settings.of(self._defaults, call)
+        if settings.source is not None:
+            from extractor.examples.nearest import examples_of  # only for those who have many
+
+            settings = replace(settings, source=examples_of(settings.source))
         check_extra_body(settings, self._address)
         for fallback in settings.fallbacks:  # a wrong one is an error here, not when it is needed
             wrong = wrong_with(self, fallback, settings)
@@ -166,16 +170,21 @@ class Client:
         refused: RequestTooLarge,
         started: float,
     ) -> Plan[T]:
-        """The same in chunks, after the whole was refused. Raises that refusal where it is not to be cut."""
-        from extractor.several.plan import Whole, known_context, shorter
+        """The same without examples, or in chunks, after the whole was refused. Raises that refusal where it is not to
+        be cut.
+        """
+        from extractor.several.plan import Whole, bare, known_context, shorter
 
         text = None if document is None else text_of(document)
         if refused.attempts or text is None:  # what was refused is what was asked again
             raise refused
-        context = known_context(refused, text)
-        if not settings.model:
+        # Where there were examples beside the document, only what the endpoint says itself is known.
+        context = known_context(refused, text if settings.source is None else "")
+        if context and not settings.model:
             self._context = context
         whole = Whole(target=target, document=document, settings=settings, call=call, started=started)
+        if settings.source is not None:
+            return bare(whole)
         plan = shorter(whole, self._ready(target, settings).form, context)
         if plan is None:
             raise refused
@@ -227,6 +236,10 @@ class Client:
     ) -> Feed[T]:
         """What a map goes through. Raises `CallerError`: what is wrong is so for all."""
         settings = self._mapped(target, call, concurrency, as_)
+        if settings.source is not None:  # for all of its documents the same
+            beginning = job if isinstance(job, (str, os.PathLike)) else ""
+            source = settings.source.fixed(target, settings.context, beginning=beginning)
+            settings, call = replace(settings, source=source), {**call, "examples": source}
         if job is None:
             from extractor.documents.loader import Loader
             from extractor.several.alone import documents_of
@@ -272,9 +285,11 @@ class Client:
 
     def _task(self, target: Target[T], document: Document | None, settings: Settings) -> Task[T]:
         """What is to be done. Raises `CallerError`."""
+        text = document if document is None or isinstance(document, str) else text_of(document)
+        if settings.source is not None:
+            settings = self._with_examples(target, text, settings)
         ready = self._ready(target, settings)
         form = ready.form
-        text = document if document is None or isinstance(document, str) else text_of(document)
         return Task(
             target=target,
             form=form,
@@ -292,6 +307,21 @@ class Client:
             tariff=ready.tariff,
         )
 
+    def _with_examples(self, target: Target[Any], text: str | None, settings: Settings) -> Settings:
+        """The settings with the examples that are shown before this document, and not their source."""
+        source, bare = settings.source, replace(settings, source=None)
+        if source is None or text is None or isinstance(target, PartTarget):
+            return bare
+        own = replace(bare, chosen=source.chosen(target, text, context=settings.context))
+        context = 0 if settings.model else self._context
+        if not own.chosen or not context:
+            return own
+        from extractor.several.plan import Whole, spare
+
+        whole = Whole(target=target, document=text, settings=own, call={})
+        room = spare(whole, self._ready(target, own).form, context)
+        return replace(bare, chosen=source.chosen(target, text, context=settings.context, room=room))
+
     def _ended(self) -> list[Any]:
         """No more is asked; the senders that are to be closed."""
         with self._lock:
@@ -304,7 +334,7 @@ class Client:
         """The same question for another target, about a part of the document where one is given."""
         if settings.own_format:
             return None
-        own = replace(settings, examples=())  # they are of the whole
+        own = replace(settings, examples=(), chosen=())  # they are of the whole
         forms = Forms(target, own, self._address, self._dialect)
         try:
             forms.refresh()
@@ -349,9 +379,11 @@ def _descended(
 
 def _turns(form: Form, settings: Settings, document: Document | None) -> tuple[dict[str, Any], ...]:
     """The messages that follow the prefix of a form."""
+    shown = example_turns(form.adapted, settings.chosen) if settings.chosen else ()
     if settings.messages is None and document is not None:
-        return (_turn(document, form.prompt.lead),)
-    return conversation(form.prompt, settings.messages, document)
+        return (*shown, _turn(document, form.prompt.lead))
+    whole = replace(form.prompt, messages=form.prompt.messages + shown) if shown else form.prompt
+    return conversation(whole, settings.messages, document)
 
 
 def _turn(document: Document, lead: str) -> dict[str, Any]:
@@ -442,9 +474,14 @@ async def _opened_aside(document: Document | None) -> Document | None:
     """The same; a file is read in a thread."""
     if not isinstance(document, os.PathLike):
         return _opened(document)
+    return await _aside(_opened, document)
+
+
+async def _aside(call: Callable[..., T], *given: Any) -> T:
+    """What a call gives that may take its time: it is made in a thread."""
     import anyio.to_thread
 
-    return await anyio.to_thread.run_sync(_opened, document)
+    return await anyio.to_thread.run_sync(call, *given)
 
 
 def _streamed(call: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -702,6 +739,8 @@ class AsyncExtractor(Client):
         """See `Extractor.run`."""
         wanted, document = target_of(target), await _opened_aside(document)
         settings, started = self._settings_of(call), time.monotonic()
+        if settings.source is not None:
+            await _aside(settings.source.opened, wanted, settings.context)
         plan = self._plan(wanted, document, settings, call)
         try:
             return await (self._run(wanted, document, settings, call) if plan is None else self._driven(plan))
@@ -813,11 +852,11 @@ class AsyncExtractor(Client):
         from extractor.several.mapping_async import AsyncResults
 
         shared, wanted = self._shared(call), target_of(target)
-        self._mapped(wanted, shared, concurrency, as_)
+        settings = self._mapped(wanted, shared, concurrency, as_)
         drawn = Drawn(documents) if isinstance(documents, AsyncIterable) else None
         given = documents if drawn is None else drawn
         made = functools.partial(self._feed, wanted, given, job, as_, shared, concurrency, evidence)
-        feed = made() if job is None else Later(made)
+        feed = made() if job is None and settings.source is None else Later(made)
         room = functools.partial(self._room, shared["share"])
         return AsyncResults(feed, self._extracted, room=room, ordered=ordered, concurrency=concurrency, drawn=drawn)
 

@@ -9,9 +9,11 @@
     │   ├── DocumentError          the document cannot be read or is empty
     │   │   ├── DocumentEncrypted      it wants a password
     │   │   ├── DocumentDamaged        its content is not what its kind promises
+    │   │   ├── DocumentRejected       a person said that it is of no use
     │   │   ├── DocumentTooLarge       its size, its pages, or what it unpacks to; or reading it took too long
     │   │   └── DocumentUnsupported    nobody here can read its kind
     │   ├── JobError               the file of a job cannot be used
+    │   │   └── Overtaken              somebody else has said something of the document meanwhile
     │   └── TargetFailed           a validator of the target broke down
     ├── EndpointError              the network's or the server's fault
     │   ├── ConnectionFailed       nobody answered there
@@ -48,6 +50,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from extractor.batch.record import Revision
     from extractor.chat.wire import Usage
     from extractor.ladder import Step
     from extractor.result import Attempt
@@ -68,6 +71,7 @@ __all__ = [
     "DocumentDamaged",
     "DocumentEncrypted",
     "DocumentError",
+    "DocumentRejected",
     "DocumentTooLarge",
     "DocumentUnsupported",
     "EmptyReply",
@@ -79,6 +83,7 @@ __all__ = [
     "MissingExtra",
     "NotFound",
     "OptionError",
+    "Overtaken",
     "QuotaExceeded",
     "RateLimited",
     "Redirected",
@@ -168,6 +173,10 @@ class DocumentTooLarge(DocumentError):
     """The document is larger than allowed: its bytes, its pages, what it unpacks to, or what reading it takes."""
 
 
+class DocumentRejected(DocumentError):
+    """A person who looked at the document said that it is of no use; why is in the message."""
+
+
 class DocumentUnsupported(DocumentError):
     """The document is of a kind that cannot be read."""
 
@@ -177,6 +186,17 @@ class JobError(CallerError):
 
     What was in it is still there.
     """
+
+
+class Overtaken(JobError):
+    """Somebody has said something of a document that you had not seen: what you say is not written.
+
+    `latest` is what they said, a `Revision`. Look at it, and say yours `based` on its number.
+    """
+
+    def __init__(self, message: str, *, latest: Revision, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.latest = latest
 
 
 class TargetFailed(CallerError):

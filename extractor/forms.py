@@ -43,7 +43,7 @@ class Forms:
         self._dialect = dialect
         self._copied = settings.copy is not False
         self._rows = address.demonstrate
-        self._demonstrate = address.demonstrate and settings.messages is None
+        self._demonstrate = address.demonstrate and settings.messages is None and not settings.chosen
         self._model = settings.model or address.model
         self.tariff = Tariff(
             model=self._model, base_url=address.base_url, provider=address.provider, own=settings.price

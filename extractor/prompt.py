@@ -1,7 +1,8 @@
 """Document, schema and examples → messages.
 
 What is the same for every document comes first (instructions, outline, examples), the document after it,
-so that endpoints can reuse what they have computed for the beginning.
+so that endpoints can reuse what they have computed for the beginning. Examples that were chosen for the document
+stand right before it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from extractor.schema.adapt import Adapted
 from extractor.schema.measure import nodes_of
 from extractor.schema.outline import outline
 
-__all__ = ["Example", "Prompt", "conversation", "prompt"]
+__all__ = ["Example", "Prompt", "conversation", "example_turns", "prompt"]
 
 Example: TypeAlias = "tuple[Document, Any]"
 """A document and the right value for it: an instance of the model, or plain data."""
@@ -140,10 +141,16 @@ def prompt(
     shown = f" of this type:\n\n{outline(adapted.told)}\n\n" if outlined else ""
     system = f"{_TASK} as one JSON object{shown or '. '}{_RULES}{_dates(adapted) if outlined else ''}"
     turns = [_system(system, own)]
+    return Prompt(messages=(*turns, *example_turns(adapted, examples)))
+
+
+def example_turns(adapted: Adapted, examples: Sequence[Example]) -> tuple[dict[str, Any], ...]:
+    """The examples as turns, their values as the model is asked to write them. Raises `CallerError`."""
+    turns = []
     for document, value in examples:
         answer = json.dumps(adapted.to_wire(_plain(value)), ensure_ascii=False)
         turns += [user_turn(document), {"role": "assistant", "content": answer}]
-    return Prompt(messages=tuple(turns))
+    return tuple(turns)
 
 
 def _dates(adapted: Adapted) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # only for those who use them
     from extractor.endpoint.errand import Journal
     from extractor.evidence.calibration import Calibration
     from extractor.evidence.holding import Ungrounded
+    from extractor.examples.nearest import Examples
+    from extractor.examples.sources import Source
     from extractor.prices import Price
     from extractor.watching import Watcher
 
@@ -43,8 +45,10 @@ class Defaults(Options, total=False):
 
     instructions: str | None
     """Added to what the model is told to do."""
-    examples: Sequence[Example]
-    """Documents with their right values, shown to the model before the document."""
+    examples: Source | Examples
+    """Documents with their right values, shown to the model before the document. Pairs are all shown. Of a job (its
+    path, or a `Job`: what people accepted or corrected), of a file of JSON lines, and of `Examples(…)` those that are
+    most like the document are."""
     max_retries: int
     """Re-asks after the first request because the reply did not conform. Default 2."""
     deadline: float | None
@@ -122,7 +126,8 @@ class Call(OneCall, total=False):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand. A `journal` is
-    given by a job, for one document; a map that is closed has `given_up` what is under way.
+    given by a job, for one document; a map that is closed has `given_up` what is under way. Of a `source` of examples
+    some are `chosen` for each document.
 
     `several`: one flow is not enough for it.
     """
@@ -130,6 +135,8 @@ class Settings:
     model: str | None = None
     instructions: str | None = None
     examples: tuple[Example, ...] = ()
+    source: Examples | None = None
+    chosen: tuple[Example, ...] = ()
     messages: Sequence[Message] | None = None
     context: Any = None
     max_retries: int = DEFAULT_MAX_RETRIES
@@ -167,6 +174,8 @@ class Settings:
         fields = checked(both)
         extra = fields.pop("extra_fields", {})
         policy = {name: own.pop(name) for name in _POLICY if name in own}
+        if not isinstance(own.get("examples", ()), tuple):
+            own["source"] = own.pop("examples")
         if "messages" in extra:
             raise OptionError("extra_fields has messages.", option="extra_fields", hint="Use messages= for them.")
         if own.get("confidence") and "logprobs" not in fields and "logprobs" not in extra:
@@ -206,6 +215,7 @@ class Settings:
     def key(self) -> str | None:
         """What the beginning of the request depends on, as a text; None where that is no plain data."""
         own = [self.model, self.instructions, self.examples, self.mode, self.copy, self.absent, self.messages is None]
+        own.append(bool(self.chosen))  # they are the document's, but nothing else is demonstrated beside them
         plain = [*own, self.fields, self.extra_fields]
         try:
             return json.dumps(plain, sort_keys=True)
@@ -224,7 +234,7 @@ _OWN = (
     *(
         item
         for item in Settings.__dataclass_fields__
-        if item not in ("fields", "extra_fields", "policy", "patient", "several")
+        if item not in ("fields", "extra_fields", "policy", "patient", "several", "source", "chosen")
     ),
 )
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -331,11 +341,13 @@ _CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 """Setting → whether a value will do, and what it must be."""
 
 
-def _examples(value: Any) -> tuple[Example, ...]:
-    examples = tuple(value or ()) if isinstance(value, (list, tuple)) or value is None else (None,)
-    if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in examples):
+def _examples(value: Any) -> Any:
+    """Pairs, all of which are shown; or the source of those that are chosen for each document, as it is."""
+    if not isinstance(value, (list, tuple)) and value is not None:
+        return value
+    if not all(isinstance(example, (tuple, list)) and len(example) == 2 for example in value or ()):
         raise OptionError("examples must be pairs of a document and its right value.", option="examples")
-    return examples
+    return tuple(value or ())
 
 
 def _fallbacks(value: Any) -> tuple[Fallback, ...]:

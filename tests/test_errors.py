@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from extractor import errors
+from extractor.batch.record import Revision
 from extractor.chat.wire import ChatReply, ChatRequest, Choice, Prefix, ReplyMessage, Usage
 from extractor.errors import (
     BadReply,
@@ -18,6 +19,7 @@ from extractor.errors import (
     ExtractionFailed,
     ExtractorError,
     OptionError,
+    Overtaken,
     SchemaError,
     StatusError,
 )
@@ -29,6 +31,7 @@ CLASSES: dict[str, type[ExtractorError]] = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ExtractorError)
 }
 WRONG = FieldError(pointer="/a", message="must be b", found='"c"', kind="enum")
+SAID = Revision(number=2, decision="corrected", who="ana", made=1.0)
 ATTEMPT = Attempt(
     request=ChatRequest(prefix=Prefix(fields={"model": "m"}), tail=({"role": "user", "content": "d"},)),
     reply=ChatReply(choices=(Choice(index=0, message=ReplyMessage(content='{"a": "c"}')),), id="r1"),
@@ -66,6 +69,8 @@ def build(kind: type[ExtractorError]) -> ExtractorError:
         error = kind("It failed.", option="seed", hint="Try again.")
     elif issubclass(kind, SchemaError):
         error = kind("It failed.", pointer="/a/b", hint="Try again.")
+    elif issubclass(kind, Overtaken):
+        error = kind("It failed.", latest=SAID, hint="Try again.")
     else:
         error = kind("It failed.", hint="Try again.")
     if isinstance(error, EndpointError):

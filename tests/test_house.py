@@ -89,22 +89,37 @@ FILE_ROOMS = (
     *("html", "mail", "office", "others", "pdf", "rtf", "sheets", "book"),  # a reader for each kind
 )
 BATCH_ROOMS = (
-    "record",
+    *("record", "differing", "doubt"),
     *(
         "migrations",
         "opening",
         "packing",
         "owners",
         "writer",
+        "rows",
         "reading",
         "claims",
         "finishes",
         "connections",
         "working",
     ),
-    *("store", "options", "written", "restoring", "contents", "run"),
-    *("tables", "cells", "frames", "export"),
-    "job",
+    *("options", "written", "restoring"),
+    *("revisions", "queue", "scoring", "checks"),  # what people say, and what they see next
+    *("store", "contents", "run"),
+    *("tables", "cells", "verdicts", "frames", "export"),
+    *("entering", "reviewing", "job"),
+)
+EXAMPLE_ROOMS = ("index", "sources", "pool", "nearest")
+EVALUATION_ROOMS = (
+    *("normal", "shape", "trees", "assignment", "aligning", "comparing"),  # two values
+    *("scores", "surety", "evaluation", "sources", "evaluating", "leaving"),
+    *("telling", "plots", "page"),
+)
+REVIEW_ROOMS = (
+    *("naming", "empties", "form", "places", "meaning"),  # a schema as a form
+    *("presence", "sheet", "checking", "desk"),  # what can be asked
+    *("drawing", "pictures"),
+    *("guard", "server", "serving"),
 )
 CLUSTER_ROOMS = (
     *("gathering", "governing", "office", "coordinator"),  # one governor for all
@@ -114,6 +129,7 @@ CLUSTER_ROOMS = (
 CLI_ROOMS = (
     *("shown", "reading", "records", "pages", "asking", "run", "others"),
     *("overview", "live", "stopping", "keeping", "batch", "jobs", "demo_batch"),
+    *("review", "evaluate"),
 )
 GRAMMAR_ROOMS = (
     *("gbnf", "bounds", "units", "lines", "automaton"),
@@ -207,7 +223,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     # the front door
     "extractor.settings": (
         *(*SENDING, SCHEMA, *MONEY, "extractor.watching", "extractor.prompt", "extractor.endpoint"),
-        *("extractor.documents.chunking", "extractor.evidence.calibration"),
+        *("extractor.documents.chunking", "extractor.evidence.calibration", "extractor.examples.nearest"),
     ),
     "extractor.forms": (
         *(*ALL_ASKED, "extractor.ladder", "extractor.grammar", "extractor.endpoint.resolve", "extractor.settings"),
@@ -242,6 +258,31 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.batch.ray": (
         *(*ALL_ASKED, "extractor.settings", "extractor.endpoint", "extractor.batch.store", "extractor.batch.cluster"),
     ),
+    # what people said, for the next run
+    **{
+        f"extractor.examples.{name}": (
+            *(*ALL_ASKED, "extractor.documents.lengths", "extractor.evidence.folding"),
+            *("extractor.batch.job", "extractor.batch.record"),
+            *(f"extractor.examples.{each}" for each in EXAMPLE_ROOMS[:number]),
+        )
+        for number, name in enumerate(EXAMPLE_ROOMS)
+    },
+    **{
+        f"extractor.evaluation.{name}": (
+            *(*IN, EVIDENCE, "extractor.progress", "extractor.batch", "extractor.examples"),
+            *(f"extractor.evaluation.{each}" for each in EVALUATION_ROOMS[:number]),
+        )
+        for number, name in enumerate(EVALUATION_ROOMS)
+    },
+    **{
+        f"extractor.review.{name}": (
+            *(*IN, EVIDENCE, "extractor.documents", "extractor.batch"),
+            *(f"extractor.review.{each}" for each in REVIEW_ROOMS[:number]),
+        )
+        for number, name in enumerate(REVIEW_ROOMS)
+    },
+    **{f"extractor.{name}": () for name in ("examples", "evaluation")},
+    "extractor.review": ("extractor.review.serving",),
     "extractor.elsewhere": (
         *(*ALL_ASKED, *MONEY, "extractor.asking", "extractor.endpoint", "extractor.fallback", "extractor.settings"),
         "extractor.local",
@@ -249,6 +290,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.client": (
         "extractor.elsewhere",
         *(*ALL_ASKED, *RESULT, "extractor.several", "extractor.documents", "extractor.batch.job"),
+        "extractor.examples",
         "extractor.ladder",
         "extractor.forms",
         "extractor.asking",
@@ -284,6 +326,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
             *("extractor.errors", "extractor.chat", SCHEMA, "extractor.reply", EVIDENCE, "extractor.documents"),
             *("extractor.result", *MONEY, "extractor.settings", "extractor.endpoint", "extractor.client"),
             *("extractor.batch", "extractor.progress", "extractor.local", "extractor.demo", "extractor.demo_files"),
+            *("extractor.examples", "extractor.evaluation", "extractor.review"),
             *(f"extractor.cli.{each}" for each in CLI_ROOMS[:number]),
         )
         for number, name in enumerate(CLI_ROOMS)

@@ -18,13 +18,16 @@ from extractor.batch import reading
 from extractor.batch.owners import Owner, is_at_work
 from extractor.batch.packing import canonical, packed, packed_text
 from extractor.batch.record import Record, State
+from extractor.batch.rows import STATES, name_of, unpack
 
 __all__ = [
+    "FORGET_DOUBT",
     "Begun",
     "Content",
     "Offer",
     "begin",
     "begun",
+    "enter",
     "expect",
     "fail_unread",
     "go_through",
@@ -100,19 +103,24 @@ def open_run(
     schema: Mapping[str, Any],
     options: Mapping[str, Any],
     shape: Mapping[str, Any] | None = None,
+    reference: str = "",
 ) -> int:
     """The number of the run with that schema and those options, which is made if there is none."""
     fingerprint = hashlib.sha256(canonical({"schema": schema, "options": options})).digest()
     row = connection.execute("SELECT id FROM run WHERE fingerprint = ?", (fingerprint,)).fetchone()
     kept = None if shape is None else packed(shape)
+    found = packed(reference) if reference else None
     if row is not None:
         # Computed fields may be others by now: what is written is no part of what was asked for.
         if kept is not None:
             connection.execute("UPDATE run SET shape = ? WHERE id = ? AND shape IS NOT ?", (kept, row[0], kept))
+        if found is not None:
+            connection.execute("UPDATE run SET reference = ? WHERE id = ?", (found, row[0]))
         return int(row[0])
     new = connection.execute(
-        "INSERT INTO run (fingerprint, made, key, target, schema, options, shape) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (fingerprint, time.time(), secrets.token_hex(8), packed(target), packed(schema), packed(options), kept),
+        "INSERT INTO run (fingerprint, made, key, target, schema, options, shape, reference) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (fingerprint, time.time(), secrets.token_hex(8), packed(target), packed(schema), packed(options), kept, found),
     )
     number = number_of(new)
     connection.execute("INSERT INTO total (run, usage) VALUES (?, ?)", (number, packed({})))
@@ -128,6 +136,7 @@ def start(connection: sqlite3.Connection, job: Path, run: int) -> tuple[Owner, s
     workers = connection.execute("SELECT id, run FROM worker").fetchall()
     alive = [of for number, of in workers if not recover(connection, job, number)]
     if run not in alive:
+        connection.execute(FORGET_DOUBT + _OF_UNANSWERED, (run,))
         connection.execute(_FORGET, (run,))
         connection.execute(_ASK_AGAIN, (run,))
     # Nobody sees the row before the transaction is over: by then the lock is held.
@@ -139,7 +148,12 @@ def start(connection: sqlite3.Connection, job: Path, run: int) -> tuple[Owner, s
     return owner, key
 
 
+FORGET_DOUBT = "UPDATE review SET sure = NULL, doubtful = NULL, scored = NULL WHERE document "
+"""How doubtful documents are counts no more: of those that are asked for again, and those that nobody gives."""
+
 # It is the same attempt, with the same keys: an endpoint that had an answer after all need not charge for it twice.
+_OF_UNANSWERED = "IN (SELECT id FROM document INDEXED BY document_unanswered WHERE run = ? AND unanswered)"
+_OF_NOBODY = "= (SELECT id FROM document WHERE id = ? AND inputs = 0)"
 _FORGET = (
     "DELETE FROM finish WHERE (document, attempt) IN "
     "(SELECT id, attempt FROM document INDEXED BY document_unanswered WHERE run = ? AND unanswered)"
@@ -203,7 +217,7 @@ def begin(connection: sqlite3.Connection, owner: Owner, offer: Offer) -> tuple[A
     kept = _journalled(connection, document) if state == "claimed" else ()
     finished = None
     if state in ("done", "failed"):
-        finished = reading.record(connection, offer.run, reading.name_of(offer.name))
+        finished = reading.record(connection, offer.run, name_of(offer.name))
     return state, document, attempt, kept, finished
 
 
@@ -223,7 +237,7 @@ def _new(connection: sqlite3.Connection, owner: Owner, offer: Offer) -> int:
 def _claimed(connection: sqlite3.Connection, owner: Owner, offer: Offer, row: tuple[Any, ...]) -> str:
     """The state in which a document that is known is to who wants to begin it: it is his now, if nobody has it."""
     document, number, worker, _, content = row
-    state: State = reading.STATES[number]
+    state: State = STATES[number]
     if state in ("done", "failed"):
         return state
     if worker is not None and (worker == owner.number or not recover(connection, owner.job, worker)):
@@ -243,7 +257,7 @@ def _journalled(connection: sqlite3.Connection, document: int) -> tuple[str, ...
 def begun(key: str, row: tuple[Any, ...]) -> Begun:
     """The record of what `begin` gave, in a run with that random key."""
     state, document, attempt, kept, finished = row
-    record = None if finished is None else reading.unpack(finished)
+    record = None if finished is None else unpack(finished)
     return Begun(state=state, document=document, attempt=attempt, key=key, record=record, journalled=frozenset(kept))
 
 
@@ -279,6 +293,8 @@ def _place(connection: sqlite3.Connection, offer: Offer, document: int | None) -
             "UPDATE input SET number = ?, document = ?, size = ?, mtime = ?, row = ?, failure = ? WHERE id = ?",
             (*now, found[-1]),
         )
+    if found[1] is not None and found[1] != document:
+        connection.execute(FORGET_DOUBT + _OF_NOBODY, (found[1],))
 
 
 def place(connection: sqlite3.Connection, offer: Offer) -> None:
@@ -291,13 +307,30 @@ def place(connection: sqlite3.Connection, offer: Offer) -> None:
 
 
 def fail_unread(connection: sqlite3.Connection, offer: Offer) -> None:
-    """Note that a document could not be read. One that was finished before is not lost by that."""
+    """Note that a document could not be read. One that was done before, or that a person has
+    spoken of, is not lost by that.
+    """
     found = connection.execute(
-        "SELECT d.state FROM input i JOIN document d ON d.id = i.document WHERE i.run = ? AND i.name = ?",
+        "SELECT d.state = 2 OR v.decision IS NOT NULL FROM input i JOIN document d ON d.id = i.document "
+        "LEFT JOIN review v ON v.document = d.id WHERE i.run = ? AND i.name = ?",
         (offer.run, offer.name),
     ).fetchone()
-    if found is None or found[0] != 2:
+    if found is None or not found[0]:
         _place(connection, offer, None)
+
+
+def enter(connection: sqlite3.Connection, offer: Offer) -> None:
+    """Note a document that is asked of nobody: it is pending until a person enters it."""
+    row = connection.execute("SELECT id FROM document WHERE run = ? AND sha = ?", (offer.run, offer.sha)).fetchone()
+    if row is None:
+        content = None if offer.content is None else offer.content.number(connection)
+        row = (
+            connection.execute(
+                "INSERT INTO document (run, sha, state, attempt, content) VALUES (?, ?, 0, 1, ?)",
+                (offer.run, offer.sha, content),
+            ).lastrowid,
+        )
+    _place(connection, offer, row[0])
 
 
 def release(connection: sqlite3.Connection, worker: int, document: int) -> None:

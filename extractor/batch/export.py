@@ -35,6 +35,7 @@ from extractor.batch.tables import (
     shape_of,
     title_of,
 )
+from extractor.batch.verdicts import VERDICT, told_of, verdict_of
 from extractor.errors import JobError, OptionError
 
 __all__ = ["Format", "export"]
@@ -67,6 +68,7 @@ def export(
     overwrite: bool = False,
     children: bool = False,
     bom: bool = False,
+    reviewed: bool = False,
 ) -> int:
     """Write `records` to a path, or to a stream (not SQLite); gives how many there were.
 
@@ -74,7 +76,7 @@ def export(
     `sqlite`; by default what the name of the path ends in. With `evidence`, also what is known of each field, and of
     how the data came about. With `children`, lists in a CSV are not JSON in a cell but files of their own beside it
     (`orders_lines.csv`), which refer to it by `parent`; with `bom`, a CSV begins with a byte order mark, which Excel
-    wants.
+    wants. Where they are `reviewed`, tables have columns for what people said last; in JSON Lines it is there anyway.
 
     In a CSV an apostrophe stands before each text that a spreadsheet would take for a formula; nothing in a cell is
     null, `""` an empty text. Raises `OptionError` for a format that there is not, and for a file that is there without
@@ -85,23 +87,24 @@ def export(
     if children and chosen != "csv":
         raise OptionError("Only of a CSV can lists be files of their own.", option="children", hint="Leave it out.")
     sample, every = sampled(records)
+    told = {"evidence": evidence, "reviewed": reviewed}
     if not isinstance(target, (str, os.PathLike)):
-        return _streamed(every, sample, schema, target, chosen, evidence=evidence, bom=bom, apart=children)
+        return _streamed(every, sample, schema, target, chosen, bom=bom, apart=children, **told)
     path = Path(target).resolve()
     with ExitStack() as stack:
         if chosen == "parquet":
-            return write_parquet(every, schema, stack.enter_context(_replacing(path, overwrite)), evidence=evidence)
+            return write_parquet(every, schema, stack.enter_context(_replacing(path, overwrite)), **told)
         if chosen == "sqlite":
             place = stack.enter_context(_replacing(path, overwrite))
-            return _sqlite(every, Related(schema, sample, SQLITE, evidence=evidence), place)
+            return _sqlite(every, Related(schema, sample, SQLITE, **told), place)
 
         def opened(name: str = "") -> Written:
             other = path.with_name(f"{path.stem}_{name}{path.suffix}") if name else path
             return stack.enter_context(_text_file(stack.enter_context(_replacing(other, overwrite))))
 
         if children:
-            return _csv_files(every, Related(schema, sample, CSV, evidence=evidence), opened, bom=bom)
-        return _lines(every, sample, schema, opened(), chosen, evidence=evidence, bom=bom)
+            return _csv_files(every, Related(schema, sample, CSV, **told), opened, bom=bom)
+        return _lines(every, sample, schema, opened(), chosen, bom=bom, **told)
 
 
 def _format(target: Any, wanted: str | None) -> Format:
@@ -123,18 +126,19 @@ def _streamed(
     chosen: Format,
     *,
     evidence: bool,
+    reviewed: bool,
     bom: bool,
     apart: bool,
 ) -> int:
     if chosen == "sqlite" or apart:
         raise OptionError("This is written to a path only.", option="format", hint="Give a path, not a stream.")
     if chosen == "parquet":
-        return write_parquet(records, schema, stream, evidence=evidence)
+        return write_parquet(records, schema, stream, evidence=evidence, reviewed=reviewed)
     raw: Any = getattr(stream, "buffer", None) if isinstance(stream, io.TextIOBase) else stream
     stream.flush()
     # A terminal's own encoding may lack what is in the documents: its bytes are written, as UTF-8.
     write = stream.write if raw is None else lambda text: raw.write(text.encode())
-    number = _lines(records, sample, schema, write, chosen, evidence=evidence, bom=bom)
+    number = _lines(records, sample, schema, write, chosen, evidence=evidence, reviewed=reviewed, bom=bom)
     (stream if raw is None else raw).flush()
     return number
 
@@ -147,6 +151,7 @@ def _lines(
     chosen: Format,
     *,
     evidence: bool,
+    reviewed: bool,
     bom: bool,
 ) -> int:
     number = 0
@@ -155,7 +160,7 @@ def _lines(
             write(json_text(_object(record, evidence)) + "\n")
             number += 1
         return number
-    flat = Flat(schema, sample, CSV, evidence=evidence)
+    flat = Flat(schema, sample, CSV, evidence=evidence, reviewed=reviewed)
     write("\ufeff" * bom + _csv_line([safe(name) for name, _ in flat.columns]))
     for record in records:
         write(_csv_line(flat.row(record)))
@@ -175,6 +180,7 @@ def _object(record: Record, evidence: bool) -> dict[str, Any]:
         "state": record.state,
         "value": record.value,
         "error": error and {"type": error.type, "message": error.message, "hint": error.hint},
+        **told_of(record),
     }
     if not evidence:
         return found
@@ -242,14 +248,17 @@ class Related:
     rows belong to. Each row has a number, its document's for the first table.
     """
 
-    def __init__(self, schema: Mapping[str, Any], sample: list[Record], fits: Fits, *, evidence: bool) -> None:
+    def __init__(
+        self, schema: Mapping[str, Any], sample: list[Record], fits: Fits, *, evidence: bool, reviewed: bool = False
+    ) -> None:
         shape = shape_of(schema)
         self._wrapped = not isinstance(shape, Struct)
         told = settled(root_of(shape), [data_of(record, self._wrapped) for record in sample])
         root = told if isinstance(told, Struct) else root_of(shape)
         names = Names()
         self._row = RowFields(sample, fits)
-        self._table = related(root, title_of(schema), self._row.kinds, names)
+        self._said = VERDICT if reviewed else {}
+        self._table = related(root, title_of(schema), self._row.kinds, names, tuple(self._said))
         self._fits = fits
         # Lists are tables here, whatever the format has for them.
         self._fit = fitting(root, Fits(scalars=fits.scalars))
@@ -283,7 +292,7 @@ class Related:
 
     def _key_kind(self, key: str) -> Kind:
         rows = {f"row/{name}": kind for name, kind in self._row.kinds.items()}
-        return "integer" if key in ITEM else rows.get(key, "json" if key == "rest" else "text")
+        return "integer" if key in ITEM else {**rows, **self._said}.get(key, "json" if key == "rest" else "text")
 
     def rows(self, record: Record) -> Iterator[tuple[int, list[Any]]]:
         """The rows of a document: of which table, and the cells."""
@@ -296,6 +305,9 @@ class Related:
             rest = {key.removeprefix("/value"): value for key, value in rest.items()}
         head = [self._told("integer", number), self._told("text", UNWRITABLE.sub("\ufffd", record.name))]
         state = [self._told("text", record.state), self._told("text", error_of(record))]
+        if self._said:
+            told = zip(self._said.values(), verdict_of(record), strict=True)
+            state += [self._told(kind, each) for kind, each in told]
         yield 0, [*head, *row, *state, *cells, self._told("json", rest or None)]
         yield from self._items(self._table, fitted, number)
         if self._evidence is not None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from extractor.batch import reading
-from extractor.batch.claims import Content
+from extractor.batch.claims import FORGET_DOUBT, Content
 from extractor.batch.packing import NOTHING, Evidence, Summary, packed, unpacked
 from extractor.batch.record import AttemptRecord, Failure
+from extractor.batch.rows import name_of, stored_name
 from extractor.chat.wire import Usage
 from extractor.errors import OptionError
 from extractor.evidence.field import Field
@@ -87,15 +87,18 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
     text, pages, media_type = finished.text, finished.pages, finished.media_type
     content = None if text is None else Content(text=text, pages=pages, media_type=media_type)
     spent = _spent(finished, requests)
-    state = DONE if finished.failure is None else FAILED
+    failed = finished.failure is not None
     unanswered = finished.failure is not None and finished.failure.type in UNANSWERED
 
     def work(connection: sqlite3.Connection) -> None:
         number = None if content is None else content.number(connection)
+        # Where a person has given its value before it was asked for again, it has one.
+        state = FAILED if failed and not _has_value(connection, document) else DONE
+        again = unanswered and state == FAILED
         first = connection.execute(
             "UPDATE document SET state = ?, worker = NULL, content = coalesce(?, content), unanswered = ? "
             "WHERE id = ? AND attempt = ? AND state <= 1",
-            (state, number, unanswered, document, attempt),
+            (state, number, again, document, attempt),
         )
         if first.rowcount:
             connection.execute(
@@ -103,12 +106,18 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (document, attempt, *result),
             )
-        if unanswered:  # what was answered is found in the journal when it is asked for again, and counted then
+        if again:  # what was answered is found in the journal when it is asked for again, and counted then
             return
         connection.execute("DELETE FROM journal WHERE document = ?", (document,))
         connection.execute(_SPEND, (*spent, run))
 
     return work
+
+
+def _has_value(connection: sqlite3.Connection, document: int) -> bool:
+    """Whether a person has accepted or corrected a document."""
+    said = "SELECT 1 FROM review WHERE document = ? AND decision < 2"
+    return connection.execute(said, (document,)).fetchone() is not None
 
 
 def _kept(finished: Finished) -> tuple[bytes | None, bytes | None]:
@@ -163,11 +172,13 @@ def retry(connection: sqlite3.Connection, run: int, *, failed: bool, names: Coll
     before = _pending(connection, run)
     again = _RETRY_FAILED if failed else _RETRY_FINISHED
     if names is None:
+        connection.execute(FORGET_DOUBT + _OF_FAILED, (run,))
         connection.execute(again + "AND run = ?", (run,))
         connection.execute(_UNREAD, (run,))
     else:
-        each = [(run, reading.stored_name(name)) for name in dict.fromkeys(names)]
+        each = [(run, stored_name(name)) for name in dict.fromkeys(names)]
         _check_names(connection, each)
+        connection.executemany(FORGET_DOUBT + _OF_NAMED, each)
         connection.executemany(again + _NAMED, each)
         connection.executemany(_UNREAD + "AND name = ?", each)
     return _pending(connection, run) - before
@@ -177,7 +188,7 @@ def _check_names(connection: sqlite3.Connection, each: Collection[tuple[int, str
     known = "SELECT 1 FROM input WHERE run = ? AND name = ?"
     unknown = [name for run, name in each if connection.execute(known, (run, name)).fetchone() is None]
     if unknown:
-        said = ", ".join(repr(reading.name_of(name)) for name in unknown[:NAMED])
+        said = ", ".join(repr(name_of(name)) for name in unknown[:NAMED])
         more = f" and {len(unknown) - NAMED:,} more" if len(unknown) > NAMED else ""
         raise OptionError(f"The run has no document {said}{more}.", option="names", hint="See its records.")
 
@@ -188,6 +199,8 @@ _AGAIN = "UPDATE document SET state = 0, attempt = attempt + 1, unanswered = 0 W
 _RETRY_FAILED = _AGAIN + "AND state = 3 "
 _RETRY_FINISHED = _AGAIN + "AND state >= 2 "
 _NAMED = "AND id = (SELECT document FROM input WHERE run = ? AND name = ?)"
+_OF_FAILED = "IN (SELECT id FROM document WHERE run = ? AND state = 3)"
+_OF_NAMED = "= (SELECT document FROM input WHERE run = ? AND name = ?)"
 _UNREAD = "UPDATE input SET failure = NULL WHERE document IS NULL AND failure IS NOT NULL AND run = ? "
 
 

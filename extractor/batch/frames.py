@@ -14,6 +14,7 @@ from typing import Any
 from extractor.batch.cells import ARROW, Fits, Fitting, fitting
 from extractor.batch.record import Record
 from extractor.batch.tables import (
+    HEAD,
     UNWRITABLE,
     Items,
     Kind,
@@ -27,6 +28,7 @@ from extractor.batch.tables import (
     settled,
     shape_of,
 )
+from extractor.batch.verdicts import VERDICT, verdict_of
 from extractor.errors import MissingExtra
 from extractor.evidence.field import Field
 from extractor.schema.nodes import escaped, kind_of
@@ -118,7 +120,8 @@ _KINDS: Mapping[str, Kind] = {"string": "text", "integer": "integer", "number": 
 class Flat:
     """Records as rows of one table, with cells as a format holds them.
 
-    `columns` are the names of all columns with their shapes. `settle` lets the sample tell what the schema leaves open.
+    `columns` are the names of all columns with their shapes. `settle` lets the sample tell what the schema leaves open;
+    where they are `reviewed`, what people said is there, too.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class Flat:
         evidence: bool = False,
         nested: bool = False,
         settle: bool = False,
+        reviewed: bool = False,
     ) -> None:
         shape = shape_of(schema)
         self._wrapped = not isinstance(shape, Struct)
@@ -140,7 +144,9 @@ class Flat:
         names = Names()
         self._columns = flat_columns(root, names, nested=nested)
         self._row = RowFields(sample, fits)
-        head = head_names(names, self._row.kinds)
+        said = VERDICT if reviewed else {}
+        head = head_names(names, self._row.kinds, (*HEAD, *said))
+        self._said = [fitting(Scalar(kind), fits) for kind in said.values()]
         self._fit: Fitting = fitting(root, fits)
         self._fits = fits
         self._evidence = _Evidence(root, names, fits, self._wrapped) if evidence else None
@@ -149,6 +155,7 @@ class Flat:
         self.rest = {head["rest"]}
         self.columns: list[tuple[str, Shape]] = [
             *[(head["name"], text), *row, (head["state"], text), (head["error"], text)],
+            *((head[key], Scalar(kind)) for key, kind in said.items()),
             *((column.name, column.shape) for column in self._columns),
         ]
         if self._evidence:
@@ -164,6 +171,8 @@ class Flat:
         error = error_of(record)
         cells = [text(UNWRITABLE.sub("\ufffd", record.name)), *self._row.cells(record, rest), text(record.state)]
         cells.append(None if error is None else text(error))
+        if self._said:
+            cells += [fit(told, "", {}) for fit, told in zip(self._said, verdict_of(record), strict=True)]
         cells += [column.value(fitted) for column in self._columns]
         if self._evidence:
             cells += self._evidence.cells(record)
@@ -207,13 +216,15 @@ class _Evidence:
 # -------------------------------------------------------------------------------------------------- Arrow
 
 
-def write_parquet(records: Iterable[Record], schema: Mapping[str, Any], path: Any, *, evidence: bool = False) -> int:
+def write_parquet(
+    records: Iterable[Record], schema: Mapping[str, Any], path: Any, *, evidence: bool = False, reviewed: bool = False
+) -> int:
     """Write the records as Parquet to a path or a binary stream, some at a time; gives how many there were.
 
     Raises `MissingExtra`.
     """
     arrow, parquet = _needed("pyarrow"), _needed("pyarrow.parquet")
-    flat, rows = _flat(records, schema, evidence=evidence, nested=True)
+    flat, rows = _flat(records, schema, evidence=evidence, nested=True, reviewed=reviewed)
     columns = _arrow_schema(arrow, flat)
     number = 0
     with parquet.ParquetWriter(path, columns, compression="zstd") as writer:
@@ -223,7 +234,9 @@ def write_parquet(records: Iterable[Record], schema: Mapping[str, Any], path: An
     return number
 
 
-def to_pandas(records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool = False) -> Any:
+def to_pandas(
+    records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool = False, reviewed: bool = False
+) -> Any:
     """The records as a pandas `DataFrame`: integers and booleans are nullable (`Int64`, `boolean`), so that each number
     stays what it is. The columns `rest` and `evidence` are there where something is in them.
 
@@ -231,17 +244,19 @@ def to_pandas(records: Iterable[Record], schema: Mapping[str, Any], *, evidence:
     """
     pandas, arrow = _needed("pandas"), _needed("pyarrow")
     kinds = {arrow.int64(): pandas.Int64Dtype(), arrow.bool_(): pandas.BooleanDtype()}
-    return _table(arrow, records, schema, evidence=evidence).to_pandas(types_mapper=kinds.get)
+    return _table(arrow, records, schema, evidence=evidence, reviewed=reviewed).to_pandas(types_mapper=kinds.get)
 
 
-def to_polars(records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool = False) -> Any:
+def to_polars(
+    records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool = False, reviewed: bool = False
+) -> Any:
     """The records as a polars `DataFrame`, with the columns that `to_pandas` has. Raises `MissingExtra`."""
     polars, arrow = _needed("polars"), _needed("pyarrow")
-    return polars.from_arrow(_table(arrow, records, schema, evidence=evidence))
+    return polars.from_arrow(_table(arrow, records, schema, evidence=evidence, reviewed=reviewed))
 
 
-def _table(arrow: Any, records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool) -> Any:
-    flat, rows = _flat(records, schema, evidence=evidence, nested=False)
+def _table(arrow: Any, records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool, reviewed: bool) -> Any:
+    flat, rows = _flat(records, schema, evidence=evidence, nested=False, reviewed=reviewed)
     columns = _arrow_schema(arrow, flat)
     table = arrow.Table.from_batches(_batches(arrow, columns, rows), schema=columns)
     empty = [name for name in flat.rest if table.column(name).null_count == table.num_rows]
@@ -249,10 +264,10 @@ def _table(arrow: Any, records: Iterable[Record], schema: Mapping[str, Any], *, 
 
 
 def _flat(
-    records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool, nested: bool
+    records: Iterable[Record], schema: Mapping[str, Any], *, evidence: bool, nested: bool, reviewed: bool
 ) -> tuple[Flat, Iterator[list[Any]]]:
     sample, every = sampled(records)
-    flat = Flat(schema, sample, ARROW, evidence=evidence, nested=nested, settle=True)
+    flat = Flat(schema, sample, ARROW, evidence=evidence, nested=nested, settle=True, reviewed=reviewed)
     return flat, map(flat.row, every)
 
 

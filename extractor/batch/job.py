@@ -10,14 +10,16 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import IO, TYPE_CHECKING, Any, TypeVar, overload
 
+from extractor.batch.differing import Difference, differing
 from extractor.batch.finishes import UNANSWERED
 from extractor.batch.options import options_of
-from extractor.batch.record import AttemptRecord, Counts, Record, Run, State
+from extractor.batch.record import AttemptRecord, Counts, Record, Run
 from extractor.batch.restoring import evident, restored_document
+from extractor.batch.reviewing import Reviewed, reference_of
 from extractor.batch.run import JobFeed, Loads
 from extractor.batch.store import Store
 from extractor.batch.written import written_schema
@@ -26,7 +28,6 @@ from extractor.endpoint.resolve import Address
 from extractor.errors import JobError
 from extractor.result import DocumentResult
 from extractor.schema.dialects import Dialect
-from extractor.schema.nodes import escaped
 from extractor.schema.target import Target, target_of
 from extractor.settings import Settings
 from extractor.several.alone import check_documents
@@ -39,24 +40,8 @@ __all__ = ["UNANSWERED", "Difference", "Job", "feed_of"]
 
 T = TypeVar("T")
 
-DIFFERENCES = 1_000  # of one document that are listed
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
-    """A document of which two runs say different things.
-
-    `states` are its states in the first and in the second run (None where it is not there). `values` are the places
-    (JSON pointers) where their values differ, each with what the first and the second have there (None for nothing), at
-    most 1,000 of them.
-    """
-
-    name: str
-    states: tuple[State | None, State | None]
-    values: tuple[tuple[str, Any, Any], ...] = field(default=(), repr=False)
-
-
-class Job:
+class Job(Reviewed):
     """Many documents in one SQLite file, with what became of each: runs of a target with its options.
 
     The same target with the same options goes on with the run that is there; others make a new one. Several threads
@@ -68,6 +53,7 @@ class Job:
 
     def __init__(self, path: str | os.PathLike[str], *, create: bool = True, read_only: bool = False) -> None:
         self._store = Store(Path(path), create=create, read_only=read_only)
+        self._loader = _loader
 
     @property
     def path(self) -> Path:
@@ -166,20 +152,20 @@ class Job:
         one, other = self._number(first), self._number(second)
         for record in self._store.records(one, evidence=False):
             theirs = self._store.record(other, record.name)
-            values = _differing(record.value, None if theirs is None else theirs.value)
+            values = differing(record.value, None if theirs is None else theirs.value)
             if theirs is None or values or theirs.state != record.state:
                 states = (record.state, None if theirs is None else theirs.state)
                 yield Difference(name=record.name, states=states, values=values)
         for record in self._store.records(other, evidence=False):
             if self._store.record(one, record.name) is None:
-                values = _differing(None, record.value)
+                values = differing(None, record.value)
                 yield Difference(name=record.name, states=(None, record.state), values=values)
 
     # ----------------------------------------------------------------------------------------- tables
 
     def export(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | IO[Any],
         format: str | None = None,  # noqa: A002  # what everybody calls it
         *,
         run: int | Run | None = None,
@@ -188,8 +174,8 @@ class Job:
         children: bool = False,
         bom: bool = False,
     ) -> int:
-        """Write the documents of a run to a file, as `jsonl`, `csv`, `parquet` or `sqlite` (by default what its name
-        ends in); gives how many there were. See `extractor.batch.export` for the rest.
+        """Write the documents of a run to a file (or a stream), as `jsonl`, `csv`, `parquet` or `sqlite` (by default
+        what its name ends in); gives how many there were. See `extractor.batch.export` for the rest.
 
         Raises `OptionError` where the file is there, without `overwrite`, `JobError` where it cannot be written, and
         `MissingExtra`.
@@ -199,6 +185,7 @@ class Job:
         chosen = self._chosen(run)
         records = self._records(chosen, evidence=evidence)
         own = {"evidence": evidence, "overwrite": overwrite, "children": children, "bom": bom}
+        own["reviewed"] = self._store.any_said(chosen.number)
         return export(records, chosen.shape, path, format, **own)
 
     def to_pandas(self, run: int | Run | None = None, *, evidence: bool = False) -> pandas.DataFrame:
@@ -207,7 +194,8 @@ class Job:
 
         chosen = self._chosen(run)
         records = self._records(chosen, evidence=evidence)
-        frame: pandas.DataFrame = to_pandas(records, chosen.shape, evidence=evidence)
+        said = self._store.any_said(chosen.number)
+        frame: pandas.DataFrame = to_pandas(records, chosen.shape, evidence=evidence, reviewed=said)
         return frame
 
     def to_polars(self, run: int | Run | None = None, *, evidence: bool = False) -> polars.DataFrame:
@@ -216,7 +204,8 @@ class Job:
 
         chosen = self._chosen(run)
         records = self._records(chosen, evidence=evidence)
-        frame: polars.DataFrame = to_polars(records, chosen.shape, evidence=evidence)
+        said = self._store.any_said(chosen.number)
+        frame: polars.DataFrame = to_polars(records, chosen.shape, evidence=evidence, reviewed=said)
         return frame
 
     # ----------------------------------------------------------------------------------- going on with it
@@ -244,7 +233,13 @@ class Job:
         check_documents(documents)
         options = options_of(settings, address, dialect=dialect, as_=as_)
         shape = written_schema(target)
-        run = self._store.open_run(target=target.name, schema=target.schema, options=options, shape=shape)
+        run = self._store.open_run(
+            target=target.name,
+            schema=target.schema,
+            options=options,
+            shape=shape,
+            reference=reference_of(target),
+        )
         worker = self._store.worker(run.number)
         try:
             worker.go_through(_length(documents))
@@ -326,25 +321,3 @@ def _loader() -> Loads:
     from extractor.documents.loader import Loader  # only for those who have files
 
     return Loader()
-
-
-def _differing(first: Any, second: Any) -> tuple[tuple[str, Any, Any], ...]:
-    """The places where two values of plain data differ: the innermost ones that one of them has."""
-    found: list[tuple[str, Any, Any]] = []
-    ahead: list[tuple[str, Any, Any]] = [("", first, second)]
-    while ahead and len(found) < DIFFERENCES:
-        pointer, one, other = ahead.pop()
-        if isinstance(one, dict) and isinstance(other, dict):
-            names = [*one, *(name for name in other if name not in one)]
-            inner = [(f"{pointer}/{escaped(name)}", one.get(name), other.get(name)) for name in names]
-            ahead += reversed(inner)
-        elif isinstance(one, list) and isinstance(other, list):
-            longest = range(max(len(one), len(other)))
-            ahead += reversed([(f"{pointer}/{at}", *(_at(each, at) for each in (one, other))) for at in longest])
-        elif one != other or isinstance(one, bool) is not isinstance(other, bool):
-            found.append((pointer, one, other))
-    return tuple(found)
-
-
-def _at(items: list[Any], at: int) -> Any:
-    return items[at] if at < len(items) else None

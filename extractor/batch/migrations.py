@@ -4,17 +4,22 @@
 it, one row for each time it was tried; `content` the texts; `journal` the replies of documents that are under way;
 `worker` who is at work; `total` how far each run is. The states are 0 pending, 1 running, 2 done, 3 failed. A run's
 `last` worker says which run was worked on last, whatever the clock says; `through` is NULL where nobody has an input.
+
+`revision` is what people said of documents, and nothing of it is ever changed; `review` where each document stands with
+them: the last of those, and how doubtful it is. The decisions are 0 accepted, 1 corrected, 2 rejected, 3 reopened.
 """
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from extractor.errors import JobError
 
-__all__ = ["APPLICATION", "MIGRATIONS", "bring_up", "check_kind", "is_old"]
+__all__ = ["APPLICATION", "MIGRATIONS", "STAND_INS", "bring_up", "check_kind", "is_old", "stand_in"]
 
 APPLICATION = 0x4578426A  # "ExBj": SQLite's place for saying whose file it is
 STRICT_SINCE = (3, 37, 0)
@@ -34,6 +39,19 @@ _COMES = (
     "WHERE run = new.run AND new.document IS NULL;"
 )
 _GOES = _COMES.replace(" + ", " - ").replace("new.", "old.")
+
+# `sure` is minus the doubt: an index gives the most doubtful first, and those of the same doubt in their order. NULL is
+# what was not looked at yet, or not since it was asked for again; `scored` is the attempt that was.
+_REVISION = (
+    "id INTEGER PRIMARY KEY, document INTEGER NOT NULL REFERENCES document, number INTEGER NOT NULL, "
+    "decision INTEGER NOT NULL CHECK (decision BETWEEN 0 AND 3), attempt INTEGER NOT NULL, who BLOB NOT NULL, "
+    "made REAL NOT NULL, note BLOB, data BLOB, value BLOB, UNIQUE (document, number)"
+)
+_REVIEW = (
+    "document INTEGER PRIMARY KEY REFERENCES document, run INTEGER NOT NULL REFERENCES run, "
+    "decision INTEGER CHECK (decision BETWEEN 0 AND 2), revision INTEGER REFERENCES revision, "
+    "sure REAL, doubtful INTEGER, scored INTEGER"
+)
 
 # `{strict}` and `{any}` are said where SQLite knows them: then a damaged value of another type is found at once. A
 # name is BLOB where it is no Unicode (a file's may be any bytes), else TEXT, and never a number. The large columns
@@ -77,7 +95,33 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         f"BEGIN {_GOES} {_COMES} END",
         f"CREATE TRIGGER input_goes AFTER DELETE ON input BEGIN {_GOES} END",
     ),
+    (
+        "ALTER TABLE run ADD COLUMN reference BLOB",
+        f"CREATE TABLE revision ({_REVISION}){{strict}}",
+        f"CREATE TABLE review ({_REVIEW}){{strict}}",
+        "CREATE INDEX review_open ON review (run, sure) WHERE decision IS NULL",
+        "CREATE INDEX review_sure ON review (run, sure)",
+        "CREATE INDEX review_said ON review (run, decision, sure) WHERE decision IS NOT NULL",
+        "CREATE INDEX review_doubtful ON review (run, sure) WHERE doubtful > 0 AND decision IS NULL",
+        # Which names a document has: they come in the order of the documents, so that it grows at its end.
+        "CREATE INDEX input_document ON input (document) WHERE document IS NOT NULL",
+        "CREATE INDEX document_shared ON document (run) WHERE inputs > 1",
+    ),
 )
+
+STAND_INS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        "CREATE TEMP VIEW run AS SELECT id, fingerprint, made, key, target, schema, options, shape, worked, last, "
+        "expected, through, NULL AS reference FROM main.run",
+        f"CREATE TEMP TABLE revision ({_REVISION})",
+        f"CREATE TEMP TABLE review ({_REVIEW})",
+        "CREATE INDEX temp.review_open ON review (run, sure) WHERE decision IS NULL",
+        "CREATE INDEX temp.review_sure ON review (run, sure)",
+        "CREATE INDEX temp.review_said ON review (run, decision, sure) WHERE decision IS NOT NULL",
+        "CREATE INDEX temp.review_doubtful ON review (run, sure) WHERE doubtful > 0 AND decision IS NULL",
+    ),
+}
+"""What a reader puts in place of what an older file does not have, in its own memory: the file stays as it is."""
 
 
 _OWN = frozenset(each for step in MIGRATIONS for each in step if each.startswith("CREATE TRIGGER "))
@@ -86,6 +130,16 @@ _OWN = frozenset(each for step in MIGRATIONS for each in step if each.startswith
 def is_old(connection: sqlite3.Connection) -> bool:
     """Whether a file has not seen all of the steps."""
     return _version(connection) < len(MIGRATIONS)
+
+
+def stand_in(connection: sqlite3.Connection) -> bool:
+    """Have a connection that reads an older file find what that does not have, empty; whether that can be done."""
+    missing = [STAND_INS.get(step, ()) for step in range(_version(connection), len(MIGRATIONS))]
+    if not all(missing):
+        return False
+    for statement in itertools.chain(*missing):
+        connection.execute(statement)
+    return True
 
 
 def _version(connection: sqlite3.Connection) -> int:

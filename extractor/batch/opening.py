@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from extractor.batch.migrations import bring_up, check_kind, is_old
+from extractor.batch.migrations import bring_up, check_kind, is_old, stand_in
 from extractor.errors import JobError
 
 __all__ = ["FAILURES", "PATIENCE", "connected", "job_error", "located", "readable", "told"]
@@ -127,11 +127,21 @@ def readable(path: Path) -> sqlite3.Connection:
             if written.exists() and written.stat().st_size:
                 raise
             connection = _reading(path, "mode=ro&immutable=1")
-        if is_old(connection):
+        if is_old(connection) and not _stood_in(connection):
             connection.close()
             said = f"The job {path} was made by an older version of this library."
             raise JobError(said, hint="Open it once for writing: that brings it up.")
     return connection
+
+
+def _stood_in(connection: sqlite3.Connection) -> bool:
+    """Whether an older file can be read as one of now: what it lacks is then in the reader's memory."""
+    connection.execute("PRAGMA query_only = OFF")  # which is said of memory, too
+    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        return stand_in(connection)
+    finally:
+        connection.execute("PRAGMA query_only = ON")
 
 
 def _reading(path: Path, how: str) -> sqlite3.Connection:

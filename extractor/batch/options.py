@@ -54,6 +54,8 @@ def options_of(
         value = getattr(settings, name)
         if not _is_default(value, Settings.__dataclass_fields__[name].default):
             options[name] = _SHOWN[name](value) if name in _SHOWN else value
+    if settings.source is not None and (described := settings.source.described()):
+        options["examples"] = described
     options |= {name: value for name, value in settings.fields.items() if name not in _WIRE}
     # Beside the others: an endpoint may have a field of the name of a setting.
     options |= {f"extra_fields.{name}": value for name, value in settings.extra_fields.items() if name not in _WIRE}

@@ -3,81 +3,64 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, get_args
 
 from extractor.batch.owners import is_seen_at_work
-from extractor.batch.packing import Evidence, Summary, made, unpacked, unpacked_text
-from extractor.batch.record import AttemptRecord, Counts, Failure, Record, Run, State
+from extractor.batch.packing import made, unpacked
+from extractor.batch.record import AttemptRecord, Counts, Run
+from extractor.batch.rows import STATES, Row, stored_name, text_of
 from extractor.chat.wire import Usage
-from extractor.errors import JobError, OptionError
-from extractor.evidence.field import Field
+from extractor.errors import OptionError
 
 __all__ = [
-    "STATES",
+    "FIRST_INPUT",
     "attempts",
     "counts",
+    "extracted",
+    "extracted_of",
     "finished",
     "journalled",
     "known_file",
     "latest",
-    "name_of",
+    "numbered",
     "numbers_of",
-    "problems",
     "record",
     "records",
     "runs",
-    "stands",
-    "stored_name",
-    "unpack",
+    "valued",
 ]
 
-STATES: tuple[State, ...] = get_args(State)
-"""By their numbers in the file."""
 FINISHED = (2, 3)
 
 AT_ONCE = 100  # documents that are read in one step: no reader keeps others from making the file smaller
 
 _RECORD = (
     "SELECT i.number, i.id, i.name, i.row, i.failure, d.sha, {state}, d.attempt, f.summary, f.data, f.value, "
-    "{evidence}, c.media_type, c.pages, {text}, i.size, i.mtime "
+    "{evidence}, c.media_type, c.pages, {text}, r.number, r.decision, r.attempt, r.who, r.made, r.note, r.data, "
+    "r.value, p.decision, p.data, i.size, i.mtime "
     "FROM input i LEFT JOIN document d ON d.id = i.document "
     "LEFT JOIN finish f ON f.document = d.id AND f.attempt = d.attempt LEFT JOIN content c ON c.id = d.content "
+    # What a person said last of it, if that still counts, and what they said before that.
+    "LEFT JOIN review w ON w.document = d.id AND {said} "
+    "LEFT JOIN revision r ON r.id = w.revision AND r.document = d.id "
+    "LEFT JOIN revision p ON p.document = r.document AND p.number = r.number - 1 "
 )
 # What those held that are gone is pending, though only who goes to work may write that down.
 _STATE = "CASE WHEN d.worker IN ({gone}) THEN 0 ELSE d.state END"
 _STATE_OF_INPUT = "coalesce({state}, CASE WHEN i.failure IS NULL THEN 0 ELSE 3 END)"
-_SHA, _KEPT_STATE, _TEXT = 5, 6, 14  # where these stand in a row
-
-Row = tuple[Any, ...]
-
-
-def stored_name(name: str) -> str | bytes:
-    """A name as it is in the file: a file's name may be no Unicode, which SQLite does not take for a text."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return name.encode("utf-8", "surrogatepass")
-    return name
-
-
-def name_of(stored: Any) -> str:
-    """The name that is stored so."""
-    name = stored.decode("utf-8", "surrogatepass") if isinstance(stored, bytes) else stored
-    if not isinstance(name, str):
-        raise TypeError("A name is no text.")
-    return name
-
+_SHA, _KEPT_STATE = 5, 6  # where these stand in a row
+_NOTHING_SAID = "w.decision < 0"  # is never so; what SQLite knows to be never so, it looks for everywhere
+# The first of the inputs with that content: it gives a document its name and its place.
+FIRST_INPUT = "(SELECT o.id FROM input o WHERE o.document = {document} ORDER BY o.number, o.id LIMIT 1)"
 
 # -------------------------------------------------------------------------------------------- runs
 
 
 def runs(connection: sqlite3.Connection) -> tuple[Run, ...]:
     """All runs, in order."""
-    rows = connection.execute("SELECT id, made, target, schema, options, shape, worked FROM run ORDER BY id")
+    rows = connection.execute("SELECT id, made, target, schema, options, shape, worked, reference FROM run ORDER BY id")
     return tuple(
         Run(
             number=number,
@@ -87,8 +70,9 @@ def runs(connection: sqlite3.Connection) -> tuple[Run, ...]:
             options=unpacked(options),
             shape=unpacked(schema if shape is None else shape),
             worked=worked,
+            reference="" if reference is None else text_of(reference),
         )
-        for number, time, target, schema, options, shape, worked in rows
+        for number, time, target, schema, options, shape, worked, reference in rows
     )
 
 
@@ -165,7 +149,8 @@ def records(
     *,
     after: tuple[int, int],
     states: tuple[int, ...],
-    **wanted: bool,
+    text: bool,
+    evidence: bool,
 ) -> list[Row]:
     """The next few rows of a run's documents that have one of those states, for `unpack`. They begin with the place
     to go on `after`.
@@ -174,7 +159,7 @@ def records(
     state = _STATE_OF_INPUT.format(state=_state(gone))
     which = "" if len(states) == len(STATES) else f"AND {state} IN ({', '.join(map(str, states))}) "
     statement = (
-        f"{_select(**wanted, gone=gone)}WHERE i.run = ? AND (i.number, i.id) > (?, ?) {which}"
+        f"{_select(text=text, evidence=evidence, gone=gone)}WHERE i.run = ? AND (i.number, i.id) > (?, ?) {which}"
         "ORDER BY i.number, i.id LIMIT ?"
     )
     return connection.execute(statement, (run, *after, AT_ONCE)).fetchall()
@@ -203,92 +188,50 @@ def finished(
     return row if row[_SHA] == sha or (sha is None and row[-2:] == seen) else None
 
 
-def stands(row: Row) -> tuple[int, bytes | None, int, int]:
-    """What a row says of its input: the number, the packed row, size and time."""
-    return row[0], row[3], row[-2], row[-1]
+def numbered(connection: sqlite3.Connection, run: int, document: int) -> Row | None:
+    """The row of a document by its number, with the name of the first of its inputs, for `unpack`."""
+    first = FIRST_INPUT.format(document="?")
+    statement = f"{_select(text=True, evidence=True)}WHERE i.id = {first} AND i.run = ?"
+    row: Row | None = connection.execute(statement, (document, run)).fetchone()
+    return row
 
 
-def _select(*, text: bool, evidence: bool, gone: tuple[int, ...] = ()) -> str:
+def extracted(connection: sqlite3.Connection, document: int) -> Row | None:
+    """The same as it was extracted, whatever people said of it since."""
+    first = FIRST_INPUT.format(document="?")
+    statement = f"{_select(text=True, evidence=True, said=_NOTHING_SAID)}WHERE i.id = {first}"
+    row: Row | None = connection.execute(statement, (document,)).fetchone()
+    return row
+
+
+def extracted_of(connection: sqlite3.Connection, run: int, name: str) -> Row | None:
+    """The same of a document by its name."""
+    statement = f"{_select(text=True, evidence=True, said=_NOTHING_SAID)}WHERE i.run = ? AND i.name = ?"
+    row: Row | None = connection.execute(statement, (run, stored_name(name))).fetchone()
+    return row
+
+
+def valued(connection: sqlite3.Connection, run: int, *, after: int) -> list[tuple[int, Row]]:
+    """The next few documents of a run, after one, that people accepted or corrected: their numbers, and their rows
+    for `unpack`.
+    """
+    few = connection.execute(_VALUED, (run, after, AT_ONCE)).fetchall()
+    rows = ((document, numbered(connection, run, document)) for (document,) in few)
+    return [(document, row) for document, row in rows if row is not None]
+
+
+_VALUED = (
+    "SELECT document FROM review NOT INDEXED WHERE run = ? AND document > ? AND decision < 2 ORDER BY document LIMIT ?"
+)
+
+
+def _select(*, text: bool, evidence: bool, gone: tuple[int, ...] = (), said: str = "w.decision IS NOT NULL") -> str:
     wanted = {"text": "c.text" if text else "NULL", "evidence": "f.evidence" if evidence else "NULL"}
-    return _RECORD.format(**wanted, state=_state(gone))
+    return _RECORD.format(**wanted, state=_state(gone), said=said)
 
 
 def _state(gone: tuple[int, ...]) -> str:
     return _STATE.format(gone=", ".join(map(str, gone))) if gone else "d.state"
-
-
-def unpack(row: Row, known_text: str | None = None) -> Record:
-    """The record of a row, with the text that is known where it was not read."""
-    number, _, name, given, failure, sha, state, attempt, summary, data, value, evidence, media_type, pages, text = row[
-        : _TEXT + 1
-    ]
-    read = None if data is None else unpacked(data)
-    known = {
-        **({} if summary is None else _members(Summary, unpacked(summary))),
-        **_evidence(evidence),
-        "data": read,
-        "value": read if value is None else unpacked(value),
-        "text": known_text if text is None else unpacked_text(text),
-        "pages": () if pages is None else tuple(unpacked(pages)),
-    }
-    if media_type is not None:
-        known["media_type"] = media_type.decode()
-    if state is None:
-        known["error"] = None if failure is None else made(Failure, unpacked(failure))
-    return Record(
-        number=number,
-        name=name_of(name),
-        sha256="" if sha is None else sha.hex(),
-        state=STATES[state] if state is not None else ("pending" if failure is None else "failed"),
-        row={} if given is None else unpacked(given),
-        attempts=attempt or int(failure is not None),
-        **known,
-    )
-
-
-def _evidence(stored: Any) -> dict[str, Any]:
-    if stored is None:
-        return {}
-    plain = unpacked(stored)
-    if not isinstance(plain, dict):
-        raise TypeError("What is known of a value is no object.")
-    fields = plain.pop("fields", {})
-    return {**_members(Evidence, plain), "fields": _Fields(fields)}
-
-
-class _Fields(Mapping[str, Field]):
-    """What is known of each field, made when it is looked at: of most documents of a run that goes on, nobody does."""
-
-    __slots__ = ("_made", "_stored")
-
-    def __init__(self, stored: Any) -> None:
-        if not isinstance(stored, dict):
-            raise TypeError("The fields are no object.")
-        self._stored = stored
-        self._made: dict[str, Field] = {}
-
-    def __getitem__(self, pointer: str) -> Field:
-        if pointer not in self._made:
-            stored = self._stored[pointer]
-            try:
-                self._made[pointer] = made(Field, stored)
-            except (TypeError, ValueError) as error:
-                raise JobError(f"What the job has of {pointer} is damaged.") from error
-        return self._made[pointer]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._stored)
-
-    def __len__(self) -> int:
-        return len(self._stored)
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-
-def _members(kind: type[Any], plain: Any) -> dict[str, Any]:
-    whole = made(kind, plain)
-    return {item.name: getattr(whole, item.name) for item in fields(kind)}
 
 
 def attempts(connection: sqlite3.Connection, run: int, name: str) -> tuple[AttemptRecord, ...]:
@@ -317,58 +260,3 @@ def journalled(connection: sqlite3.Connection, document: int, key: str) -> bytes
     if row is not None and not isinstance(row[0], bytes):
         raise TypeError("A reply is no bytes.")
     return None if row is None else row[0]
-
-
-# ------------------------------------------------------------------------------- what is wrong with it
-
-# Each gives a number, which should be 0.
-_CHECKS = (
-    (
-        "runs whose totals are wrong",
-        "SELECT count(*) FROM run r LEFT JOIN total t ON t.run = r.id WHERE t.run IS NULL OR "
-        "(t.pending, t.running, t.done, t.failed) IS NOT (SELECT coalesce(sum(state = 0), 0), "
-        "coalesce(sum(state = 1), 0), coalesce(sum(state = 2), 0), coalesce(sum(state = 3), 0) FROM (SELECT "
-        "coalesce(d.state, CASE WHEN i.failure IS NULL THEN 0 ELSE 3 END) AS state "
-        "FROM input i LEFT JOIN document d ON d.id = i.document WHERE i.run = r.id))",
-    ),
-    (
-        "documents whose number of inputs is wrong",
-        "SELECT count(*) FROM document d LEFT JOIN (SELECT document, count(*) AS inputs FROM input GROUP BY document) "
-        "i ON i.document = d.id WHERE d.inputs != coalesce(i.inputs, 0)",
-    ),
-    (
-        "documents that are finished without a result",
-        "SELECT count(*) FROM document d WHERE d.state > 1 AND NOT EXISTS "
-        "(SELECT 1 FROM finish f WHERE f.document = d.id AND f.attempt = d.attempt)",
-    ),
-    (
-        "documents that have a result and are not finished",
-        "SELECT count(*) FROM document d JOIN finish f ON f.document = d.id AND f.attempt = d.attempt "
-        "WHERE d.state < 2",
-    ),
-    (
-        "documents that are held by nobody",
-        "SELECT count(*) FROM document WHERE state = 1 AND worker NOT IN (SELECT id FROM worker)",
-    ),
-    (
-        "documents that are held and are not under way",
-        "SELECT count(*) FROM document WHERE (state = 1) != (worker IS NOT NULL)",
-    ),
-    (
-        "replies of documents that are finished",
-        "SELECT count(*) FROM journal j JOIN document d ON d.id = j.document WHERE d.state > 1",
-    ),
-)
-
-
-def problems(connection: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with the file, in words; what it cannot be asked raises SQLite's errors."""
-    for (said,) in connection.execute("PRAGMA integrity_check(20)"):
-        if said != "ok":
-            yield str(said)
-    broken = connection.execute("PRAGMA foreign_key_check").fetchmany(20)
-    yield from (f"A row of {table} belongs to a row of {parent} that is not there." for table, _, parent, _ in broken)
-    for said, statement in _CHECKS:
-        (found,) = connection.execute(statement).fetchone()
-        if found:
-            yield f"There are {found} {said}."

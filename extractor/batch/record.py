@@ -10,9 +10,13 @@ from typing import Any, Literal, TypeAlias
 from extractor.chat.wire import Usage
 from extractor.evidence.field import Field
 
-__all__ = ["AttemptRecord", "Counts", "Failure", "Record", "Run", "State"]
+__all__ = ["AttemptRecord", "Counts", "Decision", "Failure", "Record", "Revision", "Run", "State"]
 
 State: TypeAlias = Literal["pending", "running", "done", "failed"]
+Decision: TypeAlias = Literal["accepted", "corrected", "rejected", "reopened"]
+"""What a person says of a document: it is right as it was extracted; it is right as they have it; it is of no use; or
+what was said of it before no longer counts.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +50,8 @@ class Run:
 
     `target` is its name, `schema` its JSON Schema; `options` are those that change what comes out (model, base_url,
     request fields, settings), as plain data without any key. `shape` is the JSON Schema of what is written of its
-    documents, their `value`: computed fields are in it.
+    documents, their `value`: computed fields are in it. `reference` is where the target is found (`module:Model`),
+    empty where it is a schema, or nobody knows: it is never imported from here.
     """
 
     number: int
@@ -56,6 +61,7 @@ class Run:
     made: float
     shape: Mapping[str, Any] = field(default_factory=dict, repr=False)
     worked: float | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +102,26 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Revision:
+    """What a person said of a document: one of the versions that are kept beside what was extracted.
+
+    `number` counts those of a document, from 1; `who` said it, `made` is when, in Unix seconds, `note` why. `attempt`
+    is the how manieth extraction they had before them. `data` is what they entered, `value` what the target made of it
+    (as in `Record`), both None where they rejected or reopened it; `before` is the data that was there until then.
+    """
+
+    number: int
+    decision: Decision
+    who: str
+    made: float
+    note: str = ""
+    attempt: int = 1
+    data: Any = field(default=None, repr=False)
+    value: Any = field(default=None, repr=False)
+    before: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """What a run knows of one document.
 
@@ -104,6 +130,10 @@ class Record:
     read, from which it is made (both None unless it is done); `fields` is what is known of each field, by its pointer
     in `data`; `lists`, `chunks`, `conflicts` likewise plain data.
     `error` is what it failed with. `attempts` is how often it was tried, `requests` how many it took in the last.
+
+    `revision` is what a person said last of it, None where nobody did, or it was reopened. Where they accepted or
+    corrected it, `value` and `data` are theirs, and `extracted` is the data that there was before any of them; where
+    they rejected it there is no value.
     """
 
     number: int
@@ -131,3 +161,5 @@ class Record:
     text: str | None = field(default=None, repr=False)
     pages: tuple[int, ...] = field(default=(), repr=False)
     media_type: str = "text/plain"
+    revision: Revision | None = None
+    extracted: Any = field(default=None, repr=False)

@@ -14,12 +14,20 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from extractor import errors
-from extractor.batch.record import AttemptRecord, Failure, Record
-from extractor.batch.store import Finished
+from extractor.batch.finishes import Finished
+from extractor.batch.record import AttemptRecord, Failure, Record, Revision
 from extractor.batch.written import written
 from extractor.chat.wire import ChatReply, usage_of
 from extractor.documents.merging import Conflict
-from extractor.errors import EndpointError, ExtractionFailed, ExtractorError, OptionError, SchemaError, StatusError
+from extractor.errors import (
+    DocumentRejected,
+    EndpointError,
+    ExtractionFailed,
+    ExtractorError,
+    OptionError,
+    SchemaError,
+    StatusError,
+)
 from extractor.evidence.completeness import Gap, ListReport
 from extractor.evidence.field import Span
 from extractor.prices import exact
@@ -158,7 +166,9 @@ def restored_document(
     """
     result: Extraction[T] | None = None
     error: ExtractorError | None = None
-    if record.error is not None:
+    if record.revision is not None and record.revision.decision == "rejected":
+        error = _rejected(record, record.revision)
+    elif record.error is not None:
         error = error_of(record.error, record)
     else:
         try:
@@ -167,6 +177,13 @@ def restored_document(
             error = raised.with_traceback(None)
     return DocumentResult(
         number=record.number, name=record.name, document=document, result=result, error=error, restored=True
+    )
+
+
+def _rejected(record: Record, said: Revision) -> DocumentRejected:
+    why = f": {said.note}" if said.note else "."
+    return DocumentRejected(
+        f"{record.name} was rejected by {said.who or 'somebody'}{why}", hint="Whoever reopens it has it back."
     )
 
 
@@ -195,11 +212,16 @@ def restored(target: Target[T], record: Record, context: Any = None) -> Extracti
 
 def evident(record: Record, schema: Mapping[str, Any]) -> Record:
     """A record that has its text, with what is known of its fields and lists: worked out if it was not before."""
-    if record.state != "done" or record.complete is not None:
+    if record.state != "done" or record.complete is not None or is_rejected(record):
         return record
     result = _known(record, schema)
     lists = tuple(asdict(each) for each in result.lists)
     return replace(record, fields=result.fields, lists=lists, complete=result.complete)
+
+
+def is_rejected(record: Record) -> bool:
+    """Whether a person has said last that a document is of no use."""
+    return record.revision is not None and record.revision.decision == "rejected"
 
 
 def _known(record: Record, schema: Mapping[str, Any]) -> Extraction[Any]:

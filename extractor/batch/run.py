@@ -46,7 +46,7 @@ from extractor.several.alone import check_documents, check_given
 from extractor.several.feed import Await, Do, Extract, Step, Work
 from extractor.several.line import ends_all
 
-__all__ = ["JobFeed", "Loads"]
+__all__ = ["JobFeed", "Loads", "name_of_none"]
 
 T = TypeVar("T")
 
@@ -182,7 +182,7 @@ class JobFeed(Generic[T]):
                 item.name = item.name or content.sha256[:16]
                 before = self._before(item, content)
         except DocumentError as error:
-            item.name = item.name or _name_of_none(item.given)
+            item.name = item.name or name_of_none(item.given)
             failure = failure_of(error)
             yield Await(
                 future=self._worker.fail_unread(number=item.number, name=item.name, row=item.row, failure=failure)
@@ -321,7 +321,7 @@ class JobFeed(Generic[T]):
         return replace(known_content(loaded), sha256=content.sha256)
 
 
-def _name_of_none(given: Any) -> str:
+def name_of_none(given: Any) -> str:
     """The name of something that is no document: another one for every other."""
     try:
         said = repr(given)

@@ -10,16 +10,22 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from extractor.batch import claims, finishes, reading
-from extractor.batch.claims import Begun
+from extractor.batch import claims, finishes, reading, revisions, scoring
+from extractor.batch import queue as queues
+from extractor.batch.checks import problems
+from extractor.batch.claims import Begun, Offer
 from extractor.batch.connections import JobFile
 from extractor.batch.finishes import Finished
 from extractor.batch.opening import located, readable, told
 from extractor.batch.owners import Owner
-from extractor.batch.record import AttemptRecord, Counts, Record, Run
+from extractor.batch.queue import Row, Tally
+from extractor.batch.record import AttemptRecord, Counts, Record, Revision, Run
+from extractor.batch.revisions import Said
+from extractor.batch.rows import unpack
 from extractor.batch.working import Journal, Worker
 from extractor.errors import JobError
 
@@ -38,6 +44,7 @@ class Store:
         self.path = located(path)
         self._file = JobFile(self.path, create=create and not read_only, read_only=read_only)
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        self._scored: dict[int, int] = {}  # of each run, up to which document it was looked through
 
     # -------------------------------------------------------------------------------------------- runs
 
@@ -48,12 +55,19 @@ class Store:
         schema: Mapping[str, Any],
         options: Mapping[str, Any],
         shape: Mapping[str, Any] | None = None,
+        reference: str = "",
     ) -> Run:
         """The run with that schema and those options (both plain data), or else a new one. `shape` is the schema of
-        what is written of its documents, where that is another one.
+        what is written of its documents, where that is another one, `reference` where the target is found.
         """
-        ready = partial(partial, claims.open_run, target=target, schema=schema, options=options, shape=shape)
-        number: int = self._file.writer.submit(ready).result()
+        own: dict[str, Any] = {
+            "target": target,
+            "schema": schema,
+            "options": options,
+            "shape": shape,
+            "reference": reference,
+        }
+        number: int = self._file.writer.submit(partial(partial, claims.open_run, **own)).result()
         return next(run for run in self.runs() if run.number == number)
 
     def runs(self) -> tuple[Run, ...]:
@@ -117,7 +131,7 @@ class Store:
             rows = self._file.read(read)
             for row in rows:
                 with told(self.path):
-                    record = reading.unpack(row)
+                    record = unpack(row)
                 yield record
             if len(rows) < reading.AT_ONCE:
                 return
@@ -127,7 +141,7 @@ class Store:
         """All that is known of one document; None where there is none of that name."""
         row = self._file.read(partial(reading.record, run=run, name=name, job=self.path))
         with told(self.path):
-            return None if row is None else reading.unpack(row)
+            return None if row is None else unpack(row)
 
     def attempts(self, run: int, name: str) -> tuple[AttemptRecord, ...]:
         """Every request of one document, each time it was tried, in order."""
@@ -143,6 +157,75 @@ class Store:
         number: int = self._file.writer.submit(ready).result()
         return number
 
+    # ----------------------------------------------------------------------------------------- people
+
+    def revise(self, said: Said) -> Revision:
+        """Keep what a person says of a document. Raises `Overtaken`, and `OptionError`."""
+        revision: Revision = self._file.writer.submit(partial(revisions.revise, said)).result()
+        return revision
+
+    def revisions(self, run: int, name: str) -> tuple[Revision, ...]:
+        """All that people said of a document, in order."""
+        return self._file.read(partial(revisions.revisions, run=run, name=name))
+
+    def any_said(self, run: int) -> bool:
+        """Whether people have said anything of a run that counts."""
+        return self._file.read(partial(revisions.any_said, run=run))
+
+    def valued(self, run: int) -> Iterator[Record]:
+        """The documents of a run that people accepted or corrected, with their texts."""
+        after = 0
+        while rows := self._file.read(partial(reading.valued, run=run, after=after)):
+            for after, row in rows:  # noqa: B007  # the last of them
+                with told(self.path):
+                    record = unpack(row)
+                yield record
+
+    def numbered(self, run: int, document: int) -> Record | None:
+        """The document with a number in the file, by the first of its names; None where the run has none."""
+        row = self._file.read(partial(reading.numbered, run=run, document=document))
+        with told(self.path):
+            return None if row is None else unpack(row)
+
+    def extracted(self, run: int, name: str) -> Record | None:
+        """A document as it was extracted, whatever people said of it; None where nothing was, or there is none."""
+        row = self._file.read(partial(reading.extracted_of, run=run, name=name))
+        with told(self.path):
+            return None if row is None else unpack(row)
+
+    def names(self, run: int, document: int) -> tuple[str, ...]:
+        """All names of the document with a number in the file, in the order of the input."""
+        return self._file.read(partial(queues.names, run=run, document=document))
+
+    def queue(self, run: int, **page: Any) -> tuple[Row, ...]:
+        """A page of what people are to look at: see `queues.queue`. Raises `OptionError`."""
+        return self._file.read(partial(queues.queue, run=run, **page))
+
+    def tally(self, run: int) -> Tally:
+        """How far the review of a run is."""
+        return self._file.read(partial(queues.tally, run=run))
+
+    def score(self, run: int, schema: Mapping[str, Any], limit: int) -> int:
+        """Work out how doubtful so many documents are of which it is not known, and keep it; how many these were."""
+        after = self._scored.get(run, 0)
+        rows = self._file.read(partial(scoring.unscored, run=run, after=after, limit=limit))
+        if not rows and after:  # from the beginning again: some were under way, or are asked for again
+            rows = self._file.read(partial(scoring.unscored, run=run, after=0, limit=limit))
+        self._scored[run] = rows[-1][0] if rows else 0
+        if rows:
+            scores = scoring.scored(rows, schema)
+            self._file.writer.submit(partial(partial, scoring.keep, scores=scores)).result()
+        return len(rows)
+
+    def enter(self, offer: Offer) -> Future[None]:
+        """Note a document that is asked of nobody; done when it is in the file."""
+        work = partial(claims.fail_unread if offer.failure is not None else claims.enter, offer=offer)
+        return self._file.writer.submit(lambda: work)
+
+    def known_file(self, run: int, name: str, size: int, mtime_ns: int) -> str | None:
+        """The sha256 of a file of that name that was begun before with the same size and time; else None."""
+        return self._file.read(partial(reading.known_file, run=run, name=name, size=size, mtime=mtime_ns))
+
     # ---------------------------------------------------------------------------------------- the file
 
     def check(self) -> tuple[str, ...]:
@@ -152,7 +235,7 @@ class Store:
         try:
             with told(self.path), contextlib.closing(readable(self.path)) as connection:
                 connection.execute("BEGIN")  # all of it as it is at one time
-                found.extend(reading.problems(connection))
+                found.extend(problems(connection))
         except JobError as error:
             found.append(str(error))
         return tuple(found)

@@ -318,10 +318,12 @@ def head_names(names: Names, rows: Iterable[str], keys: Sequence[str] = HEAD) ->
     return dict([*found[:at], *further.items(), *found[at:]])
 
 
-def related(root: Struct, title: str, rows: Iterable[str], names: Names) -> Table:
-    """The table of an object, with one for each list in it. `names` are those of the tables."""
+def related(root: Struct, title: str, rows: Iterable[str], names: Names, said: Sequence[str] = ()) -> Table:
+    """The table of an object, with one for each list in it. `names` are those of the tables, `said` further columns
+    before the data.
+    """
     own = Names()
-    return _table(root, _slug(title), (), names, own, lambda: head_names(own, rows, ("id", *HEAD)))
+    return _table(root, _slug(title), (), names, own, lambda: head_names(own, rows, ("id", *HEAD, *said)))
 
 
 def _table(

@@ -22,6 +22,7 @@ from extractor.batch.opening import told
 from extractor.batch.owners import Owner
 from extractor.batch.packing import packed
 from extractor.batch.record import Failure, Record
+from extractor.batch.rows import stands, stored_name, unpack
 from extractor.batch.writer import Work, Writer
 from extractor.errors import JobError
 
@@ -77,7 +78,7 @@ class Worker:
             offer = Offer(
                 run=run,
                 number=number,
-                name=reading.stored_name(name),
+                name=stored_name(name),
                 row=packed(row) if row else None,
                 sha=bytes.fromhex(sha256),
                 content=Content(text=text, pages=pages, media_type=media_type) if known else None,
@@ -113,10 +114,10 @@ class Worker:
             return None
         now = (number, packed(row) if row else None, size, mtime_ns)
         with told(self._file.path):
-            record = reading.unpack((number, *found[1:]), text)
-        if reading.stands(found) == now:
+            record = unpack((number, *found[1:]), text)
+        if stands(found) == now:
             return record, None
-        stored = reading.stored_name(name)
+        stored = stored_name(name)
         sha = bytes.fromhex(record.sha256)
         offer = Offer(run=self.run, number=number, name=stored, row=now[1], sha=sha, size=size, mtime=mtime_ns)
         work = partial(claims.place, offer=offer)
@@ -147,7 +148,7 @@ class Worker:
             offer = Offer(
                 run=run,
                 number=number,
-                name=reading.stored_name(name),
+                name=stored_name(name),
                 row=packed(row) if row else None,
                 failure=packed(failure),
             )

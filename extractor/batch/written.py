@@ -14,17 +14,26 @@ from pydantic_core import to_jsonable_python
 from extractor.result import Extraction
 from extractor.schema.target import Target, TypeTarget
 
-__all__ = ["written", "written_schema"]
+__all__ = ["written", "written_schema", "written_value"]
 
 
 def written(result: Extraction[Any]) -> Any:
     """The value as plain data; where there is no whole one, or it cannot be made plain data, what was read."""
-    if result.errors:
-        return result.data
+    return result.data if result.errors else _written(result.value, result.data)
+
+
+def written_value(target: Target[Any], value: Any, data: Any = ...) -> Any:
+    """What `written` gives for a bare value that a target has made of `data`: that, where there is nothing else to be
+    written.
+    """
+    return value if not isinstance(target, TypeTarget) else _written(value, data)
+
+
+def _written(value: Any, otherwise: Any) -> Any:
     try:
-        return to_jsonable_python(result.value, by_alias=True)
+        return to_jsonable_python(value, by_alias=True)
     except Exception:  # noqa: BLE001  # whatever the target's own code does: the document has not failed
-        return result.data
+        return otherwise
 
 
 def written_schema(target: Target[Any]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import typer
 
 from extractor.cli import batch as batches
 from extractor.cli import demo_batch as demonstration
+from extractor.cli import evaluate as evaluating
 from extractor.cli import jobs, others
+from extractor.cli import review as reviewing
 from extractor.cli import run as running
 
 __all__ = ["app"]
@@ -43,6 +45,8 @@ def main(
 app.command(epilog=running.EXAMPLES)(running.run)
 app.command(epilog=batches.EXAMPLES)(batches.batch)
 app.add_typer(jobs.app)
+app.command(epilog=reviewing.EXAMPLES)(reviewing.review)
+app.command(epilog=evaluating.EXAMPLES)(evaluating.evaluate)
 app.command(
     epilog="[b]Examples[/b]\n\n"
     "extractor schema invoice --dialect llama.cpp\n\n"

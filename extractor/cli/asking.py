@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
@@ -27,6 +27,9 @@ from extractor.endpoint.retry import DEFAULT_POLICY
 from extractor.errors import OptionError, SchemaError
 from extractor.schema.dialects import MODES
 from extractor.settings import DEFAULT_MAX_RETRIES
+
+if TYPE_CHECKING:
+    from extractor.examples.nearest import Examples
 
 __all__ = ["Asking", "BaseUrl", "Model", "TargetName", "asks", "found"]
 
@@ -51,6 +54,13 @@ class Asking:
     model: Model = None
     base_url: BaseUrl = None
     instructions: Annotated[str | None, typer.Option(help="Added to what the model is told.")] = None
+    examples: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE", help="Right values to show: a job that was reviewed, or a .jsonl file."),
+    ] = None
+    nearest: Annotated[
+        int, typer.Option(min=0, help="How many of the examples: those that are most like the document.")
+    ] = 3
     max_retries: Annotated[int, typer.Option(min=0, help="Re-asks where none conforms.")] = DEFAULT_MAX_RETRIES
     temperature: Annotated[float | None, typer.Option(help="0 to 2.")] = None
     max_completion_tokens: Annotated[int | None, typer.Option(help="1 to 65536.")] = None
@@ -120,6 +130,7 @@ class Asking:
             "fallbacks": self.fallback or (),
             "budget": Budget(**limits) if any(limit is not None for limit in limits.values()) else None,  # type: ignore[arg-type]
             "instructions": self.instructions,
+            "examples": () if self.examples is None else _nearest(self.examples, self.nearest),
             "absent": "allow" if self.allow_absent else "forbid",
             "coerce": not self.no_coerce,
             "mode": self.mode,
@@ -139,6 +150,12 @@ class Asking:
             ) as extractor,
         ):
             yield extractor
+
+
+def _nearest(source: str, nearest: int) -> Examples:
+    from extractor.examples.nearest import Examples  # only for those who have some
+
+    return Examples(source, nearest=nearest)
 
 
 def _chunking(tokens: int) -> Chunking:

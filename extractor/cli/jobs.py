@@ -72,10 +72,14 @@ def status(
             _say_which(opened, runs[0], run)
             _print_failed(opened, runs[0], job, as_json)
         elif as_json:
-            print_json([described(each, opened.counts(each.number)) for each in runs], pretty=True)
+            print_json([_described(opened, each) for each in runs], pretty=True)
         else:
             for each in runs:
-                typer.echo("\n".join(lines_of(described(each, opened.counts(each.number)))))
+                typer.echo("\n".join(lines_of(_described(opened, each))))
+
+
+def _described(job: Job, run: Run) -> dict[str, Any]:
+    return described(run, job.counts(run.number), job.tally(run))
 
 
 def _print_failed(job: Job, run: Run, path: Path, as_json: bool) -> None:
@@ -96,7 +100,7 @@ def show(
     run: RunNumber = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show all of one document: what came out, what was wrong, what the model said, where the values stand."""
+    """Show all of one document: what came out, what was wrong, what the model and people said, where values stand."""
     with errors(), _opened(job) as opened:
         chosen = _one(opened, run)
         record = opened.record(name, chosen)
@@ -107,11 +111,11 @@ def show(
                 hint="Names are those that jobs status --failed and jobs export show.",
             )
         _say_which(opened, chosen, run)
-        attempts = opened.attempts(name, chosen)
+        attempts, said = opened.attempts(name, chosen), opened.revisions(name, chosen)
         if as_json:
-            print_json(kept_record(record, attempts), pretty=True)
+            print_json(kept_record(record, attempts, said), pretty=True)
             return
-        for line in kept_lines(record, attempts):
+        for line in kept_lines(record, attempts, said):
             typer.echo(line)
 
 
@@ -162,8 +166,6 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Write what came out: a line or a row for each document, the failed ones too."""
-    from extractor.batch.export import export as written
-
     with errors(), _opened(job) as opened:
         chosen = _one(opened, run)
         _say_which(opened, chosen, run)
@@ -172,7 +174,7 @@ def export(
             number = opened.export(output, form, run=chosen, **how)
             err.print(printable(f"{many(number)} in {output}."))
         else:
-            written(opened.records(chosen, evidence=evidence), chosen.shape, sys.stdout.buffer, form or "jsonl", **how)
+            opened.export(sys.stdout.buffer, form or "jsonl", run=chosen, **how)
 
 
 def _opened(path: Path, *, read_only: bool = True) -> Job:

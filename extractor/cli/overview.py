@@ -19,6 +19,7 @@ from extractor.progress import duration, many, money, printable, tokens
 
 if TYPE_CHECKING:
     from extractor.batch.job import Job
+    from extractor.batch.queue import Tally
     from extractor.batch.record import Counts, Run, State
 
 __all__ = ["aligned", "described", "failed_of", "grouped", "job_files", "lines_of", "row_of", "summary"]
@@ -77,8 +78,8 @@ def _states(run: Mapping[str, Any]) -> tuple[str, ...]:
     return f"{done} done", f"{run['failed']:,} failed", "stopped" if run["stopped"] else f"{run['pending']:,} pending"
 
 
-def described(run: Run, counts: Counts) -> dict[str, Any]:
-    """A run and how far it is, as plain data."""
+def described(run: Run, counts: Counts, tally: Tally | None = None) -> dict[str, Any]:
+    """A run and how far it is, as plain data; with how far people have reviewed it, where they have."""
     states = {state: getattr(counts, state) for state in ("documents", "done", "failed", "pending", "running")}
     return {
         "run": run.number,
@@ -95,7 +96,14 @@ def described(run: Run, counts: Counts) -> dict[str, Any]:
         "cost": None if counts.cost is None else float(counts.cost),
         "seconds": round(counts.seconds, 3),
         "took": _took(counts),
+        **_reviewed(tally),
     }
+
+
+def _reviewed(tally: Tally | None) -> dict[str, Any]:
+    if tally is None or tally.all == tally.open:
+        return {}
+    return {"review": {name: getattr(tally, name) for name in ("accepted", "corrected", "rejected", "open")}}
 
 
 def _took(counts: Counts) -> str:
@@ -113,6 +121,8 @@ def lines_of(run: Mapping[str, Any]) -> Iterator[str]:
     states = [*_states(run), f"{run['running']:,} running"]
     yield f"  {many(run['documents'])}: {', '.join(states)}"
     yield f"  {run['took']}"
+    if "review" in run:
+        yield f"  reviewed: {', '.join(f'{count:,} {name}' for name, count in run['review'].items())}"
 
 
 OPTIONS = 1_000  # characters: instructions and examples may be long

@@ -16,7 +16,7 @@ from extractor.result import Extraction
 from extractor.schema.nodes import value_at
 
 if TYPE_CHECKING:
-    from extractor.batch.record import AttemptRecord, Record
+    from extractor.batch.record import AttemptRecord, Record, Revision
 
 __all__ = ["failed_record", "kept_lines", "kept_record", "record_of", "value_of", "warn"]
 
@@ -105,15 +105,37 @@ def _is_invented(result: Extraction[Any], pointer: str, field: Field) -> bool:
 # ---------------------------------------------------------------------------------------- as a job has it
 
 
-def kept_record(record: Record, attempts: Sequence[AttemptRecord]) -> dict[str, Any]:
-    """All that a job knows of a document, as plain data, but for its text, of which there is the beginning."""
+def kept_record(
+    record: Record, attempts: Sequence[AttemptRecord], revisions: Sequence[Revision] = ()
+) -> dict[str, Any]:
+    """All that a job knows of a document, as plain data, but for its text, of which there is the beginning. What people
+    said is there where they have said anything.
+    """
     told: dict[str, Any] = to_jsonable_python(record, fallback=str)
     told |= {"text": None if record.text is None else record.text[:BEGINNING], "requests": record.requests}
     told |= {"fields": {pointer: _known(field) for pointer, field in record.fields.items()}}
+    del told["revision"], told["extracted"]
+    if revisions:
+        told |= {"extracted": record.extracted, "revisions": [_revision(each) for each in revisions]}
     return told | {"attempts": record.attempts, "replies": to_jsonable_python(attempts)}
 
 
-def kept_lines(record: Record, attempts: Sequence[AttemptRecord]) -> Iterator[str]:
+def _revision(said: Revision) -> dict[str, Any]:
+    from extractor.batch.verdicts import said_at
+
+    plain = {name: getattr(said, name) for name in ("number", "decision", "who", "note", "attempt", "data")}
+    changes = [{"pointer": pointer, "before": old, "after": new} for pointer, old, new in _changes(said)]
+    return {**plain, "made": said_at(said.made), "changes": changes}
+
+
+def _changes(said: Revision) -> tuple[tuple[str, Any, Any], ...]:
+    """What is other than before, where the person gave a value and there was one."""
+    from extractor.batch.differing import differing
+
+    return differing(said.before, said.data) if said.decision in ("accepted", "corrected") else ()
+
+
+def kept_lines(record: Record, attempts: Sequence[AttemptRecord], revisions: Sequence[Revision] = ()) -> Iterator[str]:
     """The same as lines, which nothing in them breaks."""
     model = f", {record.model}" if record.model else ""
     yield printable(f"{record.name}: {record.state}, tried {record.attempts} ×, {record.seconds:.1f} s{model}")
@@ -124,6 +146,8 @@ def kept_lines(record: Record, attempts: Sequence[AttemptRecord]) -> Iterator[st
     if record.absent:
         yield printable(f"absent  {', '.join(record.absent)}")
     yield from _failure_lines(record)
+    for said in revisions:
+        yield from _revision_lines(said)
     for pointer, field in record.fields.items():
         at = ", ".join(f"{span.start}-{span.end}" for span in field.spans[:5])
         yield printable(f"field   {pointer or '(the whole)'}: {field.status}{f' at {at}' if at else ''}")
@@ -145,6 +169,16 @@ def _failure_lines(record: Record) -> Iterator[str]:
     if failure.value is not None:
         yield f"last    {_plain(failure.value)}"
     yield from (f"{name:7} {_plain(value)}" for name, value in failure.details.items() if value not in ("", None, {}))
+
+
+def _revision_lines(said: Revision) -> Iterator[str]:
+    from extractor.batch.verdicts import said_at
+
+    who = f" by {said.who}" if said.who else ""
+    note = f": {said.note}" if said.note else ""
+    yield printable(f"review  {said.number}: {said.decision}{who}, {said_at(said.made) or 'no time'}{note}")
+    for pointer, before, after in _changes(said):
+        yield f"    {printable(pointer or '(the whole)')}: {_plain(before)} → {_plain(after)}"
 
 
 def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:

@@ -80,6 +80,8 @@ class _Queue:
 
     def _piece(self, number: int, chunk: Chunk) -> Piece:
         said = "\n\n".join(filter(None, [self._whole.settings.instructions, _SAID]))
+        # Examples that are chosen are chosen for the whole: of a chunk nobody could say whether one is of its document.
+        own: dict[str, Any] = {} if self._whole.settings.source is None else {"examples": ()}
         return self._whole.piece(
             number,
             f"chunk{chunk.start}-{chunk.end}",  # their numbers depend on which is halved first
@@ -88,6 +90,7 @@ class _Queue:
             chunking=None,
             absent="allow",
             instructions=said,
+            **own,
         )
 
     def take(self, came: Came) -> None:

@@ -7,6 +7,7 @@ passed over, and every one of those answers is the vote of its candidates.
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 from extractor.chat.content import text_of
@@ -14,9 +15,9 @@ from extractor.documents.chunking import Chunking
 from extractor.documents.lengths import tokens_in
 from extractor.errors import RequestTooLarge
 from extractor.ladder import Form
-from extractor.several.pieces import Plan, Whole
+from extractor.several.pieces import Plan, Whole, joined
 
-__all__ = ["Whole", "known_context", "plan", "room", "shorter"]
+__all__ = ["Whole", "bare", "known_context", "plan", "room", "shorter", "spare"]
 
 MOST_REPLY = 16_384  # tokens that are kept free for a reply whose limit is not known
 LEAST_ROOM = 128  # tokens: less is no document
@@ -50,11 +51,20 @@ def plan(whole: Whole, room: int | None) -> Plan[Any] | None:
 
 def room(whole: Whole, form: Form, context: int) -> int:
     """How many tokens a document may have where a request and its reply may have `context`."""
+    return max(_left(whole, form, context), LEAST_ROOM)
+
+
+def _left(whole: Whole, form: Form, context: int) -> int:
     fields = whole.settings.fields
     limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
     reply = min(limit or context // 4, MOST_REPLY if limit is None else context // 2)
     prompt = tokens_in(form.prefix.encoded.decode("utf-8", "replace"))
-    return max(context - prompt - reply, LEAST_ROOM)
+    return context - prompt - reply
+
+
+def spare(whole: Whole, form: Form, context: int) -> int:
+    """How many tokens are left beside the document; fewer than none where there is no room for it."""
+    return _left(whole, form, context) - tokens_in(text_of(whole.document) or "")
 
 
 def shorter(whole: Whole, form: Form, context: int) -> Plan[Any] | None:
@@ -72,6 +82,16 @@ def shorter(whole: Whole, form: Form, context: int) -> Plan[Any] | None:
 
 def _chunking(tokens: int) -> Chunking:
     return Chunking(tokens=tokens, overlap=min(MOST_OVERLAP, tokens // 10))
+
+
+def bare(whole: Whole) -> Plan[Any]:
+    """Ask without examples, of which there were too many beside the document. Raises what that does."""
+    started = time.perf_counter()
+    came = yield (whole.piece(0, "bare", examples=()),)
+    if came.result is None:
+        assert came.error is not None  # noqa: S101  # one of both
+        raise came.error
+    return joined(came.result, [came], time.perf_counter() - started)
 
 
 # "maximum context length is 8192 tokens", "n_ctx": 8192, "context window of 128,000 tokens", "the maximum number of

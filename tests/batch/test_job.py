@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from extractor import Extractor
-from extractor.batch.job import Difference, Job, _differing, feed_of
+from extractor.batch.differing import differing
+from extractor.batch.job import Difference, Job, feed_of
 from extractor.batch.record import Counts
 from extractor.documents.loaded import Input
 from extractor.endpoint.resolve import Address
@@ -286,8 +287,8 @@ JSON = st.recursive(
 @given(one=JSON, other=JSON)
 def test_what_differs_is_found_where_it_stands(one: Any, other: Any) -> None:
     """Two values differ exactly where that is said, and what is said there stands there."""
-    assert _differing(one, one) == ()
-    found = _differing(one, other)
+    assert differing(one, one) == ()
+    found = differing(one, other)
     assert all(value_at(one, pointer) == here for pointer, here, _ in found if here is not None)
     assert all(value_at(other, pointer) == there for pointer, _, there in found if there is not None)
     assert len({pointer for pointer, _, _ in found}) == len(found)
@@ -297,12 +298,12 @@ def test_what_differs_is_found_where_it_stands(one: Any, other: Any) -> None:
 
 def test_very_different_values_are_not_all_listed() -> None:
     """At most a thousand places are listed, and deep values are gone through."""
-    assert len(_differing(list(range(5000)), list(range(1, 5001)))) == 1_000
+    assert len(differing(list(range(5000)), list(range(1, 5001)))) == 1_000
     deep: Any = 1
     other: Any = 2
     for _ in range(5000):
         deep, other = [deep], [other]
-    assert [each[1:] for each in _differing(deep, other)] == [(1, 2)]
+    assert [each[1:] for each in differing(deep, other)] == [(1, 2)]
 
 
 def test_a_job_is_exported(job: Job, tmp_path: Path) -> None:

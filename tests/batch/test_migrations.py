@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from extractor.batch import migrations
+from extractor.batch.job import Job
 from extractor.batch.migrations import APPLICATION, MIGRATIONS
 from extractor.batch.store import Finished, Store
 from extractor.errors import JobError
@@ -25,6 +26,19 @@ def with_one_document(path: Path) -> None:
     with Store(path) as store, store.worker(store.open_run(target="T", schema={}, options={}).number) as worker:
         begun = worker.begin(number=0, name="a", sha256=SHA, text="hello").result()
         worker.finish(begun, Finished(data={"x": 1}, outcome="conforming")).result()
+
+
+def as_first(path: Path) -> None:
+    """Have a file be as the first version made it."""
+    added = [each.split()[2] for each in MIGRATIONS[1] if each.startswith("CREATE INDEX ")]
+    with closing(sqlite3.connect(path)) as connection:
+        for name in added:
+            connection.execute(f"DROP INDEX {name}")
+        for table in ("review", "revision"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE run DROP COLUMN reference")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
 
 
 def asked(path: Path, statement: str) -> list[tuple[object, ...]]:
@@ -53,8 +67,8 @@ def test_a_job_is_its_owners_only(tmp_path: Path) -> None:
 def test_an_older_file_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of the first version sees each later step once, and keeps what is in it."""
     path = tmp_path / "job.db"
-    monkeypatch.setattr(migrations, "MIGRATIONS", MIGRATIONS[:1])
     with_one_document(path)
+    as_first(path)
     assert asked(path, "PRAGMA user_version") == [(1,)]
     monkeypatch.setattr(migrations, "MIGRATIONS", (*MIGRATIONS, LATER))
     for _ in range(2):
@@ -75,6 +89,41 @@ def test_an_older_file_is_not_brought_up_by_a_reader(tmp_path: Path, monkeypatch
     with pytest.raises(JobError, match=r"older version.*Open it once for writing"):
         Store(path, read_only=True)
     assert asked(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+def test_a_file_of_the_first_version_is_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests take for an older file has what the first step made, and nothing else."""
+    with_one_document(tmp_path / "new.db")
+    as_first(tmp_path / "new.db")
+    with closing(sqlite3.connect(tmp_path / "old.db", isolation_level=None)) as connection:
+        monkeypatch.setattr(migrations, "MIGRATIONS", MIGRATIONS[:1])
+        migrations.bring_up(connection, tmp_path / "old.db")
+    kept = (
+        "SELECT type, name, iif(type = 'table', '', sql) FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY 2"
+    )
+    assert asked(tmp_path / "new.db", kept) == asked(tmp_path / "old.db", kept)
+
+
+def test_an_older_file_without_reviews_is_read(tmp_path: Path) -> None:
+    """Opened for reading only, a file from before there were reviews is one in which nobody has said anything."""
+    path = tmp_path / "job.db"
+    with_one_document(path)
+    as_first(path)
+    before = path.read_bytes()
+    with Job(path, read_only=True) as job:
+        (run,) = job.runs
+        assert run.reference == ""
+        assert [(each.name, each.data, each.revision) for each in job.records(text=True)] == [("a", {"x": 1}, None)]
+        assert job.revisions("a") == ()
+        assert [each.name for each in job.queue()] == ["a"]
+        assert (job.tally().all, job.tally().open, job.counts().done) == (1, 1, 1)
+        assert [job.names(each.document) for each in job.queue(order="name")] == [("a",)]
+        assert job.export(tmp_path / "out.csv") == 1
+    assert path.read_bytes() == before
+    assert asked(path, "PRAGMA user_version") == [(1,)]
+    with Job(path) as job:
+        job.correct("a", {"x": 2})
+        assert [each.value for each in job.records()] == [{"x": 2}]
 
 
 def test_a_step_that_fails_leaves_the_older_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

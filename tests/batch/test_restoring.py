@@ -304,7 +304,7 @@ def test_any_json_comes_back(data: Any) -> None:
 # ------------------------------------------------------------------------------------------------ errors
 
 
-KINDS = [getattr(errors, name) for name in errors.__all__]
+KINDS = [getattr(errors, name) for name in errors.__all__ if name != "Overtaken"]  # which no document fails with
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -1,0 +1,235 @@
+"""What people say of the documents of a job: what they are to look at, and what they have said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import is_dataclass
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from extractor.batch.differing import is_same
+from extractor.batch.options import named
+from extractor.batch.queue import Order, Row, Show, Tally, check_page
+from extractor.batch.record import Decision, Record, Revision, Run
+from extractor.batch.revisions import BY_HAND, Said
+from extractor.batch.run import Loads
+from extractor.batch.store import Store
+from extractor.batch.written import written_schema, written_value
+from extractor.errors import OptionError
+from extractor.schema.target import FieldError, Target, TypeTarget, target_of
+
+__all__ = ["Reviewed", "reference_of"]
+
+MOST_SHOWN = 5  # errors that a message lists
+
+
+class Reviewed:
+    """The part of a `Job` that people work with. What they say is kept beside what was extracted, never in its place;
+    the last word counts.
+    """
+
+    _store: Store
+    _loader: Callable[[], Loads]
+
+    def _chosen(self, run: int | Run | None) -> Run:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------------- to say
+
+    def revise(
+        self,
+        name: str,
+        decision: Decision,
+        data: Any = None,
+        *,
+        value: Any = ...,
+        who: str = "",
+        note: str = "",
+        based: int | None = None,
+        run: int | Run | None = None,
+    ) -> Revision:
+        """Keep what `who` says of a document. `data` is plain data that has been validated, as it was read, `value`
+        what is written of it where that is something else; `based` is the number of the last revision that they have
+        seen (0 for none), None where that does not matter.
+
+        Raises `Overtaken` where somebody else has said something since, and `OptionError` for a document that is not
+        there or not finished.
+        """
+        said = Said(
+            run=self._chosen(run).number,
+            name=name,
+            decision=decision,
+            data=data,
+            value=value,
+            who=who,
+            note=note,
+            based=based,
+        )
+        return self._store.revise(said)
+
+    def correct(
+        self,
+        name: str,
+        value: Any,
+        *,
+        target: Any = None,
+        who: str = "",
+        note: str = "",
+        run: int | Run | None = None,
+        context: Any = None,
+    ) -> Revision:
+        """Have a value count in place of what was extracted: an instance of the target, or plain data. It is accepted
+        where that is the same as what was extracted.
+
+        It is validated, by the `target` with pydantic's `context`, or by the JSON Schema of the run where none is
+        given. Raises `OptionError`, which lists what is wrong with it.
+        """
+        chosen = self._chosen(run)
+        record = self._known(chosen, name)
+        wanted: Target[Any] = target_of(dict(chosen.schema) if target is None else target)
+        data = _plain(value, wanted)
+        made = _validated(wanted, data, context)
+        extracted = record.data if record.revision is None else record.extracted
+        decision: Decision = "accepted" if extracted is not None and is_same(data, extracted) else "corrected"
+        written = written_value(wanted, made, data)
+        return self.revise(name, decision, data, value=written, who=who, note=note, run=chosen)
+
+    def accept(self, name: str, *, who: str = "", run: int | Run | None = None) -> Revision:
+        """Say that a document is right as it was extracted. Raises `OptionError` where nothing was, or it does not
+        conform.
+        """
+        chosen = self._chosen(run)
+        self._known(chosen, name)
+        record = self._store.extracted(chosen.number, name)
+        if record is None or record.data is None:
+            raise OptionError(f"Nothing was extracted of {name[:500]!r}.", option="name", hint="Correct it instead.")
+        if record.outcome != "conforming":
+            _validated(target_of(dict(chosen.schema)), record.data, None)
+        return self.revise(name, "accepted", record.data, value=record.value, who=who, run=chosen)
+
+    def reject(self, name: str, *, note: str = "", who: str = "", run: int | Run | None = None) -> Revision:
+        """Say that a document is of no use, and in the `note` why."""
+        return self.revise(name, "rejected", note=note, who=who, run=run)
+
+    def reopen(self, name: str, *, note: str = "", who: str = "", run: int | Run | None = None) -> Revision:
+        """Have the last word of a document count no longer: it is again as it was extracted."""
+        return self.revise(name, "reopened", note=note, who=who, run=run)
+
+    # ------------------------------------------------------------------------------------ what was said
+
+    def revisions(self, name: str, run: int | Run | None = None) -> tuple[Revision, ...]:
+        """All that people said of a document, in order."""
+        return self._store.revisions(self._chosen(run).number, name)
+
+    def reviewed(self, run: int | Run | None = None) -> Iterator[Record]:
+        """The documents that people accepted or corrected, with their texts: those of the run, then those of other
+        runs with the same schema that have another content.
+        """
+        chosen = self._chosen(run)
+        others = [each for each in reversed(self._store.runs()) if each.number != chosen.number]
+        seen: set[str] = set()
+        for each in (chosen, *(other for other in others if is_same(other.schema, chosen.schema))):
+            for record in self._store.valued(each.number):
+                if record.sha256 not in seen:
+                    seen.add(record.sha256)
+                    yield record
+
+    # ----------------------------------------------------------------------------------- to be looked at
+
+    def queue(
+        self,
+        run: int | Run | None = None,
+        *,
+        show: Show = "open",
+        order: Order = "doubt",
+        search: str = "",
+        after: tuple[Any, ...] | None = None,
+        limit: int = 50,
+    ) -> tuple[Row, ...]:
+        """The next documents that people are to look at: those that `show` says whose names have `search` in them, in
+        an `order`, after the place of the last row that is known. See `Show`, `Row`. Raises `OptionError`.
+        """
+        check_page(show, order, search, after, limit)
+        page = {"show": show, "order": order, "search": search, "after": after, "limit": limit}
+        return self._store.queue(self._chosen(run).number, **page)
+
+    def tally(self, run: int | Run | None = None) -> Tally:
+        """How many documents are open, how many are accepted, corrected, rejected."""
+        return self._store.tally(self._chosen(run).number)
+
+    def document(self, number: int, run: int | Run | None = None) -> Record | None:
+        """A document by the number that a `Row` has, with its text and what is kept of its fields; None where the run
+        has none of that number.
+        """
+        return self._store.numbered(self._chosen(run).number, number)
+
+    def names(self, number: int, run: int | Run | None = None) -> tuple[str, ...]:
+        """All names of a document by the number that a `Row` has."""
+        return self._store.names(self._chosen(run).number, number)
+
+    def score(self, run: int | Run | None = None, *, limit: int = 100) -> int:
+        """Work out how doubtful so many documents are of which it is not known yet, and keep that: some milliseconds
+        each. How many these were; 0 when it is known of all that are finished.
+        """
+        chosen = self._chosen(run)
+        return self._store.score(chosen.number, chosen.schema, limit)
+
+    def enter(self, target: Any, documents: Iterable[Any]) -> Run:
+        """A run whose documents are asked of nobody: each is pending until a person enters its value (`correct`). The
+        same call with other documents adds them. They are as in a map: texts, paths of files, `Input`s.
+        """
+        from extractor.batch.entering import enter
+
+        wanted: Target[Any] = target_of(target)
+        run = self._store.open_run(
+            target=wanted.name,
+            schema=wanted.schema,
+            options=BY_HAND,
+            shape=written_schema(wanted),
+            reference=reference_of(wanted),
+        )
+        enter(self._store, run.number, documents, self._loader)
+        return run
+
+    def _known(self, run: Run, name: str) -> Record:
+        record = self._store.record(run.number, name)
+        if record is None:
+            raise OptionError(f"The run has no document {name[:500]!r}.", option="name", hint="See its records.")
+        return record
+
+
+def reference_of(target: Target[Any]) -> str:
+    """Where the class of a target is found, as `module:Name`; nothing where it cannot be imported, or is none."""
+    wanted = target.wanted if isinstance(target, TypeTarget) else None
+    if not isinstance(wanted, type) or not (issubclass(wanted, BaseModel) or is_dataclass(wanted)):
+        return ""
+    reference = named(wanted)
+    return "" if "<" in reference or "[" in reference or reference.startswith("__main__:") else reference
+
+
+def _plain(value: Any, target: Target[Any]) -> Any:
+    """A value as plain data that the target can read. Raises `OptionError`."""
+    try:
+        if isinstance(value, (dict, list, str, int, float, bool, type(None))):
+            return to_jsonable_python(value)
+        adapter: TypeAdapter[Any] = target.adapter if isinstance(target, TypeTarget) else TypeAdapter(type(value))
+        # Without what is computed, which is not read.
+        return adapter.dump_python(value, mode="json", by_alias=True, round_trip=True, warnings=False)
+    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
+        raise OptionError(f"The value is no plain data: {type(error).__name__}.", option="value") from None
+
+
+def _validated(target: Target[Any], data: Any, context: Any) -> Any:
+    """What the target makes of plain data. Raises `OptionError`."""
+    checked = target.validate(data, context=context)
+    if checked.errors:
+        raise OptionError(_wrong(target, checked.errors), option="value", hint="Correct that.")
+    return checked.value
+
+
+def _wrong(target: Target[Any], errors: tuple[FieldError, ...]) -> str:
+    listed = "; ".join(f"{each.pointer or 'the whole'}: {each.message}" for each in errors[:MOST_SHOWN])
+    more = f"; and {len(errors) - MOST_SHOWN:,} more" if len(errors) > MOST_SHOWN else ""
+    return f"The value is no {target.name}: {listed}{more}."

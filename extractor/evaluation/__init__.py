@@ -1,0 +1,1 @@
+"""How right what was extracted is, held against what is known to be right."""

@@ -1,0 +1,130 @@
+"""The examples of a source that hold against a target, and those of them to be shown before a document."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from extractor.documents.lengths import tokens_in
+from extractor.errors import TargetFailed
+from extractor.examples.index import Index, spaced, words_of
+from extractor.examples.sources import Found
+from extractor.prompt import Example
+from extractor.reply.reading import Wanted, held
+from extractor.schema.target import Target, TypeTarget
+
+__all__ = ["Pool", "Shown", "pool_of"]
+
+_log = logging.getLogger("extractor")
+
+LOOKED_AT = 64
+"""Of the most alike, those that are looked at: each may be the document itself, say the same as another, or be long."""
+NEARLY = 0.9
+"""The share of their words that two texts have in common of which one says nothing that the other does not."""
+TURNS = 12  # tokens of what a chat template puts around two turns
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """One example: its text, the right value as plain data of the target, and how many tokens both take, about."""
+
+    text: str = field(repr=False)
+    value: Any = field(repr=False)
+    tokens: int
+
+
+class Pool:
+    """Examples with an index of their words. `left_out` is how many of the source are none."""
+
+    def __init__(self, examples: Iterable[Shown], left_out: int = 0) -> None:
+        self.examples = tuple(examples)
+        self.left_out = left_out
+        self._index = Index(example.text for example in self.examples)
+
+    @property
+    def digest(self) -> str:
+        """What says that two pools have the same examples, in whatever order."""
+        each = sorted(
+            hashlib.sha256(json.dumps([example.text, example.value], sort_keys=True).encode()).digest()
+            for example in self.examples
+        )
+        return hashlib.sha256(b"".join(each)).hexdigest()
+
+    def nearest(self, text: str, most: int, tokens: int) -> tuple[Example, ...]:
+        """Those that are most like a text, `most` of them, with no more than so many `tokens` together; the most alike
+        last. The text itself is not one of them, nor is one that contains it or that it contains; of several that say
+        nearly the same there is one, and none without any word in common. One that is too long is left out.
+        """
+        chosen: list[Shown] = []
+        bags: list[Counter[str]] = []
+        own = spaced(text)
+        for example in self._alike(text) if most else ():
+            if example.tokens > tokens or _is_part(spaced(example.text), own):
+                continue
+            bag = words_of(example.text)
+            if any(_is_nearly(bag, other) for other in bags):
+                continue
+            chosen.append(example)
+            bags.append(bag)
+            tokens -= example.tokens
+            if len(chosen) == most:
+                break
+        return tuple((example.text, example.value) for example in reversed(chosen))
+
+    def _alike(self, text: str) -> Iterator[Shown]:
+        return (self.examples[number] for number in self._index.nearest(text, LOOKED_AT))
+
+
+def _is_part(text: str, other: str) -> bool:
+    return text in other or other in text
+
+
+def _is_nearly(bag: Counter[str], other: Counter[str]) -> bool:
+    return (bag & other).total() >= NEARLY * (bag | other).total()
+
+
+def pool_of(found: Iterable[Found], target: Target[Any], source: str, context: Any = None) -> Pool:
+    """The pool of what a source has. Of one text that comes several times the last value counts; what has no text, or
+    a value that does not conform, is left out, which is said in the log.
+    """
+    examples: dict[str, Shown] = {}
+    number = left_out = 0
+    for text, value in found:
+        number += 1
+        example = _example(text, value, target, context)
+        if example is None:
+            left_out += 1
+        else:
+            place = spaced(example.text)
+            examples.pop(place, None)
+            examples[place] = example
+    if left_out:
+        said = "%d of %d examples in %s are left out: they have no text, or their value is no valid %s."
+        _log.warning(said, left_out, number, source, target.name)
+    elif not number:
+        _log.warning("There are no examples in %s yet.", source)
+    return Pool(examples.values(), left_out)
+
+
+def _example(text: str | None, value: Any, target: Target[Any], context: Any) -> Shown | None:
+    if text is None or not text.strip():
+        return None
+    try:
+        plain = to_jsonable_python(value, by_alias=True)
+        # An instance was validated when it was made, and may be written otherwise than it is read.
+        if not (isinstance(target, TypeTarget) and type(value) is target.wanted):
+            reading = held(plain, Wanted(target=target, context=context))
+            if reading.errors:
+                return None
+            plain = reading.data
+        written = json.dumps(plain, ensure_ascii=False)
+    except (ValueError, RecursionError, TargetFailed):
+        return None
+    return Shown(text=text, value=plain, tokens=tokens_in(text) + tokens_in(written) + TURNS)

@@ -1,0 +1,89 @@
+// The fields to look at first, and those that are wrong, above the form; what was looked at is ticked off.
+
+import { button, element } from "./elements.js";
+import { short } from "./marks.js";
+import { said } from "./numbers.js";
+import { get, words } from "./pointer.js";
+
+const SHOWN = 5;
+
+export class Look {
+  /** @param {HTMLElement} box @param {HTMLElement} alert @param {{go: (pointer: string) => void}} hooks */
+  constructor(box, alert, hooks) {
+    this.box = box;
+    this.alert = alert;
+    this.hooks = hooks;
+    this.items = [];
+    this.done = new Set();
+    this.all = false;
+  }
+
+  /** Another document. */
+  begin(items) {
+    this.items = items;
+    this.done = new Set();
+    this.all = false;
+  }
+
+  /** What the server found since: what was there keeps its place and its tick. */
+  update(items) {
+    const known = new Set(this.items.map((item) => item.pointer));
+    this.items = [...this.items, ...items.filter((item) => !known.has(item.pointer))];
+  }
+
+  tick(pointer) {
+    if (!this.items.some((item) => item.pointer === pointer) || this.done.has(pointer)) return false;
+    this.done.add(pointer);
+    return true;
+  }
+
+  /** The next one from a place on. @param {string|null} from @param {1|-1} by */
+  next(from, by) {
+    const open = this.items.filter((item) => !this.done.has(item.pointer) || item.pointer === from);
+    const list = open.length ? open : this.items;
+    if (list.length === 0) return null;
+    const at = list.findIndex((item) => item.pointer === from);
+    return list[at < 0 ? (by > 0 ? 0 : list.length - 1) : (at + by + list.length) % list.length].pointer;
+  }
+
+  draw(data) {
+    const left = this.items.filter((item) => !this.done.has(item.pointer)).length;
+    this.box.hidden = this.items.length === 0;
+    if (this.box.hidden) return this.box.replaceChildren();
+    const focused = this.box.contains(document.activeElement) ? document.activeElement.dataset.pointer : undefined;
+    const shown = this.all ? this.items : this.items.slice(0, SHOWN);
+    const rows = shown.map((item) => this.row(item, data));
+    const title = left ? `Look here first (${left})` : "Looked at all that was doubtful";
+    this.box.replaceChildren(element("h3", { text: title }), element("ul", {}, rows));
+    if (this.items.length > shown.length) this.box.append(button(`${this.items.length - shown.length} more`, () => {
+      this.all = true;
+      this.draw(data);
+    }, { class: "small" }));
+    if (focused !== undefined) [...this.box.querySelectorAll("button")].find((it) => it.dataset.pointer === focused)?.focus();
+  }
+
+  row(item, data) {
+    const done = this.done.has(item.pointer);
+    const value = said(get(data, item.pointer));
+    const go = button(words(item.pointer), () => this.hooks.go(item.pointer), { class: "link", data: { pointer: item.pointer } });
+    return element("li", { class: done ? "done" : "" }, [
+      go, element("span", { class: "value", text: value === "" ? "empty" : short(value, 40), dir: "auto" }),
+      element("span", { class: "why", text: done ? "looked at" : item.why || "" }),
+    ]);
+  }
+
+  /** The errors, as links to their fields. @param {Array<{pointer: string, message: string}>} errors */
+  wrong(errors) {
+    const sign = JSON.stringify(errors);
+    if (sign === this.said) return;
+    this.said = sign;
+    this.alert.hidden = errors.length === 0;
+    if (errors.length === 0) return void this.alert.replaceChildren();
+    const title = errors.length === 1 ? "1 thing is not right yet" : `${errors.length} things are not right yet`;
+    this.alert.replaceChildren(element("h3", { text: title }), element("ul", {}, errors.slice(0, 50).map((error) =>
+      element("li", {}, [
+        button(words(error.pointer), () => this.hooks.go(error.pointer), { class: "link" }), ": ",
+        element("span", { text: error.message, dir: "auto" }),
+      ]))));
+  }
+}
