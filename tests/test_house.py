@@ -112,8 +112,8 @@ BATCH_ROOMS = (
 EXAMPLE_ROOMS = ("index", "sources", "pool", "nearest")
 EVALUATION_ROOMS = (
     *("normal", "shape", "trees", "assignment", "aligning", "comparing"),  # two values
-    *("scores", "surety", "evaluation", "sources", "evaluating", "leaving"),
-    *("telling", "plots", "page"),
+    *("scores", "surety", "telling", "plots", "page", "evaluation"),
+    *("sources", "evaluating", "leaving"),
 )
 REVIEW_ROOMS = (
     *("naming", "empties", "form", "places", "meaning"),  # a schema as a form

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import BaseModel
 
 from extractor import AsyncExtractor, Budget, Cache, Extraction, Extractor, Fallback, Price, errors
+from extractor.batch.record import Revision
 from extractor.chat.wire import Usage
 from extractor.endpoint.errand import Errand
 from extractor.endpoint.resolve import resolve
@@ -33,6 +34,7 @@ from extractor.errors import (
     ExtractionFailed,
     ExtractorError,
     OptionError,
+    Overtaken,
     SchemaError,
     ServerError,
     StatusError,
@@ -777,6 +779,8 @@ def _built(kind: type[ExtractorError]) -> ExtractorError:
         error = kind("It failed.", option="seed")
     elif issubclass(kind, SchemaError):
         error = kind("It failed.", pointer="/a")
+    elif issubclass(kind, Overtaken):
+        error = kind("It failed.", latest=Revision(number=2, decision="corrected", who="ana", made=1.0))
     else:
         error = kind("It failed.")
     before = ServerError("Before.", status=503, body="down")

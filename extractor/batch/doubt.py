@@ -14,7 +14,7 @@ from extractor.schema.nodes import value_at
 
 __all__ = ["DOUBTFUL", "FAILED", "doubt_of", "doubts"]
 
-DOUBTFUL = 0.6
+DOUBTFUL = 0.6  # where nothing but its place is known, a value that stands in the document has 0.55
 FAILED = 1_000.0  # a document that failed comes before all that did not
 
 

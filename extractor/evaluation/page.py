@@ -5,13 +5,15 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from extractor.evaluation.evaluation import DocumentScore, Evaluation
 from extractor.evaluation.plots import bar, curve, diagram
 from extractor.evaluation.scores import MEASURES
 from extractor.evaluation.telling import interval, rules, said, signed, worst_of
 from extractor.evidence.page_parts import plain, shown
+
+if TYPE_CHECKING:  # which has the page as a method
+    from extractor.evaluation.evaluation import DocumentScore, Evaluation
 
 __all__ = ["page"]
 

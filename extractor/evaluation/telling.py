@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from extractor.evaluation.aligning import LARGEST
-from extractor.evaluation.evaluation import DocumentScore, Evaluation
 from extractor.evaluation.scores import DRAWN, MEASURES, Measure
 from extractor.progress import printable
+
+if TYPE_CHECKING:  # which has the report as a method
+    from extractor.evaluation.evaluation import DocumentScore, Evaluation
 
 __all__ = ["cut", "interval", "lines", "rules", "said", "signed", "worst_of"]
 

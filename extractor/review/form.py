@@ -55,6 +55,7 @@ SEVERAL_LINES = 200  # characters that a text may have, from which it gets sever
 
 _FORMATS = {"date": "date", "time": "time", "date-time": "datetime", "duration": "duration"}
 _NULL = {"type": "null"}
+_ODD = (TypeError, ValueError, AttributeError, LookupError)
 
 
 def form_of(schema: Mapping[str, Any]) -> Form:
@@ -104,6 +105,13 @@ class _Maker:
             title = head["title"] if own_title(schema) or name else own_title(said) or readable(kept)
             words = {"title": title, "help": head["help"] or help_of(said)}
             return {"kind": "ref", "name": kept, **words, "nullable": False}
+        try:
+            return self._resolved(schema, name, level)
+        except _ODD:  # what stands there is no schema
+            return {"kind": "anything", **head, "nullable": True}
+
+    def _resolved(self, schema: Any, name: str, level: int) -> Node:
+        head = {"title": title_of(schema, name), "help": help_of(schema)}
         found = self.look(schema)
         if not isinstance(found, Mapping):
             return {"kind": "anything", **head, "nullable": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,10 @@ from extractor.errors import ConfigurationError, OptionError
 from extractor.review import Review, review
 from extractor.review.presence import Presence
 from extractor.testing import FakeEndpoint, Recorded, Reply
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "documents" / "files"))
+
+from made_files import pdf
 
 
 class Line(BaseModel):
@@ -502,3 +507,23 @@ def test_values_are_entered_by_hand(tmp_path: Path) -> None:
         assert [record.value for record in job.records(run)] == [
             {"number": "3", "lines": [], "total": 2.0, "paid": None}
         ]
+
+
+def test_pages_are_shown(tmp_path: Path) -> None:
+    """A PDF has its pages beside its text, as images and as lines with places; what is not there is an error."""
+    (tmp_path / "a.pdf").write_bytes(pdf())
+    with Job(tmp_path / "hand.db") as job:
+        run = job.enter(Bill, [tmp_path / "a.pdf"])
+        with review(job, Bill, run=run) as page:
+            person = Person(page)
+            (one,) = _ids(person).values()
+            address = f"/api/documents/{one}"
+            assert person.get(address)["has_pages"]
+            pages = person.get(f"{address}/pages")["pages"]
+            assert [each["number"] for each in pages] == [1, 2, 3]
+            image = person.raw("GET", f"{address}/pages/2.png?width=300")
+            assert (image.status_code, image.headers["content-type"]) == (200, "image/png")
+            assert person.get(f"{address}/pages/1")["lines"][0]["start"] == 0
+            assert person.raw("GET", f"{address}/pages/9.png").status_code == 400
+            assert person.raw("GET", f"{address}/pages/1.png?width=x").status_code == 400
+            person.close()

@@ -112,3 +112,6 @@ export class Messages {
     region.replaceChildren(element("div", { class: "message" }, [element("span", { text, dir: "auto" }), ...buttons]));
   }
 }
+
+/** The end of a long name of a document. @param {string} name */
+export const brief = (name) => (name.length > 50 ? `…${name.slice(-49)}` : name);
