@@ -69,7 +69,22 @@ class Job(Reviewed):
     def latest(self) -> Run | None:
         """The run that was worked on last; None where there is none yet."""
         number = self._store.latest()
-        return None if number is None else self._chosen(number)
+        return None if number is None else self.get_run(number)
+
+    def get_run(self, run: int | Run | None = None) -> Run:
+        """A run by its number, or as one of the `runs` was; None for the `latest`. Raises `JobError` where there is
+        none.
+        """
+        if run is None:
+            run = self._store.latest()
+            if run is None:
+                raise JobError(f"The job {self.path} has no run yet.", hint="Begin one: Extractor.map(…, job=…).")
+        runs = self.runs
+        number = run.number if isinstance(run, Run) else run
+        found = next((each for each in runs if each.number == number), None)
+        if found is None:
+            raise JobError(f"The job {self.path} has no run {number}.", hint=f"It has {len(runs)}: see runs.")
+        return found
 
     def counts(self, run: int | Run | None = None) -> Counts:
         """How far a run is: a small question, however many documents there are. Nothing where there is no run yet.
@@ -94,7 +109,7 @@ class Job(Reviewed):
         With their `text` if wanted, and with `evidence`: what is known of their fields and lists is worked out then, if
         it has not been before.
         """
-        return self._records(self._chosen(run), states=states, text=text, evidence=evidence)
+        return self._records(self.get_run(run), states=states, text=text, evidence=evidence)
 
     def _records(
         self, run: Run, *, states: Collection[str] | None = None, text: bool = False, evidence: bool = False
@@ -107,9 +122,15 @@ class Job(Reviewed):
 
     def record(self, name: str, run: int | Run | None = None) -> Record | None:
         """All that a run knows of one document; None where it has none of that name."""
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         found = self._store.record(chosen.number, name)
         return None if found is None else evident(found, chosen.schema)
+
+    def extracted(self, name: str, run: int | Run | None = None) -> Record | None:
+        """All that was extracted of one document, whatever people said of it since; None where the run has none of that
+        name.
+        """
+        return self._store.extracted(self._number(run), name)
 
     def attempts(self, name: str, run: int | Run | None = None) -> tuple[AttemptRecord, ...]:
         """All requests for one document that were answered, and what was said."""
@@ -182,7 +203,7 @@ class Job(Reviewed):
         """
         from extractor.batch.export import export
 
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         records = self._records(chosen, evidence=evidence)
         own = {"evidence": evidence, "overwrite": overwrite, "children": children, "bom": bom}
         own["reviewed"] = self._store.any_said(chosen.number)
@@ -192,7 +213,7 @@ class Job(Reviewed):
         """The documents of a run as a table of pandas. Raises `MissingExtra`."""
         from extractor.batch.frames import to_pandas
 
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         records = self._records(chosen, evidence=evidence)
         said = self._store.any_said(chosen.number)
         frame: pandas.DataFrame = to_pandas(records, chosen.shape, evidence=evidence, reviewed=said)
@@ -202,7 +223,7 @@ class Job(Reviewed):
         """The documents of a run as a table of polars. Raises `MissingExtra`."""
         from extractor.batch.frames import to_polars
 
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         records = self._records(chosen, evidence=evidence)
         said = self._store.any_said(chosen.number)
         frame: polars.DataFrame = to_polars(records, chosen.shape, evidence=evidence, reviewed=said)
@@ -279,20 +300,8 @@ class Job(Reviewed):
     def __repr__(self) -> str:
         return f"Job({str(self.path)!r})"
 
-    def _chosen(self, run: int | Run | None) -> Run:
-        if run is None:
-            run = self._store.latest()
-            if run is None:
-                raise JobError(f"The job {self.path} has no run yet.", hint="Begin one: Extractor.map(…, job=…).")
-        runs = self.runs
-        number = run.number if isinstance(run, Run) else run
-        found = next((each for each in runs if each.number == number), None)
-        if found is None:
-            raise JobError(f"The job {self.path} has no run {number}.", hint=f"It has {len(runs)}: see runs.")
-        return found
-
     def _number(self, run: int | Run | None) -> int:
-        return self._chosen(run).number
+        return self.get_run(run).number
 
 
 def feed_of(job: Job | str | os.PathLike[str], target: Target[T], documents: Iterable[Any], **asked: Any) -> JobFeed[T]:

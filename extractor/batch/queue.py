@@ -1,23 +1,24 @@
 """What people are to look at next: the documents of a run in order of doubt, of the input, or of their names.
 
-A page goes on after the place of the last row of the one before, and is found by an index: how many documents there are
-makes no difference to it.
+A page goes on after the place of the last row of the one before, or ends before that of a first one, and is found by an
+index: how many documents there are makes no difference to it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 from extractor.batch import reading
+from extractor.batch.doubt import FAILED
 from extractor.batch.record import Decision, State
 from extractor.batch.revisions import by_hand
 from extractor.batch.rows import DECISIONS, STATES, name_of, stored_name, text_of
 from extractor.errors import OptionError
 
-__all__ = ["Order", "Row", "Show", "Tally", "check_page", "names", "queue", "tally"]
+__all__ = ["Order", "Row", "Show", "check_page", "names", "place", "queue"]
 
 Show: TypeAlias = Literal["open", "accepted", "corrected", "rejected", "failed", "doubtful", "all"]
 """Which documents: `open` are those of which nobody has said anything that counts; `failed` and `doubtful` are of those
@@ -34,7 +35,7 @@ class Row:
     `names` how many have it. `decision` is what `who` said last of it, None where nobody did or it was reopened;
     `revision` the number of the last revision, 0 for none. `doubt` and `doubtful` are None until they are worked out.
 
-    `place` is where the next page goes on.
+    `place` is where it stands in the order that was asked for: the next page goes on after that of the last row.
     """
 
     document: int
@@ -47,22 +48,6 @@ class Row:
     doubtful: int | None = None
     revision: int = 0
     place: tuple[Any, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tally:
-    """How many documents of a run can be reviewed, and how far that is: see `Show`. Two inputs with the same content
-    are one document. `scored` are those of which it is known how doubtful they are.
-    """
-
-    all: int = 0
-    open: int = 0
-    accepted: int = 0
-    corrected: int = 0
-    rejected: int = 0
-    failed: int = 0
-    doubtful: int = 0
-    scored: int = 0
 
 
 # ---------------------------------------------------------------------------------------------- a page
@@ -82,41 +67,62 @@ _BY_FAILED = (
     "LEFT JOIN review v ON v.document = d.id LEFT JOIN revision r ON r.id = v.revision WHERE d.run = ? AND d.state = 3 "
 )
 _IS_DOUBTFUL = "AND v.doubtful > 0 AND v.decision IS NULL "
-_SAID = _BY_REVIEW.format(index="review_said")
+_NUMBERS: Mapping[str, int] = {each: number for number, each in enumerate(DECISIONS) if each != "reopened"}
+_BY_SAID = {each: f"{_BY_REVIEW.format(index='review_said')}AND v.decision = {_NUMBERS[each]} " for each in _NUMBERS}
 
-# Where the rows of each come from that are not in the order of the input: it says which alone.
-_FEW: Mapping[str, str] = {
-    **{
-        decision: f"{_SAID}AND v.decision = {number} "
-        for number, decision in enumerate(DECISIONS)
-        if decision != "reopened"
-    },
-    "failed": f"{_BY_FAILED}AND v.decision IS NULL ",
-    "doubtful": _BY_REVIEW.format(index="review_doubtful") + _IS_DOUBTFUL,
-}
-# Of many, those that are scored come from an index, then the others in the order of the input.
+# How doubtful they are: an index has those that are scored in that order. What failed is the most doubtful.
 _SCORED: Mapping[str, str] = {
     "open": _BY_REVIEW.format(index="review_open") + "AND v.decision IS NULL AND v.sure IS NOT NULL ",
     "all": _BY_REVIEW.format(index="review_sure") + "AND v.sure IS NOT NULL ",
+    "doubtful": _BY_REVIEW.format(index="review_doubtful") + _IS_DOUBTFUL,
+    "failed": _BY_REVIEW.format(index="review_open")
+    + f"AND v.decision IS NULL AND v.sure <= {-FAILED} AND d.state = 3 ",
+    **{each: f"{source}AND v.sure IS NOT NULL " for each, source in _BY_SAID.items()},
 }
+# Other orders are those of the input: all of it is gone through,
 _MANY: Mapping[str, str] = {
     "open": f"{_BY_INPUT}AND v.decision IS NULL ",
     "all": _BY_INPUT,
     "doubtful": _BY_INPUT + _IS_DOUBTFUL,
+    "failed": f"{_BY_INPUT}AND d.state = 3 AND v.decision IS NULL ",
+    **{each: f"{_BY_INPUT}AND v.decision = {number} " for each, number in _NUMBERS.items()},
 }
-SORTED = 10_000  # documents that are sorted for one page: of more, it is faster to go through the input
+# but few are looked up, and sorted. How many there are, the index alone tells.
+_FEW: Mapping[str, str] = {
+    "doubtful": _SCORED["doubtful"],
+    "failed": f"{_BY_FAILED}AND v.decision IS NULL ",
+    **_BY_SAID,
+}
+_COUNTED: Mapping[str, str] = {
+    "doubtful": "SELECT 1 FROM review INDEXED BY review_doubtful WHERE run = ? AND doubtful > 0 AND decision IS NULL",
+    "failed": "SELECT 1 FROM document INDEXED BY document_failed WHERE run = ? AND state = 3",
+    **{
+        each: f"SELECT 1 FROM review INDEXED BY review_said WHERE run = ? AND decision = {number}"  # noqa: S608  # our own
+        for each, number in _NUMBERS.items()
+    },
+}
+SORTED = 2_000
 
 # What the rows are sorted by, and after what a page goes on.
 _KEYS: Mapping[str, tuple[str, ...]] = {
-    "doubt": ("v.sure IS NULL", "coalesce(v.sure, i.number)", "iif(v.sure IS NULL, i.id, d.id)"),
+    "scored": ("v.sure", "v.document"),
+    "unscored": ("i.number", "i.id"),
     "input": ("i.number", "i.id"),
     "name": ("i.name",),
-    "scored": ("v.sure", "v.document"),
 }
+_PLACED = {"scored": "doubt", "unscored": "doubt"}
 _LENGTHS: Mapping[str, int] = {"doubt": 3, "input": 2, "name": 1}
 
 
-def check_page(show: str, order: str, search: str, after: tuple[Any, ...] | None, limit: int) -> None:
+def check_page(
+    show: str,
+    order: str,
+    search: str,
+    limit: int,
+    *,
+    after: tuple[Any, ...] | None = None,
+    before: tuple[Any, ...] | None = None,
+) -> None:
     """Raises `OptionError` for what is no page of a queue."""
     for option, value, known in (("show", show, get_args(Show)), ("order", order, get_args(Order))):
         if value not in known:
@@ -125,8 +131,11 @@ def check_page(show: str, order: str, search: str, after: tuple[Any, ...] | None
         raise OptionError(f"search must be a text of at most {LONGEST_SEARCH} characters.", option="search")
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST:
         raise OptionError(f"limit must be a number from 1 to {MOST:,}.", option="limit")
-    if after is not None and not _is_place(order, after):
-        raise OptionError("after is no place in this order.", option="after", hint="Give the place of a row.")
+    for option, place in (("after", after), ("before", before)):
+        if place is not None and not _is_place(order, place):
+            raise OptionError(f"{option} is no place in this order.", option=option, hint="Give the place of a row.")
+    if after is not None and before is not None:
+        raise OptionError("A page is after a place or before one.", option="before", hint="Give one of them.")
 
 
 MOST = 10_000  # rows of a page
@@ -148,36 +157,23 @@ def queue(
     order: str,
     search: str = "",
     after: tuple[Any, ...] | None = None,
+    before: tuple[Any, ...] | None = None,
     limit: int = 50,
 ) -> tuple[Row, ...]:
-    """A page of the documents of a run that can be reviewed."""
-    page = _Page(connection, run, show, search)
-    if show == "doubtful" and order == "doubt":  # they all are scored
-        return tuple(page.rows(_FEW[show], "scored", None if after is None else after[1:], limit))
-    if show in _FEW and not (show == "doubtful" and _are_many_doubtful(connection, run)):
-        return tuple(page.rows(_FEW[show], order, after, limit))
-    if order != "doubt":
-        return tuple(page.rows(_MANY[show], order, after, limit))
-    found: list[Row] = []
-    if after is None or not after[0]:
-        found += page.rows(_SCORED[show], "scored", None if after is None else after[1:], limit)
-        after = None
-    if len(found) < limit:
-        rest = None if after is None else after[1:]
-        found += page.rows(f"{_MANY[show]}AND v.sure IS NULL ", "input", rest, limit - len(found), unscored=True)
-    return tuple(found)
-
-
-def _are_many_doubtful(connection: sqlite3.Connection, run: int) -> bool:
-    return int(connection.execute(_SOME_DOUBTFUL, (run, SORTED + 1)).fetchone()[0]) > SORTED
+    """A page of the documents of a run that can be reviewed: the first ones after a place, or the last ones before one,
+    in their order.
+    """
+    page = _Page(connection, run, show, search, back=before is not None)
+    found = page.found(order, after if before is None else before, limit)
+    return tuple(reversed(found) if before is not None else found)
 
 
 class _Page:
-    """What is the same in all the statements for one page."""
+    """What is the same in all the statements for one page. It goes forward, or `back`: its rows, too."""
 
-    def __init__(self, connection: sqlite3.Connection, run: int, show: str, search: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, run: int, show: str, search: str, *, back: bool) -> None:
         self._connection = connection
-        self._run = run
+        self._run, self._show, self._back = run, show, back
         hand = "" if not by_hand(connection, run) else "OR 1 "
         self._which = f"AND d.inputs > 0 AND (d.state >= 2 OR v.decision IS NOT NULL {hand}) "
         self._search: tuple[str, ...] = ()
@@ -189,19 +185,51 @@ class _Page:
                 "(SELECT 1 FROM input o WHERE o.document = d.id AND CAST(o.name AS TEXT) LIKE ? ESCAPE '\\'))) "
             )
 
-    def rows(
-        self, source: str, order: str, after: tuple[Any, ...] | None, limit: int, *, unscored: bool = False
-    ) -> Iterator[Row]:
-        """The rows from a source in an order, after a place."""
+    def found(self, order: str, start: tuple[Any, ...] | None, limit: int) -> list[Row]:
+        """The rows from a place on, the nearest first."""
+        if order != "doubt":
+            return self._rows(self._source(), order, start, limit)
+        # Those that are scored come first, then the others in the order of the input.
+        found: list[Row] = []
+        for part in (1, 0) if self._back else (0, 1):
+            if start is None or (part < start[0] if self._back else part > start[0]):
+                found += self._part(part, None, limit - len(found))
+            elif part == start[0]:
+                found += self._part(part, start[1:], limit - len(found))
+            if len(found) == limit:
+                break
+        return found
+
+    def _part(self, part: int, start: tuple[Any, ...] | None, limit: int) -> list[Row]:
+        if part == 0:
+            return self._rows(_SCORED[self._show], "scored", start, limit)
+        if self._show == "doubtful":
+            return []  # those are scored
+        source = _FEW.get(self._show, _MANY[self._show])  # mostly few are left
+        return self._rows(f"{source}AND v.sure IS NULL ", "unscored", start, limit)
+
+    def _source(self) -> str:
+        """Where the rows come from in an order that is not that of the scores: few are looked up and sorted; of many it
+        is faster to go through the input.
+        """
+        few = _FEW.get(self._show)
+        if few is None:
+            return _MANY[self._show]
+        rows = self._connection.execute(_COUNTED[self._show] + " LIMIT ?", (self._run, SORTED + 1)).fetchall()
+        return few if len(rows) <= SORTED else _MANY[self._show]
+
+    def _rows(self, source: str, order: str, start: tuple[Any, ...] | None, limit: int) -> list[Row]:
         keys = _KEYS[order]
+        sign, direction = ("<", " DESC") if self._back else (">", "")
         beyond = ""
         given: tuple[Any, ...] = ()
-        if after is not None:
-            beyond = f"AND ({', '.join(keys)}) > ({', '.join('?' * len(keys))}) "
-            given = tuple(stored_name(each) if isinstance(each, str) else each for each in after)
-        statement = f"SELECT {_COLUMNS}{source}{self._which}{beyond}ORDER BY {', '.join(keys)} LIMIT ?"
-        for row in self._connection.execute(statement, (self._run, *self._search, *given, limit)):
-            yield _row(row, "doubt" if order == "scored" or unscored else order)
+        if start is not None:
+            beyond = f"AND ({', '.join(keys)}) {sign} ({', '.join('?' * len(keys))}) "
+            given = tuple(stored_name(each) if isinstance(each, str) else each for each in start)
+        sorting = ", ".join(f"{key}{direction}" for key in keys)
+        statement = f"SELECT {_COLUMNS}{source}{self._which}{beyond}ORDER BY {sorting} LIMIT ?"
+        rows = self._connection.execute(statement, (self._run, *self._search, *given, limit))
+        return [_row(row, _PLACED.get(order, order)) for row in rows]
 
 
 def _row(row: tuple[Any, ...], order: str) -> Row:
@@ -226,78 +254,21 @@ def _row(row: tuple[Any, ...], order: str) -> Row:
     )
 
 
+def place(connection: sqlite3.Connection, run: int, document: int, order: str) -> tuple[Any, ...] | None:
+    """Where a document stands in an order now, whether it is shown or not; None where the run does not have it."""
+    row = connection.execute(_PLACE, (document, run)).fetchone()
+    return None if row is None else _row(row, order).place
+
+
+_PLACE = (
+    f"SELECT {_COLUMNS}FROM document d CROSS JOIN input i ON i.id = {_FIRST} LEFT JOIN review v ON v.document = d.id "
+    "LEFT JOIN revision r ON r.id = v.revision WHERE d.id = ? AND d.run = ?"
+)
+
+
 def names(connection: sqlite3.Connection, run: int, document: int) -> tuple[str, ...]:
     """The inputs that have the content of a document, in order."""
     rows = connection.execute(
         "SELECT name FROM input WHERE document = ? AND +run = ? ORDER BY number, id", (document, run)
     )
     return tuple(name_of(name) for (name,) in rows)
-
-
-# ---------------------------------------------------------------------------------------- how far it is
-
-
-def tally(connection: sqlite3.Connection, run: int) -> Tally:
-    """How far the review of a run is, all of it at one time."""
-    connection.execute("BEGIN")
-    try:
-        return _tally(connection, run)
-    finally:
-        connection.execute("ROLLBACK")
-
-
-def _tally(connection: sqlite3.Connection, run: int) -> Tally:
-    pending, done, failed = _documents(connection, run)
-    said = dict.fromkeys(DECISIONS, 0)
-    again = rejected = 0  # of those that people spoke of: asked for again; failed
-    for decision, state, count in connection.execute(_SAYINGS, (run,)):
-        said[DECISIONS[decision]] += count
-        again += count if state < 2 else 0
-        rejected += count if state == 3 else 0
-    every = done + failed + (pending if by_hand(connection, run) else again)
-    (scored,) = connection.execute(_SCORES, (run,)).fetchone()
-    (doubtful,) = connection.execute(_DOUBTFUL, (run,)).fetchone()
-    return Tally(
-        all=every,
-        open=every - sum(said.values()),
-        accepted=said["accepted"],
-        corrected=said["corrected"],
-        rejected=said["rejected"],
-        failed=failed - rejected,
-        doubtful=doubtful,
-        scored=scored,
-    )
-
-
-_SAYINGS = (
-    "SELECT v.decision, d.state, count(*) FROM review v INDEXED BY review_said CROSS JOIN document d "
-    "ON d.id = v.document WHERE v.run = ? AND v.decision IS NOT NULL AND d.inputs > 0 GROUP BY v.decision, d.state"
-)
-_SCORES = "SELECT count(*) FROM review INDEXED BY review_sure WHERE run = ? AND sure IS NOT NULL"
-_DOUBTFUL = "SELECT count(*) FROM review INDEXED BY review_doubtful WHERE run = ? AND doubtful > 0 AND decision IS NULL"
-
-
-_SOME_DOUBTFUL = (
-    "SELECT count(*) FROM (SELECT 1 FROM review INDEXED BY review_doubtful "
-    "WHERE run = ? AND doubtful > 0 AND decision IS NULL LIMIT ?)"
-)
-
-
-def _documents(connection: sqlite3.Connection, run: int) -> tuple[int, int, int]:
-    """How many documents are pending or under way, done, and failed: the totals count inputs, of which several may
-    have the same content, and some none that could be read.
-    """
-    row = connection.execute("SELECT pending + running, done, failed FROM total WHERE run = ?", (run,)).fetchone()
-    counts = [0, 0, 0] if row is None else list(row)
-    for failed, count in connection.execute(_UNREAD, (run,)):
-        counts[2 if failed else 0] -= count
-    for state, more in connection.execute(_SHARED, (run,)):
-        counts[max(0, state - 1)] -= more
-    return counts[0], counts[1], counts[2]
-
-
-_UNREAD = (
-    "SELECT failure IS NOT NULL, count(*) FROM input INDEXED BY input_unread WHERE run = ? AND document IS NULL "
-    "GROUP BY failure IS NOT NULL"
-)
-_SHARED = "SELECT state, sum(inputs - 1) FROM document WHERE run = ? AND inputs > 1 GROUP BY state"

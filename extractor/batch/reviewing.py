@@ -11,11 +11,12 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from extractor.batch.differing import is_same
 from extractor.batch.options import named
-from extractor.batch.queue import Order, Row, Show, Tally, check_page
+from extractor.batch.queue import Order, Row, Show, check_page
 from extractor.batch.record import Decision, Record, Revision, Run
 from extractor.batch.revisions import BY_HAND, Said
 from extractor.batch.run import Loads
 from extractor.batch.store import Store
+from extractor.batch.tally import Tally
 from extractor.batch.written import written_schema, written_value
 from extractor.errors import OptionError
 from extractor.schema.target import FieldError, Target, TypeTarget, target_of
@@ -33,7 +34,10 @@ class Reviewed:
     _store: Store
     _loader: Callable[[], Loads]
 
-    def _chosen(self, run: int | Run | None) -> Run:
+    def get_run(self, run: int | Run | None = None) -> Run:
+        """A run by its number, or as one of the runs was; None for the one that was worked on last. Raises `JobError`
+        where there is none.
+        """
         raise NotImplementedError
 
     # ------------------------------------------------------------------------------------------- to say
@@ -58,7 +62,7 @@ class Reviewed:
         there or not finished.
         """
         said = Said(
-            run=self._chosen(run).number,
+            run=self.get_run(run).number,
             name=name,
             decision=decision,
             data=data,
@@ -86,7 +90,7 @@ class Reviewed:
         It is validated, by the `target` with pydantic's `context`, or by the JSON Schema of the run where none is
         given. Raises `OptionError`, which lists what is wrong with it.
         """
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         record = self._known(chosen, name)
         wanted: Target[Any] = target_of(dict(chosen.schema) if target is None else target)
         data = _plain(value, wanted)
@@ -100,7 +104,7 @@ class Reviewed:
         """Say that a document is right as it was extracted. Raises `OptionError` where nothing was, or it does not
         conform.
         """
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         self._known(chosen, name)
         record = self._store.extracted(chosen.number, name)
         if record is None or record.data is None:
@@ -121,13 +125,13 @@ class Reviewed:
 
     def revisions(self, name: str, run: int | Run | None = None) -> tuple[Revision, ...]:
         """All that people said of a document, in order."""
-        return self._store.revisions(self._chosen(run).number, name)
+        return self._store.revisions(self.get_run(run).number, name)
 
     def reviewed(self, run: int | Run | None = None) -> Iterator[Record]:
         """The documents that people accepted or corrected, with their texts: those of the run, then those of other
         runs with the same schema that have another content.
         """
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         others = [each for each in reversed(self._store.runs()) if each.number != chosen.number]
         seen: set[str] = set()
         for each in (chosen, *(other for other in others if is_same(other.schema, chosen.schema))):
@@ -146,34 +150,43 @@ class Reviewed:
         order: Order = "doubt",
         search: str = "",
         after: tuple[Any, ...] | None = None,
+        before: tuple[Any, ...] | None = None,
         limit: int = 50,
     ) -> tuple[Row, ...]:
         """The next documents that people are to look at: those that `show` says whose names have `search` in them, in
-        an `order`, after the place of the last row that is known. See `Show`, `Row`. Raises `OptionError`.
+        an `order`, after the place of the last row that is known, or the last ones before that of the first. See
+        `Show`, `Row`. Raises `OptionError`.
         """
-        check_page(show, order, search, after, limit)
-        page = {"show": show, "order": order, "search": search, "after": after, "limit": limit}
-        return self._store.queue(self._chosen(run).number, **page)
+        check_page(show, order, search, limit, after=after, before=before)
+        page = {"show": show, "order": order, "search": search, "after": after, "before": before, "limit": limit}
+        return self._store.queue(self.get_run(run).number, **page)
+
+    def place(self, number: int, order: Order = "doubt", run: int | Run | None = None) -> tuple[Any, ...] | None:
+        """Where a document stands in an order of the queue by now, by the number that a `Row` has, also where it is not
+        shown any more; None where the run has none of that number. Raises `OptionError`.
+        """
+        check_page("all", order, "", 1)
+        return self._store.place(self.get_run(run).number, number, order)
 
     def tally(self, run: int | Run | None = None) -> Tally:
         """How many documents are open, how many are accepted, corrected, rejected."""
-        return self._store.tally(self._chosen(run).number)
+        return self._store.tally(self.get_run(run).number)
 
     def document(self, number: int, run: int | Run | None = None) -> Record | None:
         """A document by the number that a `Row` has, with its text and what is kept of its fields; None where the run
         has none of that number.
         """
-        return self._store.numbered(self._chosen(run).number, number)
+        return self._store.numbered(self.get_run(run).number, number)
 
     def names(self, number: int, run: int | Run | None = None) -> tuple[str, ...]:
         """All names of a document by the number that a `Row` has."""
-        return self._store.names(self._chosen(run).number, number)
+        return self._store.names(self.get_run(run).number, number)
 
     def score(self, run: int | Run | None = None, *, limit: int = 100) -> int:
         """Work out how doubtful so many documents are of which it is not known yet, and keep that: some milliseconds
         each. How many these were; 0 when it is known of all that are finished.
         """
-        chosen = self._chosen(run)
+        chosen = self.get_run(run)
         return self._store.score(chosen.number, chosen.schema, limit)
 
     def enter(self, target: Any, documents: Iterable[Any]) -> Run:

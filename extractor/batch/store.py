@@ -16,16 +16,18 @@ from typing import Any
 
 from extractor.batch import claims, finishes, reading, revisions, scoring
 from extractor.batch import queue as queues
+from extractor.batch import tally as tallies
 from extractor.batch.checks import problems
 from extractor.batch.claims import Begun, Offer
 from extractor.batch.connections import JobFile
 from extractor.batch.finishes import Finished
 from extractor.batch.opening import located, readable, told
 from extractor.batch.owners import Owner
-from extractor.batch.queue import Row, Tally
+from extractor.batch.queue import Row
 from extractor.batch.record import AttemptRecord, Counts, Record, Revision, Run
 from extractor.batch.revisions import Said
 from extractor.batch.rows import unpack
+from extractor.batch.tally import Tally
 from extractor.batch.working import Journal, Worker
 from extractor.errors import JobError
 
@@ -201,9 +203,13 @@ class Store:
         """A page of what people are to look at: see `queues.queue`. Raises `OptionError`."""
         return self._file.read(partial(queues.queue, run=run, **page))
 
+    def place(self, run: int, document: int, order: str) -> tuple[Any, ...] | None:
+        """Where the document with a number in the file stands in an order; None where the run has none."""
+        return self._file.read(partial(queues.place, run=run, document=document, order=order))
+
     def tally(self, run: int) -> Tally:
         """How far the review of a run is."""
-        return self._file.read(partial(queues.tally, run=run))
+        return self._file.read(partial(tallies.tally, run=run))
 
     def score(self, run: int, schema: Mapping[str, Any], limit: int) -> int:
         """Work out how doubtful so many documents are of which it is not known, and keep it; how many these were."""

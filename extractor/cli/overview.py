@@ -19,7 +19,7 @@ from extractor.progress import duration, many, money, printable, tokens
 
 if TYPE_CHECKING:
     from extractor.batch.job import Job
-    from extractor.batch.queue import Tally
+    from extractor.batch.tally import Tally
     from extractor.batch.record import Counts, Run, State
 
 __all__ = ["aligned", "described", "failed_of", "grouped", "job_files", "lines_of", "row_of", "summary"]

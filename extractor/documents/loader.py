@@ -8,25 +8,21 @@ business), and none of the parent's open files.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import pickle
 import queue
 import signal
-import struct
-import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from extractor.documents.files.kinds import is_plain
 from extractor.documents.files.limits import FileLimits
 from extractor.documents.files.source import FileSource, head_of, named_source, read_source
 from extractor.documents.load import load, with_name
 from extractor.documents.loaded import As, Loaded
+from extractor.documents.processes import Process
 from extractor.errors import (
     CallerError,
     ConfigurationError,
@@ -39,12 +35,7 @@ from extractor.errors import (
 __all__ = ["Loader"]
 
 _HEAD = 64 * 1024
-_LENGTH = struct.Struct(">Q")
-_STARTING = 60.0  # seconds a process may take to import what it needs, on a machine that is busy
-_ENDING = 5.0  # seconds it may take to be gone once it has closed its pipe
-_CODE = (
-    "import sys, json; sys.path[:] = json.loads(sys.argv[1]); from extractor.documents.files.worker import main; main()"
-)
+_READER = "extractor.documents.files.worker"
 
 
 class Loader:
@@ -58,10 +49,10 @@ class Loader:
         if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
             raise OptionError("processes is no number from 1.", option="processes")
         self._limits = limits or FileLimits()
-        self._idle: queue.LifoQueue[_Process | None] = queue.LifoQueue()  # the last one used is the one still in memory
+        self._idle: queue.LifoQueue[Process | None] = queue.LifoQueue()  # the last one used is the one still in memory
         for _ in range(processes):
             self._idle.put(None)
-        self._alive: set[_Process] = set()
+        self._alive: set[Process] = set()
         self._lock = threading.Lock()
         self._closed = False
         self._leaving = weakref.finalize(self, _end_all, self._alive)
@@ -143,14 +134,16 @@ class Loader:
         self._check_open()
         raise _why(answer, name, self._limits)
 
-    def _started(self) -> _Process:
+    def _started(self) -> Process:
         with self._lock:
             self._check_open()
-            process = _Process(self._limits)
+            if not sys.executable:
+                raise ConfigurationError("There is no Python interpreter to start.", hint="Use load() itself.")
+            process = Process(_READER, self._limits)
             self._alive.add(process)
             return process
 
-    def _end(self, process: _Process) -> None:
+    def _end(self, process: Process) -> None:
         process.end()
         self._alive.discard(process)
 
@@ -170,107 +163,7 @@ def _why(status: object, name: str, limits: FileLimits) -> DocumentError:
     return DocumentDamaged(f"{name}: It crashes its reader.", hint="Try to open and save it again.")
 
 
-def _end_all(processes: set[_Process]) -> None:
+def _end_all(processes: set[Process]) -> None:
     while processes:
         with contextlib.suppress(KeyError):
             processes.pop().end()
-
-
-class _Process:
-    """One child. `ask` is for one thread at a time; `end` for any."""
-
-    def __init__(self, limits: FileLimits) -> None:
-        if not sys.executable:
-            raise ConfigurationError("There is no Python interpreter to start.", hint="Use load() itself.")
-        # One arena and one thread of each library: every further one would take addresses from the limit.
-        single = dict.fromkeys(
-            ("MALLOC_ARENA_MAX", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS", "OMP_THREAD_LIMIT"), "1"
-        )
-        self._child = subprocess.Popen(  # noqa: S603  # this interpreter, with a constant program
-            [sys.executable, "-c", _CODE, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env={**os.environ, **single},
-        )
-        self._lock = threading.Lock()
-        self._limits = limits
-        self._is_new = True
-        self._late = threading.Event()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._child.poll() is None
-
-    def ask(self, request: dict[str, Any], seconds: float) -> Any:
-        """The answer; "late", or how the process ended, where there is none."""
-        try:
-            if self._is_new:
-                with self._ended_after(_STARTING):
-                    _send(self._stream("stdin"), self._limits)
-                    _received(self._stream("stdout"))
-                self._is_new = False
-            with self._ended_after(seconds):
-                _send(self._stream("stdin"), request)
-                return _received(self._stream("stdout"))
-        except (OSError, ValueError, EOFError, pickle.UnpicklingError):
-            status = self._gone()
-            return "late" if self._late.is_set() else status
-
-    @contextlib.contextmanager
-    def _ended_after(self, seconds: float) -> Iterator[None]:
-        """End the process if this takes longer. By a timer, since not every system can wait for a pipe for a while."""
-        timer = threading.Timer(seconds, self._too_late)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _gone(self) -> int:
-        """How it ended, which it does by itself, but for a moment."""
-        try:
-            return self._child.wait(_ENDING)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            return self._child.wait()
-
-    def _too_late(self) -> None:
-        self._late.set()
-        self._child.kill()
-
-    def end(self) -> None:
-        """End it, whatever it does, and wait until it is gone."""
-        with self._lock:
-            if self._child.poll() is None:
-                self._child.kill()
-            self._child.wait()
-            for stream in (self._child.stdin, self._child.stdout):
-                if stream is not None:
-                    with contextlib.suppress(OSError, ValueError):
-                        stream.close()
-
-    def _stream(self, name: str) -> IO[bytes]:
-        stream: IO[bytes] = getattr(self._child, name)
-        return stream
-
-
-def _send(stream: IO[bytes], value: Any) -> None:
-    data = pickle.dumps(value)
-    stream.write(_LENGTH.pack(len(data)))
-    stream.write(data)
-    stream.flush()
-
-
-def _received(stream: IO[bytes]) -> Any:
-    """What the other side sent. Raises `EOFError` where it is gone."""
-    head = stream.read(_LENGTH.size)
-    if len(head) < _LENGTH.size:
-        raise EOFError
-    (length,) = _LENGTH.unpack(head)
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError
-    return pickle.loads(data)  # noqa: S301  # from our own process, of our own program

@@ -187,7 +187,7 @@ class _Judge:
         if wanted is not None:
             schema, shape = wanted.schema, written_schema(wanted)
         elif is_job(predicted):
-            chosen = predicted._chosen(run)
+            chosen = predicted.get_run(run)
             schema, shape = chosen.schema, chosen.shape
         written = None if shape == schema else Shape(shape)
         return cls(target=wanted, shape=Shape(schema), written=written, normal=normal)

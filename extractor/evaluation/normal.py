@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any
 
 from extractor.errors import OptionError
@@ -21,6 +22,9 @@ from extractor.reply.dates import FORMATS
 __all__ = ["USUAL", "Normal", "is_nothing", "tokens"]
 
 MOST_TEXT = 5_000  # characters of a text whose words are compared
+ROUNDING = 1e-9
+"""A tolerance up to this is for what rounding leaves behind; one that is larger is meant as it is."""
+CENTS = 2  # decimals that nobody leaves out as nothing
 LONGEST = 64  # characters of a text that may be a number or a date
 
 _NUMERAL = re.compile(r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+")
@@ -41,10 +45,11 @@ class Normal:
     """What makes no difference between two values; each rule can be switched off.
 
     `numbers`: a number and a text that is nothing but a numeral (1.5, "1.50") are the same number; fractions are the
-    same within `tolerance` (relative), whole numbers exactly. `dates`: dates and times are compared by what they mean,
+    same within `tolerance` (relative), whole numbers exactly. One of up to 1e-9 is for what rounding leaves behind: half
+    a unit of the last decimal that both have, or half a cent, is a difference all the same. `dates`: dates and times are compared by what they mean,
     those in ISO 8601 everywhere, others ("3 March 2024") where the schema asks for one. `unicode`: texts in Unicode's
-    normal form NFKC. `case`, `spaces`, `typography` (kinds of quotes and dashes), `edges` (punctuation around a text)
-    make no difference. `empty`: "", [] and {} are the same as null, which a missing member always is.
+    normal form NFKC. `case`, `spaces`, `typography` (kinds of quotes and dashes), `edges` (punctuation around a text,
+    but for the minus of an amount) make no difference. `empty`: "", [] and {} are the same as null, which a missing member always is.
     """
 
     numbers: bool = True
@@ -100,7 +105,10 @@ class Normal:
             return True
         if self.tolerance == 0 or one[:1] != "n" or other[:1] != "n" or not _fractions(one, other):
             return False
-        return math.isclose(float(one[1:]), float(other[1:]), rel_tol=self.tolerance)
+        first, second = float(one[1:]), float(other[1:])
+        if not math.isclose(first, second, rel_tol=self.tolerance):
+            return False
+        return self.tolerance > ROUNDING or abs(first - second) < _rounding(one[1:], other[1:])
 
     def _number(self, value: float) -> str:
         if isinstance(value, int):
@@ -110,7 +118,7 @@ class Normal:
             return f"j{value}"
         if value.is_integer() and abs(value) < _EXACT:
             return f"n{int(value)}"
-        return f"n{value:.12g}"  # what adding up leaves behind in the last digits is nothing that was extracted
+        return f"n{value!r}"
 
     def _text(self, value: str, formats: Collection[str]) -> str:
         text = value
@@ -153,10 +161,23 @@ def _fractions(one: str, other: str) -> bool:
     return not (one[1:].lstrip("-").isdigit() and other[1:].lstrip("-").isdigit())
 
 
+def _rounding(one: str, other: str) -> float:
+    """What two numbers differ by, at the least, that are not the same but for rounding: half a unit of the decimals
+    that both have, and more than the last bits of a float.
+    """
+    decimals = min(-_exponent(one), -_exponent(other))
+    return max(0.5 * 10.0 ** -max(decimals, CENTS), 4 * math.ulp(float(one)))
+
+
+def _exponent(numeral: str) -> int:
+    exponent = Decimal(numeral).as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
 def _bare(text: str) -> str:
     """A text without punctuation around it; all of it, where there is nothing else."""
     start, end = 0, len(text)
-    while start < end and _is_edge(text[start]):
+    while start < end and _is_edge(text[start]) and not _is_minus(text, start):
         start += 1
     while end > start and _is_edge(text[end - 1]):
         end -= 1
@@ -167,6 +188,13 @@ def _is_edge(character: str) -> bool:
     return character.isspace() or (unicodedata.category(character) in _EDGES and character not in _MEANT)
 
 
+def _is_minus(text: str, at: int) -> bool:
+    """Whether a dash stands before an amount: digits, perhaps with a currency before them."""
+    return unicodedata.category(text[at]) == "Pd" and _AMOUNT.match(text, at + 1) is not None
+
+
+# Up to three letters or a sign of a currency: what is no word, no space, and in ASCII nothing but $.
+_AMOUNT = re.compile(r"[^\W\d_]{0,3}+[^\w\s\x00-#%-\x7f]?+ ?+[.,]?+\d")
 _EDGES = ("Po", "Ps", "Pe", "Pi", "Pf", "Pd")
 _MEANT = "%‰#@&*/\\"  # these say something
 

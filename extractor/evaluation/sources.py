@@ -96,7 +96,7 @@ def predictions(source: Any, run: int | None, wanted: Wanted) -> list[Predicted]
 
 
 def _of_job(job: Job, run: int | None, wanted: Wanted) -> Iterator[Predicted]:
-    chosen = job._chosen(run)
+    chosen = job.get_run(run)
     seen: dict[str, list[str]] = {}
     for record in job.records(chosen, states=("done", "failed")):
         names = seen.get(record.sha256)
@@ -106,7 +106,7 @@ def _of_job(job: Job, run: int | None, wanted: Wanted) -> Iterator[Predicted]:
         names = seen[record.sha256] = [record.name]
         more = wanted(record.name, record.sha256)
         # What a person said of it since is no part of what was extracted.
-        whole = job._store.extracted(chosen.number, record.name) if record.revision or more else record
+        whole = job.extracted(record.name, chosen) if record.revision or more else record
         found = record if whole is None else whole
         yield _of_record(evident(found, chosen.schema) if more and found.data is not None else found, names)
 
@@ -197,7 +197,7 @@ def rights(source: Any) -> list[Right]:
 
 def rights_of_job(job: Job, run: int | None) -> list[Right]:
     """What people accepted or corrected. Raises `JobError`."""
-    records = job.reviewed(job._chosen(run))
+    records = job.reviewed(job.get_run(run))
     return [Right(name=record.name, sha256=record.sha256, value=record.data) for record in records]
 
 

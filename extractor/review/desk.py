@@ -78,7 +78,7 @@ class Desk:
         self, job: Job, target: Any = None, *, run: int | Run | None = None, who: str = "", context: Any = None
     ) -> None:
         self.job = job
-        self.run, self.target = _chosen(job, target, run)
+        self.run, self.target = _run_and_target(job, target, run)
         self.who = named(who)
         self._context = context
         self._given = target is not None
@@ -149,7 +149,7 @@ class Desk:
                 # What was passed over, or has become more doubtful meanwhile, is still to be done.
                 found = self._line.after(show, order, search, None, {**taken, come_from: ()})
         else:
-            found = None if place is None else self._line.before(show, order, search, come_from, taken)
+            found = None if place is None else self._line.before(show, order, search, place, taken)
         return {"id": found}
 
     # ------------------------------------------------------------------------------------- one document
@@ -182,9 +182,9 @@ class Desk:
             "here": self._presence.here(document, but=named(who)),
         }
 
-    def record(self, document: int) -> Record:
-        """What the run knows of a document, with its text. Raises `Missing`."""
-        return self._record(document)
+    def named_record(self, document: int) -> tuple[Record, tuple[str, ...]]:
+        """What the run knows of a document, with its text, and all of its names. Raises `Missing`."""
+        return self._record(document), self.job.names(document, self.run)
 
     def text(self, document: int, start: int, end: int) -> dict[str, Any]:
         """A part of its text, of at most 100,000 characters."""
@@ -338,7 +338,7 @@ def _errors_of(record: Record) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _chosen(job: Job, target: Any, run: int | Run | None) -> tuple[Run, Target[Any]]:
+def _run_and_target(job: Job, target: Any, run: int | Run | None) -> tuple[Run, Target[Any]]:
     """The run, and what its values are held against."""
     number = run.number if isinstance(run, Run) else run
     runs = {each.number: each for each in job.runs}

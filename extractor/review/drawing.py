@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from extractor.documents.files.limits import FileLimits
-from extractor.documents.files.pdf import _HYPHEN
-from extractor.documents.files.rendering import LONGER, _png, opened
-from extractor.documents.files.worker import _limit
+from extractor.documents.files.pdf import HYPHEN
+from extractor.documents.files.rendering import LONGER, opened, png_of
+from extractor.documents.files.worker import limit_addresses
 from extractor.documents.files.writing import clean
-from extractor.documents.loader import _received, _send
+from extractor.documents.processes import received, send
 from extractor.errors import DocumentDamaged, DocumentTooLarge, ExtractorError
+from extractor.review.scans import as_pdf, is_scan
 
 __all__ = ["aligned", "lines_of", "main"]
 
@@ -38,12 +39,12 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     requests = sys.stdin.buffer
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        limits: FileLimits = _received(requests)
-        _limit(limits)
-        _send(answers, True)
+        limits: FileLimits = received(requests)
+        limit_addresses(limits)
+        send(answers, True)
         documents = _Documents(limits)
         while True:
-            _send(answers, _answer(documents, _received(requests)))
+            send(answers, _answer(documents, received(requests)))
     os._exit(0)  # threads of libraries are not waited for
 
 
@@ -70,7 +71,7 @@ class _Documents:
         while len(self._open) >= OPEN:
             self._open.pop(next(iter(self._open)))[0].close()
         with contextlib.ExitStack() as stack:
-            document = stack.enter_context(opened(data, self._limits))
+            document = stack.enter_context(opened(as_pdf(data) if is_scan(data) else data, self._limits))
             if document.get_formtype():
                 document.init_forms()
             self._open[key] = (stack.pop_all(), document)
@@ -104,7 +105,7 @@ def _drawn(documents: _Documents, request: Mapping[str, Any]) -> Any:
         scale = min(request["width"] / width, 2 * LONGER / max(width, height), SHARPEST)
         bitmap = page.render(scale=scale, rev_byteorder=True)
         try:
-            return _png(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
+            return png_of(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
         finally:
             bitmap.close()
 
@@ -203,7 +204,7 @@ def aligned(said: str, text: str) -> list[int | None] | None:
     places: list[int | None] = []
     at = 0
     while at < len(said):
-        hyphen = _HYPHEN.match(said, at)
+        hyphen = HYPHEN.match(said, at)
         end = hyphen.end() if hyphen else at + 2 if said.startswith("\r\n", at) else at + 1
         became = "-\n" if hyphen else clean(said[at:end])
         letters.append(became)

@@ -20,7 +20,8 @@ from extractor.errors import DocumentError, ExtractorError, MissingExtra, Option
 from extractor.review.desk import Desk, Invalid, Missing
 from extractor.review.given import Wrong, body, cursor, place, shown, text_in, who, whole
 from extractor.review.guard import Guard, Guarded, TooLong
-from extractor.review.pictures import Busy, Pictures
+from extractor.review.painter import Busy
+from extractor.review.pictures import Pictures
 from extractor.review.sheet import shown_revision
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class _Addresses:
 
     def _sheet(self, request: Request) -> Any:
         document = request.path_params["id"]
-        has_pages = self._pictures is not None and self._pictures.has_pages(self._desk.record(document))
+        has_pages = self._pictures is not None and self._pictures.has_pages(*self._desk.named_record(document))
         return self._desk.sheet(document, who(request), has_pages=has_pages)
 
     def _text(self, request: Request) -> Any:
@@ -209,7 +210,7 @@ class _Addresses:
     def _pages(self, request: Request) -> Any:
         if self._pictures is None:
             return {"pages": [], "notice": None}
-        return self._pictures.pages(self._desk.record(request.path_params["id"]))
+        return self._pictures.pages(*self._desk.named_record(request.path_params["id"]))
 
     def _picture(self, request: Request) -> Any:
         from starlette.responses import Response
@@ -217,15 +218,15 @@ class _Addresses:
         if self._pictures is None:
             raise Wrong(404, "There are no pages here.")
         width = whole(request.query_params.get("width", "1200"), "width", 1, 10_000)
-        record = self._desk.record(request.path_params["id"])
-        data, media_type = self._pictures.picture(record, request.path_params["number"], width)
+        record, names = self._desk.named_record(request.path_params["id"])
+        data, media_type = self._pictures.picture(record, request.path_params["number"], width, names)
         return Response(data, headers={"Content-Type": media_type, "Cache-Control": "private, max-age=3600"})
 
     def _lines(self, request: Request) -> Any:
         if self._pictures is None:
             raise Wrong(404, "There are no pages here.")
-        record = self._desk.record(request.path_params["id"])
-        return self._pictures.lines(record, request.path_params["number"])
+        record, names = self._desk.named_record(request.path_params["id"])
+        return self._pictures.lines(record, request.path_params["number"], names)
 
     def _check(self, request: Request) -> Any:
         return self._desk.check(request.path_params["id"], body(request).get("data"))

@@ -15,7 +15,8 @@ from extractor.evidence.page_parts import kept, percent
 from extractor.schema.nodes import text_of, value_at
 
 if TYPE_CHECKING:
-    from extractor.batch.queue import Row, Tally
+    from extractor.batch.queue import Row
+    from extractor.batch.tally import Tally
 
 __all__ = [
     "doubtful",

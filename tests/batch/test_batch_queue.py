@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from extractor.batch import queue
 from extractor.batch.doubt import doubt_of, doubts
 from extractor.batch.job import Job
 from extractor.batch.queue import Row
@@ -62,6 +63,15 @@ def paged(job: Job, limit: int, **page: Any) -> list[Row]:
     return found
 
 
+def paged_back(job: Job, limit: int, rows: list[Row], **page: Any) -> list[Row]:
+    """Go back through all pages before the last of the rows."""
+    found = rows[-1:]
+    while rows := list(job.queue(limit=limit, before=found[0].place if found else None, **page)) if found else []:
+        assert len(rows) <= limit
+        found = rows + found
+    return found
+
+
 def test_the_most_doubtful_come_first(job: Job) -> None:
     """Those that failed, then by the number of values that are likely wrong; what is not known comes last."""
     assert [row.doubt for row in job.queue()] == [None] * 16
@@ -83,14 +93,17 @@ def test_the_most_doubtful_come_first(job: Job) -> None:
     said=st.lists(st.tuples(st.integers(0, 15), st.sampled_from(["accepted", "corrected", "rejected", "reopened"]))),
     scored=st.integers(0, 16),
     limit=st.integers(1, 7),
+    most=st.sampled_from([0, 3, 100]),
 )
 def test_every_document_is_on_one_page(
-    tmp_path_factory: pytest.TempPathFactory, said: list[tuple[int, Any]], scored: int, limit: int
+    tmp_path_factory: pytest.TempPathFactory, said: list[tuple[int, Any]], scored: int, limit: int, most: int
 ) -> None:
-    """Whatever is shown in whichever order, the pages have each document once, and as many as the tally says."""
+    """Whatever is shown in whichever order, the pages have each document once, forward and back, and as many as the
+    tally says.
+    """
     path = tmp_path_factory.mktemp("pages") / "job.db"
     filled(path, 20)
-    with Job(path) as job:
+    with Job(path) as job, pytest.MonkeyPatch.context() as few:
         rows = job.queue(order="input")
         decisions: dict[str, Any] = {row.name: None for row in rows}
         for which, decision in said:
@@ -102,15 +115,36 @@ def test_every_document_is_on_one_page(
             job.score(limit=scored)
         tally = job.tally()
         assert (tally.all, tally.scored) == (16, scored)
+        few.setattr(queue, "SORTED", most)
         for show in SHOWS:
             for order in ORDERS:
                 found = paged(job, limit, show=show, order=order)
                 assert found == list(job.queue(show=show, order=order))
+                assert found == paged_back(job, limit, found, show=show, order=order)
+                assert [row.place for row in found] == [job.place(row.document, order) for row in found]
                 assert len({row.document for row in found}) == len(found) == getattr(tally, show)
                 assert all(decisions[row.name] == row.decision for row in found)
                 assert all(row.decision == (show if show in decisions.values() else row.decision) for row in found)
             assert [row.name for row in found] == sorted(row.name for row in found)
         assert tally.open == sum(decision is None for decision in decisions.values())
+
+
+def test_a_document_keeps_its_place(job: Job) -> None:
+    """Where one is that is not shown any more, one goes on before and after it."""
+    first, second, third, *_ = job.queue(order="name")
+    job.accept(second.name) if second.state == "done" else job.reject(second.name)
+    place = job.place(second.document, "name")
+    assert place == second.place
+    assert [row.document for row in job.queue(order="name", before=place)] == [first.document]
+    assert job.queue(order="name", after=place, limit=1)[0].document == third.document
+    before = job.place(third.document)
+    assert before is not None
+    job.score()
+    after = job.place(third.document)
+    assert after is not None
+    assert (before[0], after[0]) == (1, 0)
+    assert job.queue(before=before, limit=99) == job.queue(limit=99)  # what was worked out since comes before
+    assert job.place(10**6) is None
 
 
 def test_a_row_says_who_spoke_last(job: Job) -> None:
@@ -191,6 +225,8 @@ def test_a_damaged_document_is_looked_at_by_people(job: Job) -> None:
         ({"after": (float("nan"), 2), "order": "input"}, "after"),
         ({"after": (2**70, 2), "order": "input"}, "after"),
         ({"after": (1,), "order": "name"}, "after"),
+        ({"before": (1,)}, "before"),
+        ({"before": ("a",), "after": ("b",), "order": "name"}, "before"),
     ],
 )
 def test_what_is_no_page_is_told(job: Job, page: dict[str, Any], option: str) -> None:
@@ -228,7 +264,7 @@ def test_a_document_is_as_doubtful_as_its_values() -> None:
     """It is the sum over its values; one that failed comes before all others."""
     fields = {"/a": Field(status="exact", confidence=0.25), "/b": Field(status="exact", confidence=0.5)}
     record = Record(number=0, name="a", sha256="", state="done", data={"a": 1, "b": 2}, fields=fields)
-    assert doubt_of(record) == (1.25, 2)
+    assert doubt_of(record) == (1.25, 1)
     assert doubt_of(Record(number=0, name="a", sha256="", state="failed", error=FAILURE)) == (1_002.0, 2)
 
 

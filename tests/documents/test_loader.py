@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from extractor.documents import loader as module
+from extractor.documents import processes as module
 from extractor.documents.load import FileLimits, load
 from extractor.documents.loader import Loader
 from extractor.errors import (

@@ -17,12 +17,18 @@ SAME = [
     ("1.50", 1.5),
     ("1.50", "1.5"),
     (0.1 + 0.2, 0.3),
-    (1_000_000_000.1, 1_000_000_000.1 * (1 + 1e-10)),
+    (1_000_000_000.1, 1_000_000_000.1 * (1 + 1e-12)),
+    (sum([0.1] * 1_000), 100),
+    (1 / 3, 0.3333333333),
+    (2.0**60 + 0.5, 2.0**60 * (1 + 2**-52)),
     ("2024-03-01", "2024-03-01T00:00:00"),
     ("2024-03-01T10:00:00Z", "2024-03-01T11:00:00+01:00"),
     ("ACME  Tools\nGmbH", "acme tools gmbh"),
     ("“Acme” – Tools", '"acme" - tools'),
     ("Acme Tools.", "Acme Tools"),
+    ("- Acme Tools -", "Acme Tools"),
+    ("−5,00 EUR", "-5,00 EUR"),
+    ("(030) 1234", "030) 1234"),
     ("ﬁne", "fine"),
     ("Straße", "STRASSE"),
 ]
@@ -37,6 +43,16 @@ OTHER = [
     ("2024-03-01T10:00:00", "2024-03-01T10:00:00Z"),
     ("Acme", "Acme Tools"),
     ("5%", "5"),
+    ("-5,00 EUR", "5,00 EUR"),
+    ("–5,00 EUR", "5,00 EUR"),
+    ("-EUR 5,00", "EUR 5,00"),
+    ("-€5.00", "€5.00"),
+    ("-$ .50", "$ .50"),
+    ('"-5 kg"', "5 kg"),
+    (123_456_789_012.34, 123_456_789_012.37),
+    (1_000_000_000.5, 1_000_000_001),
+    (1_000_000_000.4, 1_000_000_000),
+    (1_000_000_000.1, 1_000_000_000.2),
     ("C#", "C"),
 ]
 
@@ -75,6 +91,13 @@ def test_each_rule_can_be_switched_off(rule: str, one: Any, other: Any) -> None:
     assert not off.same(off.key(one), off.key(other))
     assert rule in off.off()
     assert len(list(off.said())) < len(list(usual.said()))
+
+
+def test_a_tolerance_is_meant_as_it_is() -> None:
+    """A tolerance that is more than what rounding leaves is not held to the decimals."""
+    normal = Normal(tolerance=0.01)
+    assert normal.same(normal.key(100.5), normal.key(100.9))
+    assert not normal.same(normal.key(100.5), normal.key(110.5))
 
 
 def test_other_ways_to_write_dates_need_the_schema() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from extractor.review.pictures import Pictures
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "documents" / "files"))
 
-from made_files import encrypted_pdf, pdf, png
+from made_files import encrypted_pdf, pdf, png, written_pdf
 
 
 @pytest.fixture
@@ -64,6 +66,65 @@ def test_pages_are_drawn_and_know_their_letters(pictures: Pictures, tmp_path: Pa
     assert pictures.lines(other, 1)["lines"] == []
     assert "not that of the job" in pictures.lines(other, 1)["notice"]
     assert pictures.lines(other, 77)["notice"]
+
+
+def _turned(turn: int, crop: str) -> bytes:
+    """Make a page of 400 x 300 with a word near its lower left corner, turned and cropped."""
+    more = f"/MediaBox [0 0 400 300] /CropBox {crop} /Rotate {turn} ".encode()
+    stream = b"BT /F1 20 Tf 1 0 0 1 100 60 Tm (Total) Tj ET"
+    objects = {
+        1: b"<< /Type /Catalog /Pages 2 0 R >>",
+        2: b"<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
+        3: b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        4: b"<< /Type /Page /Parent 2 0 R " + more + b"/Resources << /Font << /F1 3 0 R >> >> /Contents 5 0 R >>",
+        5: b"<< /Length %d >> stream\n%s\nendstream" % (len(stream), stream),
+    }
+    made: bytes = written_pdf(objects, b"/Root 1 0 R")
+    return made
+
+
+def _ink(png_file: bytes) -> tuple[float, float, float, float]:
+    """Tell where a PNG that we drew is not white, as fractions of it."""
+    width, height, _, kind = struct.unpack_from(">IIBB", png_file, 16)
+    step = {0: 1, 2: 3, 6: 4}[kind]
+    rows = zlib.decompress(png_file[41:-16])
+    xs, ys = set(), set()
+    for y in range(height):
+        row = rows[y * (width * step + 1) + 1 : (y + 1) * (width * step + 1)]
+        dark = {at // step for at, value in enumerate(row) if value < 128 and at % step < 3}
+        xs |= dark
+        ys |= {y} if dark else set()
+    return min(xs) / width, min(ys) / height, (max(xs) + 1) / width, (max(ys) + 1) / height
+
+
+@pytest.mark.parametrize("crop", ["[0 0 400 300]", "[50 20 350 220]"])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_turned_and_cropped_pages_have_their_boxes(pictures: Pictures, tmp_path: Path, turn: int, crop: str) -> None:
+    """The box of a line is around its ink on the page as it is drawn."""
+    path = _scan(tmp_path, _turned(turn, crop))
+    loaded = load(path)
+    record = _record(path.read_bytes(), "a.pdf", text=loaded.text, pages=loaded.pages)
+    (page,) = pictures.pages(record)["pages"]
+    width, height = (400, 300) if crop == "[0 0 400 300]" else (300, 200)
+    assert (page["width"], page["height"]) == ((width, height) if turn % 180 == 0 else (height, width))
+    (line,) = pictures.lines(record, 1)["lines"]
+    left, top, right, bottom = line["box"]
+    ink = _ink(pictures.picture(record, 1, 600)[0])
+    assert line["text"] == "Total"
+    assert (left - 0.01 <= ink[0], top - 0.01 <= ink[1]) == (True, True)
+    assert (right + 0.01 >= ink[2], bottom + 0.01 >= ink[3]) == (True, True)
+    assert (right - left) * (bottom - top) < 3 * (ink[2] - ink[0]) * (ink[3] - ink[1])  # loose, but no more than that
+    assert all(0 <= each <= 1 for each in line["at"])
+
+
+def test_a_file_is_found_under_each_name(pictures: Pictures, tmp_path: Path) -> None:
+    """Where several files are the same, whichever is there is shown; not under more names than a few."""
+    _scan(tmp_path, pdf(), "scans/copy.pdf")
+    record = _record(pdf(), "gone.pdf")
+    assert not pictures.has_pages(record)
+    assert pictures.has_pages(record, ("gone.pdf", "copy.pdf"))
+    assert pictures.pages(record, [f"{number}.pdf" for number in range(100)] + ["copy.pdf"])["pages"] == []
+    assert len(pictures.pages(record, ("gone.pdf", "copy.pdf"))["pages"]) == 3
 
 
 def test_what_draws_may_crash(pictures: Pictures, tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ from extractor.documents.files.rendering import drawn, opened
 from extractor.documents.files.writing import clean, plain_data
 from extractor.errors import DocumentError, DocumentTooLarge, DocumentUnsupported, MissingExtra
 
-__all__ = ["read_pdf"]
+__all__ = ["HYPHEN", "read_pdf"]
 
 Recognise = Callable[[bytes], str]
 _WIDE = 1.2  # heights of a line: a space of a justified line is rarely wider than one, columns are seldom closer
-_HYPHEN = re.compile("[\x02\ufffe](?:\r?\n)?+")  # PDFium's sign for a word that goes on in the next line
+HYPHEN = re.compile("[\x02\ufffe](?:\r?\n)?+")
+"""PDFium's sign for a word that goes on in the next line."""
 
 
 def read_pdf(data: bytes, limits: FileLimits, *, password: str | None, recognise: Recognise) -> Content:
@@ -70,7 +71,7 @@ def _text(document: Any, number: int, forms: bool) -> str:
             words.close()
     finally:
         page.close()
-    return clean(_HYPHEN.sub("-\n", said)).rstrip()
+    return clean(HYPHEN.sub("-\n", said)).rstrip()
 
 
 def _columns(words: Any, said: str) -> str:

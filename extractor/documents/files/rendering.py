@@ -17,7 +17,7 @@ from extractor.chat.content import Image
 from extractor.documents.files.limits import FileLimits, too_large
 from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge, MissingExtra
 
-__all__ = ["drawn", "image_size", "missing", "opened", "page_images"]
+__all__ = ["drawn", "image_size", "missing", "opened", "page_images", "png_of"]
 
 OPEN = threading.RLock()
 LONGER = 2_000  # pixels of the longer side: what endpoints make of larger ones is no larger
@@ -102,7 +102,7 @@ def drawn(page: Any) -> bytes:
     # 1 is 72 dots per inch; a label is not blown up to more than 300.
     bitmap = page.render(scale=min(LONGER / longer, 300 / 72), rev_byteorder=True)
     try:
-        return _png(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
+        return png_of(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
     finally:
         bitmap.close()
 
@@ -110,7 +110,7 @@ def drawn(page: Any) -> bytes:
 _COLOURS = {1: 0, 3: 2, 4: 6}
 
 
-def _png(pixels: bytes, width: int, height: int, stride: int, channels: int) -> bytes:
+def png_of(pixels: bytes, width: int, height: int, stride: int, channels: int) -> bytes:
     """The PNG file of rows of pixels, without another package."""
     used = width * channels
     rows = b"".join(b"\0" + pixels[at : at + used] for at in range(0, stride * height, stride))

@@ -10,10 +10,10 @@ from typing import Any
 
 from extractor.documents.files.limits import FileLimits
 from extractor.documents.load import load
-from extractor.documents.loader import _received, _send
+from extractor.documents.processes import received, send
 from extractor.errors import DocumentDamaged, DocumentTooLarge, ExtractorError
 
-__all__ = ["main"]
+__all__ = ["limit_addresses", "main"]
 
 _GRACE = 15  # seconds after which a process ends itself: its parent ends it earlier, unless it is gone
 
@@ -25,15 +25,15 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     requests = sys.stdin.buffer
     with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        limits: FileLimits = _received(requests)
-        _limit(limits)
-        _send(answers, True)
+        limits: FileLimits = received(requests)
+        limit_addresses(limits)
+        send(answers, True)
         while True:
-            request = _received(requests)
+            request = received(requests)
             _alarm(int(limits.seconds) + _GRACE)
             answer = _answer(request, limits)
             _alarm(0)
-            _send(answers, answer)
+            send(answers, answer)
     os._exit(0)  # threads of libraries are not waited for
 
 
@@ -49,7 +49,7 @@ def _answer(request: dict[str, Any], limits: FileLimits) -> Any:
         return DocumentDamaged(f"{name}: It cannot be read ({type(error).__name__}).")
 
 
-def _limit(limits: FileLimits) -> None:
+def limit_addresses(limits: FileLimits) -> None:
     """Limit the addresses of this process, and leave no image of it behind when it crashes."""
     try:
         import resource

@@ -10,7 +10,7 @@ import { arrows, by, isNarrow, label, showSide, showTally } from "./frame.js";
 import { match } from "./keys.js";
 import { addRow, moveRow, removeRow } from "./lists.js";
 import { Look } from "./look.js";
-import { above, parts, words } from "./pointer.js";
+import { above, differs, parts, words } from "./pointer.js";
 import { address, Queue, readAddress } from "./queue.js";
 import { View } from "./view.js";
 import { Work } from "./work.js";
@@ -145,6 +145,7 @@ export class App {
   async first(view) {
     try {
       const { id } = await api.next(view, null, 1);
+      if (readAddress(location.hash).id !== null) return; // somebody went elsewhere meanwhile
       if (id !== null) history.replaceState(null, "", address(id, view));
       if (id !== null) return this.address();
       this.nothing(view.show === "open" && !view.search ? "All of it is reviewed." : "There is no such document.");
@@ -185,9 +186,9 @@ export class App {
       mended: (pointers) => { for (const each of pointers) this.form.show(each, this.work.data); },
       focused: () => (by("form").contains(document.activeElement) ? this.field : null),
     });
-    this.look.begin(this.work.doubtful);
     this.form.opened.clear();
     this.form.draw(this.work.data);
+    this.look.begin(this.changeable(this.work.doubtful));
     this.view.draw(sheet, this.work.fields);
     by("form-pane").scrollTop = 0;
     this.about(sheet);
@@ -251,7 +252,7 @@ export class App {
   changed() {
     const { work } = this;
     const step = work.history.past.at(-1);
-    if (step && work.history.going !== step.at && work.history.future.length === 0) this.form.redraw(step.at, work.data);
+    if (step && work.history.going !== step.at && work.history.future.length === 0) this.form.show(step.at, work.data);
     else this.form.data = work.data;
     if (step) this.tick(step.at, false);
     this.keep();
@@ -259,9 +260,14 @@ export class App {
   }
 
   checked() {
-    this.look.update(this.work.doubtful);
+    this.look.update(this.changeable(this.work.doubtful));
     this.view.mark(this.work.fields);
     this.decorate();
+  }
+
+  // Those that can be other than they are.
+  changeable(doubtful) {
+    return doubtful.filter(({ pointer }) => this.form.resolve(this.form.places.get(pointer)?.node).kind !== "constant");
   }
 
   decorate() {
@@ -281,7 +287,7 @@ export class App {
         changed, before, mended: work.mended.get(place.pointer),
         back: () => { this.form.edit(place.pointer, before, "put back"); this.form.focus(place.pointer); } };
     });
-    this.look.draw(work.data);
+    this.look.draw(work.data, work.errors);
     this.look.wrong(work.errors);
     by("undo").disabled = work.history.past.length === 0;
     by("redo").disabled = work.history.future.length === 0;
@@ -296,11 +302,12 @@ export class App {
   }
 
   turn(way) {
+    const old = this.work.data;
     const at = this.work.turn(way);
     if (at === null) return;
     this.form.redraw(at, this.work.data);
     this.decorate();
-    this.form.focus(at, false);
+    this.form.focus(differs(at, old, this.work.data), false);
   }
 
   focused(target) {

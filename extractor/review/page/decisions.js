@@ -26,7 +26,7 @@ export class Decisions {
   /** @param {"accept"|"reject"|"reopen"} decision */
   async decide(decision, note = "") {
     const { work } = this.app;
-    if (this.busy || !work) return;
+    if (this.busy || !work || !(await this.known()) || this.busy) return;
     this.wait(true);
     this.app.messages.fine();
     const body = { based: work.revision, decision, note, ...(decision === "accept" ? { data: work.data } : {}) };
@@ -38,6 +38,12 @@ export class Decisions {
       this.wait(false);
       await this.refused(error, work, () => this.decide(decision, note));
     }
+  }
+
+  // Whoever decides something says who they are.
+  async known() {
+    if (!this.app.who) await this.app.rename();
+    return Boolean(this.app.who);
   }
 
   wait(busy) {
@@ -100,7 +106,7 @@ export class Decisions {
   async undo() {
     const { app } = this;
     const last = this.made.at(-1);
-    if (!last || this.busy) return app.messages.tell("There is no decision to undo.");
+    if (!last || this.busy || !(await this.known())) return app.messages.tell("There is no decision to undo.");
     this.wait(true);
     try {
       const { revision, tally } = await api.revise(last.id, { based: last.revision, decision: "reopen", note: "" });

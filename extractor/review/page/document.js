@@ -114,7 +114,7 @@ export class DocumentText {
     }
     let last = 0;
     for (const found of text.matchAll(UNSEEN)) {
-      if (found[0] === "\r" || this.symbols >= SYMBOLS) continue;
+      if (this.symbols >= SYMBOLS || found[0] === "\f" || (found[0] === "\r" && text[found.index + 1] === "\n")) continue;
       this.symbols += 1;
       into.append(this.node(text.slice(last, found.index), start + last, part));
       const symbol = element("i", { class: "x", text: found[0] });

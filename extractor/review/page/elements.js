@@ -57,8 +57,8 @@ export function when(made) {
 /** @param {number|null|undefined} share from 0 to 1: nearly sure is not said to be sure */
 export function percent(share) {
   const text = `${Math.round(Math.min(Math.max(share, 0), 1) * 100)}`;
-  if (text === "100" && share < 1) return ">99 %";
-  return text === "0" && share > 0 ? "<1 %" : `${text} %`;
+  if (text === "100" && share < 1) return ">99\u00a0%";
+  return text === "0" && share > 0 ? "<1\u00a0%" : `${text}\u00a0%`;
 }
 
 export const count = (number) => Number(number).toLocaleString("en");

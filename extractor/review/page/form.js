@@ -3,8 +3,8 @@
 import { button, element, fresh } from "./elements.js";
 import { listBox, mapBox, more, tupleBox } from "./lists.js";
 import { decorate, slots } from "./marks.js";
-import { isObject, same } from "./numbers.js";
-import { above, below, get, within } from "./pointer.js";
+import { isObject } from "./numbers.js";
+import { above, below, get, made, within } from "./pointer.js";
 import { branchOf, unionBox } from "./unions.js";
 import { controlFor, isLeaf } from "./widgets.js";
 
@@ -50,7 +50,7 @@ export class Form {
   show(pointer, data) {
     const place = this.places.get(pointer);
     const value = get(data, pointer);
-    if (!place?.leaf || isObject(value) || Array.isArray(value)) return this.redraw(pointer, data);
+    if (!place?.leaf || !isLeaf(this.resolve(place.node).kind) || isObject(value) || Array.isArray(value)) return this.redraw(pointer, data);
     this.data = data;
     place.leaf.show(value);
   }
@@ -74,6 +74,22 @@ export class Form {
   empty(node) {
     const resolved = this.resolve(node);
     return resolved.empty === undefined ? null : resolved.empty;
+  }
+
+  /** What is put where something need not be, and is wanted: never nothing. */
+  wanted(raw, depth = 0) {
+    const node = this.resolve(raw);
+    const empty = node.empty ?? null;
+    if (empty !== null || depth > DEEP) return empty;
+    if (node.kind === "list") return [];
+    if (node.kind === "union") return this.wanted(node.branches[0]?.node, depth + 1);
+    if (node.kind === "tuple") return node.items.map((item) => this.empty(item));
+    if (node.kind === "map") return {};
+    if (node.kind !== "object") return null;
+    return made(node.members.filter((member) => member.required).map((member) => {
+      const inside = this.resolve(member.node);
+      return [member.name, inside.nullable ? null : this.wanted(inside, depth + 1)];
+    }));
   }
 
   /** @param {string} pointer @param {any} raw @param {Info} info @returns {HTMLElement} */
@@ -104,22 +120,22 @@ export class Form {
   }
 
   leaf(place, node, value, info) {
-    const made = controlFor(node, value, info, (now, typing) => this.edit(place.pointer, now, info.label, typing));
+    const field = controlFor(node, value, info, (now, typing) => this.edit(place.pointer, now, info.label, typing));
     const own = place.slots;
     const id = fresh("f");
-    made.control.id = id;
-    if (info.required && node.kind !== "constant") made.control.setAttribute("aria-required", "true");
-    place.leaf = { ...made, cell: info.cell };
+    field.control.id = id;
+    if (info.required && node.kind !== "constant") field.control.setAttribute("aria-required", "true");
+    place.leaf = { ...field, cell: info.cell };
     const name = element("label", { for: id, class: "name", dir: "auto" }, [labelled(info.label, info.required && !info.item)]);
-    const line = element("div", { class: "control" }, [made.control, made.beside, info.remove && remover(info)]);
-    const notes = [made.note, own.error, own.mended, own.before, info.cell ? null : own.help];
+    const line = element("div", { class: "control" }, [field.control, field.beside, info.remove && remover(info)]);
+    const notes = [field.note, own.error, own.mended, own.before, info.cell ? null : own.help];
     return element("div", { class: `field kind-${node.kind}${info.cell ? " cell" : ""}` }, [name, line, own.sure, ...notes]);
   }
 
   // An object or a list that is not there: nothing to fill in until somebody adds it.
   absent(place, node, info) {
     const add = button(`Add ${info.label || node.title || "it"}`, () => {
-      this.edit(place.pointer, this.empty(node), `add ${info.label}`);
+      this.edit(place.pointer, this.wanted(node), `add ${info.label}`);
       this.focus(place.pointer);
     }, { class: "add" });
     const name = element("span", { class: "name", dir: "auto" }, [labelled(info.label, info.required)]);
@@ -138,7 +154,8 @@ export class Form {
   /** The button that takes an object away that need not be there. */
   removable(pointer, node, info) {
     if (info.remove) return [remover(info)];
-    if (info.item || !(node.nullable || !info.required) || info.level === 0) return [];
+    const may = node.nullable || (!info.required && node.kind !== "list" && node.kind !== "map");
+    if (info.item || !may || info.level === 0) return [];
     const gone = node.nullable ? null : undefined;
     return [button("Remove", () => this.edit(pointer, gone, `remove ${info.label}`), { class: "small" })];
   }
@@ -209,7 +226,3 @@ function isStrange(form, node, value) {
 }
 
 const BOXES = { object: objectBox, list: listBox, tuple: tupleBox, map: mapBox, union: unionBox };
-
-/** Whether two values at a place are the same; nothing and null are, to a person. */
-export const unchanged = (one, other) => same(one ?? null, other ?? null);
-export { isLeaf };

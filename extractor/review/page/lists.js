@@ -94,7 +94,7 @@ export function addRow(form, pointer, index) {
   const item = listNode(form, node);
   if (!item) return;
   form.opened.set(pointer, Math.max(form.opened.get(pointer) || 0, index + 1));
-  form.edit(pointer, inserted(form.value(pointer) || [], index, form.empty(item)), "add a row");
+  form.edit(pointer, inserted(form.value(pointer) || [], index, form.wanted(item)), "add a row");
   form.focus(below(pointer, index));
 }
 

@@ -46,18 +46,20 @@ export class Look {
     return list[at < 0 ? (by > 0 ? 0 : list.length - 1) : (at + by + list.length) % list.length].pointer;
   }
 
-  draw(data) {
-    const left = this.items.filter((item) => !this.done.has(item.pointer)).length;
-    this.box.hidden = this.items.length === 0;
+  draw(data, errors = []) {
+    const wrong = new Set(errors.map((error) => error.pointer)); // which are told above
+    const items = this.items.filter((item) => !wrong.has(item.pointer));
+    const left = items.filter((item) => !this.done.has(item.pointer)).length;
+    this.box.hidden = items.length === 0;
     if (this.box.hidden) return this.box.replaceChildren();
     const focused = this.box.contains(document.activeElement) ? document.activeElement.dataset.pointer : undefined;
-    const shown = this.all ? this.items : this.items.slice(0, SHOWN);
+    const shown = this.all ? items : items.slice(0, SHOWN);
     const rows = shown.map((item) => this.row(item, data));
     const title = left ? `Look here first (${left})` : "Looked at all that was doubtful";
     this.box.replaceChildren(element("h3", { text: title }), element("ul", {}, rows));
-    if (this.items.length > shown.length) this.box.append(button(`${this.items.length - shown.length} more`, () => {
+    if (items.length > shown.length) this.box.append(button(`${items.length - shown.length} more`, () => {
       this.all = true;
-      this.draw(data);
+      this.draw(data, errors);
     }, { class: "small" }));
     if (focused !== undefined) [...this.box.querySelectorAll("button")].find((it) => it.dataset.pointer === focused)?.focus();
   }

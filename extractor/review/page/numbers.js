@@ -8,11 +8,23 @@ const CAN = typeof JSON.rawJSON === "function";
 /** Whether this browser can read and write numbers without loss. */
 export const lossless = CAN;
 
+// A number's sign, digits and exponent, however it is written; zeros at the end of a fraction count, but for ".0".
+function digits(text) {
+  const [, sign, whole, fraction, power] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text) || [];
+  if (whole === undefined) return text;
+  const bare = fraction === undefined || fraction === "0" ? "" : fraction;
+  let all = (whole + bare).replace(/^0+/, "");
+  let exponent = Number(power || 0) - bare.length;
+  if (all === "") [all, exponent] = ["0", 0];
+  while (exponent > 0 && exponent < 400) [all, exponent] = [`${all}0`, exponent - 1];
+  return `${sign}${all}e${exponent}`;
+}
+
 /** What a JSON text says. @param {string} text @returns {Data} */
 export function parse(text) {
   if (!CAN) return JSON.parse(text);
   return JSON.parse(text, (_, value, context) =>
-    typeof value === "number" && context && context.source !== undefined && String(value) !== context.source
+    typeof value === "number" && context?.source !== undefined && digits(String(value)) !== digits(context.source)
       ? JSON.rawJSON(context.source)
       : value);
 }

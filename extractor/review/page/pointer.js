@@ -86,6 +86,14 @@ export function moved(list, from, to) {
   return copy;
 }
 
+/** The row of a list that is another than it was; of anything else the place itself. */
+export function differs(pointer, old, data) {
+  const [then, now] = [get(old, pointer), get(data, pointer)];
+  if (!Array.isArray(then) || !Array.isArray(now) || now.length === 0) return pointer;
+  const at = now.findIndex((item, index) => item !== then[index]);
+  return below(pointer, at < 0 ? now.length - 1 : at);
+}
+
 /** A pointer in words: "lines, row 3, unit price". @param {string} pointer */
 export function words(pointer) {
   const path = parts(pointer);

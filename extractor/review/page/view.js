@@ -28,10 +28,11 @@ export class View {
     this.sheet = sheet;
     this.fields = fields;
     this.ready = null;
+    this.lit = null;
     by("views").hidden = !sheet.has_pages;
     by("pages").replaceChildren();
-    by("document-pane").scrollTop = 0;
     this.text.draw(sheet.text, fields);
+    by("document-pane").scrollTo({ top: 0, behavior: "instant" });
     this.show(sheet.has_pages ? this.liked || "pages" : "text");
   }
 
