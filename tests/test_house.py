@@ -81,7 +81,7 @@ EVIDENCE_ROOMS = (
 )
 DOCUMENT_ROOMS = (
     *("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions", "found"),
-    *("loaded", "files", "load", "loader"),  # from a file to its text
+    *("loaded", "files", "load", "processes", "loader"),  # from a file to its text
     *("rows", "inputs"),  # many of them
 )
 FILE_ROOMS = (
@@ -104,22 +104,22 @@ BATCH_ROOMS = (
         "working",
     ),
     *("options", "written", "restoring"),
-    *("revisions", "queue", "scoring", "checks"),  # what people say, and what they see next
+    *("revisions", "queue", "tally", "scoring", "checks"),  # what people say, and what they see next
     *("store", "contents", "run"),
     *("tables", "cells", "verdicts", "frames", "export"),
     *("entering", "reviewing", "job"),
 )
 EXAMPLE_ROOMS = ("index", "sources", "pool", "nearest")
 EVALUATION_ROOMS = (
-    *("normal", "shape", "trees", "assignment", "aligning", "comparing"),  # two values
+    *("normal", "shape", "trees", "assignment", "long_lists", "aligning", "comparing"),  # two values
     *("scores", "surety", "telling", "plots", "page", "evaluation"),
     *("sources", "evaluating", "leaving"),
 )
 REVIEW_ROOMS = (
-    *("naming", "empties", "form", "places", "meaning"),  # a schema as a form
-    *("presence", "sheet", "checking", "desk"),  # what can be asked
-    *("drawing", "pictures"),
-    *("guard", "server", "serving"),
+    *("naming", "empties", "questions", "form", "places", "meaning"),  # a schema as a form
+    *("presence", "sheet", "checking", "chosen", "line", "shelf", "desk"),  # what can be asked
+    *("scans", "drawing", "keeping", "painter", "pictures"),  # pages
+    *("guard", "given", "server", "serving"),
 )
 CLUSTER_ROOMS = (
     *("gathering", "governing", "office", "coordinator"),  # one governor for all

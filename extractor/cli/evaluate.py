@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,8 +92,18 @@ def _with_examples(asking: Asking, source: Path | str, target: Any, how: dict[st
     if target is None:
         raise OptionError("--examples needs a --target.", option="target", hint="Give module:Model, or a schema.")
     alone = replace(asking, examples=None)  # they are given with every other call
-    with alone.extractor() as extractor, spinner("asking, without and with examples", quiet):
-        return without_and_with(extractor.run, target, source, **how)
+    with alone.extractor() as extractor, _counting("asking, without and with examples", quiet) as progress:
+        return without_and_with(extractor.run, target, source, progress=progress, **how)
+
+
+@contextmanager
+def _counting(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A spinner that says how many are done, of how many; nothing where stderr is a file."""
+    if quiet or not err.is_terminal:
+        yield lambda done, number: None
+        return
+    with err.status(what) as status:
+        yield lambda done, number: status.update(f"{what}: {done:,} of {number:,}")
 
 
 def _print(made: Evaluation, html: Path | None, worst: int, as_json: bool) -> None:

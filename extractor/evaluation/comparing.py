@@ -133,7 +133,7 @@ class _Walk:
                 self._differ(leaf.place.pattern, where, verdict, leaf.value, None)
 
     def _lists(self, ours: Listed, theirs: Listed, pointer: str) -> None:
-        pairs, best = aligned(ours, theirs)
+        pairs, best = aligned(ours, theirs, self._normal)
         counts = self.found.items.setdefault(theirs.place.pattern, Items())
         counts.found += len(pairs)
         counts.missing += len(theirs.items) - len(pairs)

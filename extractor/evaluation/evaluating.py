@@ -68,6 +68,7 @@ def evaluate(
         judge = _Judge.of(predicted, run, target, normal)
         known = _Known(right)
         first = _Matched(right, predictions(predicted, run, known), given=gold is not None)
+        calibrated = is_job(predicted) and bool(predicted.get_run(run).options.get("calibration"))
         second = None if against is None else _Matched(right, predictions(against, against_run, known), given=True)
     # Of the job's own gold, only what it was asked for counts.
     chosen = [each for each in sorted(right, key=lambda each: (each.name, each.sha256)) if first.has(each, second)]
@@ -76,7 +77,9 @@ def evaluate(
     drawing = {"level": level, "seed": seed, "resamples": resamples}
     labels = (_label(predicted, run), _label(against, against_run))
     elsewhere = len(right) - len(chosen) - first.twice
-    return replace(_evaluated(judge, chosen, first, second, drawing, labels), elsewhere=elsewhere)
+    return replace(
+        _evaluated(judge, chosen, first, second, drawing, labels), elsewhere=elsewhere, calibrated=calibrated
+    )
 
 
 def compared_on(
@@ -193,11 +196,23 @@ class _Judge:
         return cls(target=wanted, shape=Shape(schema), written=written, normal=normal)
 
     def tree(self, value: Any) -> Node | None:
-        """A value, ready."""
-        if self.target is not None and value is not None:
-            checked = self.target.validate(value)
-            value = value if checked.errors else written_value(self.target, checked.value, value)
+        """A value, ready: what the target makes of it, if there is one and it is valid."""
+        return self.raw(self._validated(value))
+
+    def both(self, value: Any) -> tuple[Node | None, Node | None]:
+        """A value as it was, and ready."""
+        raw, validated = self.raw(value), self._validated(value)
+        return raw, raw if validated is value else self.raw(validated)
+
+    def raw(self, value: Any) -> Node | None:
+        """A value as it is."""
         return tree(value, self.shape.root, self.normal, None if self.written is None else self.written.root)
+
+    def _validated(self, value: Any) -> Any:
+        if self.target is None or value is None:
+            return value
+        checked = self.target.validate(value)
+        return value if checked.errors else written_value(self.target, checked.value, value)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -243,8 +258,8 @@ def _compared(judge: _Judge, chosen: Sequence[Right], ready: Sequence[Node | Non
     outcome = _Outcome(found=[], documents=[], sure=[])
     for number, (right, expected) in enumerate(zip(chosen, ready, strict=True)):
         mine = matched.of(right)
-        value = None if mine is None else mine.value
-        found = compared(judge.tree(value), expected, judge.normal)
+        raw, judged = judge.both(None if mine is None else mine.value)
+        found = compared(judged, expected, judge.normal)
         outcome.found.append(found)
         outcome.documents.append(
             DocumentScore(
@@ -257,7 +272,7 @@ def _compared(judge: _Judge, chosen: Sequence[Right], ready: Sequence[Node | Non
             )
         )
         if mine is not None and mine.sure:
-            outcome.sure.extend(sure_values(mine.sure, value, found, number, judge.normal))
+            outcome.sure.extend(sure_values(mine.sure, raw, judged, found, number, judge.normal))
     return outcome
 
 

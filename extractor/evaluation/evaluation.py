@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from extractor.errors import CallerError
 from extractor.evaluation.comparing import Difference, Items
 from extractor.evaluation.normal import USUAL, Normal
 from extractor.evaluation.scores import FieldScore, Measure
@@ -37,7 +38,7 @@ class Spent:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentScore:
     """One document: how many of its values are right, and the places that are not. `failed` is the type of its error,
-    `predicted` is False where nothing was predicted of it. `doubt` is how many values were expected to be wrong.
+    `predicted` is False where nothing was predicted of it. `doubt` is by what people look at the most doubtful first.
     """
 
     name: str
@@ -63,7 +64,8 @@ class Evaluation:
     documents by type.
 
     `measures` are by name (see `MEASURES`), with intervals of `level` from `resamples` draws of documents; `fields` are
-    by place, `items` are those of lists. `reliability` and `review` are None where no confidence is known.
+    by place, `items` are those of lists. `reliability` and `review` are None where no confidence is known;
+    `calibrated` says that a calibration has been at it when it was extracted.
     `second` is what came of the other predictions (`against`), on the same documents, and `differences` what its
     measures are more or less, drawn together; `field_differences` likewise of F1 of the fields.
     """
@@ -81,6 +83,7 @@ class Evaluation:
     documents: tuple[DocumentScore, ...] = field(default=(), repr=False)
     reliability: Reliability | None = field(default=None, repr=False)
     review: Review | None = field(default=None, repr=False)
+    calibrated: bool = False
     spent: Spent = Spent()
     normal: Normal = USUAL
     level: float = 0.95
@@ -93,8 +96,13 @@ class Evaluation:
     def calibration(self) -> Calibration:
         """A curve that makes the confidence honest, learned from these values (`Extractor(calibration=…)`).
 
-        Raises `CallerError` where there are fewer than 50 with a confidence.
+        Raises `CallerError` where there are fewer than 50 with a confidence, and where they were calibrated already.
         """
+        if self.calibrated:
+            raise CallerError(
+                "The confidence of these values is calibrated already.",
+                hint="Extract without calibration to learn one.",
+            )
         values = self.reliability.values if self.reliability else ()
         pairs: dict[int, tuple[_Judged, dict[str, bool]]] = {}
         for number, each in enumerate(values):

@@ -1,6 +1,7 @@
 """Whether examples help: each document with a right value is asked for twice, without examples and with the nearest.
 
-A document is never its own example, so that what comes out with examples is what a new document would get.
+Neither a document nor what may be another scan of it is an example for it, so that what comes out with examples is
+what a new document would get.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def without_and_with(
             option="examples",
             hint="Give a job that people have looked through, or JSON lines with text and value.",
         )
-    examples = Examples(source, nearest=nearest, tokens=tokens)
+    examples = Examples(source, nearest=nearest, tokens=tokens).held_out()
     runs: list[list[Predicted]] = []
     for number, call in enumerate(({}, {"examples": examples})):
         found: list[Predicted] = []

@@ -45,11 +45,12 @@ class Normal:
     """What makes no difference between two values; each rule can be switched off.
 
     `numbers`: a number and a text that is nothing but a numeral (1.5, "1.50") are the same number; fractions are the
-    same within `tolerance` (relative), whole numbers exactly. One of up to 1e-9 is for what rounding leaves behind: half
-    a unit of the last decimal that both have, or half a cent, is a difference all the same. `dates`: dates and times are compared by what they mean,
-    those in ISO 8601 everywhere, others ("3 March 2024") where the schema asks for one. `unicode`: texts in Unicode's
-    normal form NFKC. `case`, `spaces`, `typography` (kinds of quotes and dashes), `edges` (punctuation around a text,
-    but for the minus of an amount) make no difference. `empty`: "", [] and {} are the same as null, which a missing member always is.
+    same within `tolerance` (relative), whole numbers exactly. A tolerance of up to 1e-9 is for what rounding leaves
+    behind: half a unit of the last decimal that both have, or half a cent, is a difference all the same. `dates`: dates
+    and times are compared by what they mean, those in ISO 8601 everywhere, others ("3 March 2024") where the schema
+    asks for one. `unicode`: texts in Unicode's normal form NFKC. `case`, `spaces`, `typography` (kinds of quotes and
+    dashes), `edges` (punctuation around a text, but for the minus of an amount) make no difference. `empty`: "", [] and
+    {} are the same as null, which a missing member always is.
     """
 
     numbers: bool = True
@@ -77,7 +78,7 @@ class Normal:
             "case": "case makes no difference",
             "spaces": "white space makes no difference but for where words end",
             "typography": "kinds of quotes and dashes make no difference",
-            "edges": "punctuation around a text makes no difference",
+            "edges": "punctuation around a text makes no difference, but for the minus of an amount",
             "empty": '"", [] and {} are the same as null',
         }
         yield from (said for name, said in rules.items() if getattr(self, name))

@@ -17,6 +17,7 @@ from pydantic_core import to_jsonable_python
 from extractor.batch.doubt import doubt_of
 from extractor.batch.record import Record
 from extractor.batch.restoring import evident
+from extractor.batch.revisions import BY_HAND
 from extractor.errors import OptionError
 
 if TYPE_CHECKING:  # only for those who have one
@@ -35,7 +36,7 @@ _LINE = "Each line is an object with a name (or id) and a value (or gold, expect
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Predicted:
     """What came out of one document. `names` are all that it has, `failed` is the type of its error, `sure` is how sure
-    each value is by its pointer, `doubt` how many are expected to be wrong (None where nothing is known of that).
+    each value is by its pointer, `doubt` by what people look at the most doubtful first (None where nothing is known).
     """
 
     names: list[str]
@@ -97,6 +98,12 @@ def predictions(source: Any, run: int | None, wanted: Wanted) -> list[Predicted]
 
 def _of_job(job: Job, run: int | None, wanted: Wanted) -> Iterator[Predicted]:
     chosen = job.get_run(run)
+    if chosen.options == BY_HAND:
+        raise OptionError(
+            f"Nothing was extracted in run {chosen.number} of {job.path.name}: people entered its documents.",
+            option="run",
+            hint="Its documents can be what another run or job is held against (gold).",
+        )
     seen: dict[str, list[str]] = {}
     for record in job.records(chosen, states=("done", "failed")):
         names = seen.get(record.sha256)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from extractor.evaluation.comparing import Compared
-from extractor.evaluation.normal import Normal, is_nothing
+from extractor.evaluation.normal import Normal
+from extractor.evaluation.trees import Node, leaves
 from extractor.evidence.calibration import Bin, auc, ece
-from extractor.schema.nodes import value_at
 
 __all__ = ["Reliability", "Review", "Sure", "reliable", "review", "sure_values"]
 
@@ -65,11 +64,16 @@ class Review:
 
 
 def sure_values(
-    sure: Mapping[str, float], value: Any, found: Compared, document: int, normal: Normal
+    sure: Mapping[str, float], raw: Node | None, judged: Node | None, found: Compared, document: int, normal: Normal
 ) -> Iterator[Sure]:
     """The values of a document of which it is known how sure they are. One that is null is right where nothing should
     be there.
+
+    `raw` is what they are sure of, and `judged` what was `found` right or wrong: where a target's validators have made
+    something else of it, or have put it elsewhere, nothing is known of that.
     """
+    keys = {pointer: leaf.key for pointer, leaf in leaves(raw)}
+    others = keys if judged is raw else {pointer: leaf.key for pointer, leaf in leaves(judged)}
     wrong = {each.pointer for each in found.differences if not each.item and each.verdict != "missing"}
     missing: set[str] = set()
     for each in found.differences:
@@ -77,8 +81,10 @@ def sure_values(
             steps = each.pointer.split("/")
             missing.update("/".join(steps[:length]) for length in range(1, len(steps) + 1))
     for pointer, confidence in sure.items():
-        lacking = is_nothing(value_at(value, pointer), normal)
-        yield Sure(confidence=confidence, right=pointer not in (missing if lacking else wrong), document=document)
+        key, other = keys.get(pointer), others.get(pointer)
+        if key == other or (key is not None and other is not None and normal.same(key, other)):
+            right = pointer not in (missing if key is None else wrong)
+            yield Sure(confidence=confidence, right=right, document=document)
 
 
 def reliable(values: Sequence[Sure]) -> Reliability | None:

@@ -104,6 +104,7 @@ class Examples:
         self._pools: dict[Target[Any], Pool] = {}
         self._fixed: Pool | None = None
         self._left_out = 0
+        self._held_out = False
 
     def __repr__(self) -> str:
         source = f"{len(self._pairs)} pairs" if self.path is None else repr(str(self.path))
@@ -137,7 +138,7 @@ class Examples:
     ) -> tuple[Example, ...]:
         """The examples to be shown before a text, with no more tokens than there is `room` for. Raises as `opened`."""
         tokens = self.tokens if room is None else min(self.tokens, max(room, 0))
-        return self.opened(target, context).nearest(text, self.nearest, tokens)
+        return self.opened(target, context).nearest(text, self.nearest, tokens, held_out=self._held_out)
 
     def fixed(self, target: Target[Any], context: Any = None, *, beginning: str | os.PathLike[str] = "") -> Examples:
         """The same with the examples that there are now, for all documents of a `map`. A job that the map is only
@@ -147,6 +148,14 @@ class Examples:
         begins = self.path is not None and bool(os.fspath(beginning)) and not self.path.exists()
         new = begins and self.path is not None and self.path.absolute() == Path(beginning).expanduser().absolute()
         same._fixed = Pool(()) if new else self.opened(target, context)
+        return same
+
+    def held_out(self) -> Examples:
+        """The same for the documents that are in the source themselves, each to be asked for as if it were new: what
+        may be the same document once more (another scan of it) is no example for it either.
+        """
+        same = copy.copy(self)
+        same._held_out = True
         return same
 
     def described(self) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ LOOKED_AT = 64
 """Of the most alike, those that are looked at: each may be the document itself, say the same as another, or be long."""
 NEARLY = 0.9
 """The share of their words that two texts have in common of which one says nothing that the other does not."""
+MOSTLY = 0.7
+"""That of two scans of the same document, of which one is hard to read."""
 TURNS = 12  # tokens of what a chat template puts around two turns
 
 
@@ -57,16 +59,21 @@ class Pool:
         )
         return hashlib.sha256(b"".join(each)).hexdigest()
 
-    def nearest(self, text: str, most: int, tokens: int) -> tuple[Example, ...]:
+    def nearest(self, text: str, most: int, tokens: int, *, held_out: bool = False) -> tuple[Example, ...]:
         """Those that are most like a text, `most` of them, with no more than so many `tokens` together; the most alike
         last. The text itself is not one of them, nor is one that contains it or that it contains; of several that say
         nearly the same there is one, and none without any word in common. One that is too long is left out.
+
+        A text that is `held_out` is to be asked for as if it were new, though it is among the examples: nor is one of
+        them that may be the same document once more (another scan of it).
         """
         chosen: list[Shown] = []
         bags: list[Counter[str]] = []
         own = spaced(text)
-        for example in self._alike(text) if most else ():
-            if example.tokens > tokens or _is_part(spaced(example.text), own):
+        alike = self._alike(text) if most else ()
+        same = _Same(own, alike) if held_out else None
+        for example in alike:
+            if example.tokens > tokens or _is_part(spaced(example.text), own) or (same and same.has(example)):
                 continue
             bag = words_of(example.text)
             if any(_is_nearly(bag, other) for other in bags):
@@ -78,8 +85,45 @@ class Pool:
                 break
         return tuple((example.text, example.value) for example in reversed(chosen))
 
-    def _alike(self, text: str) -> Iterator[Shown]:
-        return (self.examples[number] for number in self._index.nearest(text, LOOKED_AT))
+    def _alike(self, text: str) -> Sequence[Shown]:
+        return [self.examples[number] for number in self._index.nearest(text, LOOKED_AT)]
+
+
+class _Same:
+    """What is a document that is among the examples, once more: it has the same words, or most of them and a value
+    that is nearly the document's. A form that is filled in otherwise has another value.
+    """
+
+    def __init__(self, own: str, alike: Sequence[Shown]) -> None:
+        self._words = words_of(own)
+        self._values = [_scalars(each.value) for each in alike if spaced(each.text) == own]
+
+    def has(self, example: Shown) -> bool:
+        """Whether an example is that."""
+        words = words_of(example.text)
+        if words == self._words:
+            return True
+        value = _scalars(example.value)
+        return _share(words, self._words) >= MOSTLY and any(_is_nearly(value, own) for own in self._values)
+
+
+def _scalars(value: Any) -> Counter[str]:
+    """The scalars of a value, each with the name that it has."""
+    found: Counter[str] = Counter()
+    ahead: list[tuple[str, Any]] = [("", value)]
+    while ahead:
+        name, each = ahead.pop()
+        if isinstance(each, dict):
+            ahead += each.items()
+        elif isinstance(each, list):
+            ahead += [(name, item) for item in each]
+        else:
+            found[f"{name} {each!r}".casefold()] += 1
+    return found
+
+
+def _share(bag: Counter[str], other: Counter[str]) -> float:
+    return (bag & other).total() / max((bag | other).total(), 1)
 
 
 def _is_part(text: str, other: str) -> bool:

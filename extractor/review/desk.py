@@ -6,19 +6,17 @@ All of it gives and takes plain data, as the page has it. Names, texts, values a
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from extractor.batch.differing import is_same
 from extractor.batch.job import Job
 from extractor.batch.record import Record, Revision, Run
-from extractor.batch.restoring import evident
 from extractor.batch.written import written_value
 from extractor.errors import OptionError
 from extractor.evidence.field import Field
-from extractor.review.checking import Checked, Sources, checked, grounded
+from extractor.review.checking import Checked, checked, grounded
+from extractor.review.chosen import run_and_target
 from extractor.review.form import Form, form_of
 from extractor.review.line import Line
 from extractor.review.meaning import meaning
@@ -33,21 +31,16 @@ from extractor.review.sheet import (
     shown_tally,
     shown_text,
 )
-from extractor.schema.nodes import text_of
-from extractor.schema.target import Target, TypeTarget, target_of
+from extractor.review.shelf import Shelf, extracted
+from extractor.schema.target import TypeTarget
 
-__all__ = ["Desk", "Invalid", "Missing"]
+__all__ = ["Desk", "Invalid"]
 
-RECORDS = 4  # documents that are kept, with what is known of their fields
 LONGEST_NAME = 100  # characters of what somebody calls themselves
 LONGEST_NOTE = 10_000
 LONGEST_PART = 100_000  # characters of a text that are given at once
 SELECTED = 20_000  # characters of a selection that are read
 DECISIONS = ("accept", "reject", "reopen")
-
-
-class Missing(Exception):
-    """There is no such document in the run."""
 
 
 class Invalid(Exception):
@@ -56,15 +49,6 @@ class Invalid(Exception):
     def __init__(self, errors: tuple[Mapping[str, str], ...]) -> None:
         super().__init__(f"{len(errors)} errors")
         self.errors = errors
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Known:
-    """A document with what is known of its fields: those of the data that is there now."""
-
-    record: Record
-    fields: Mapping[str, Field]
-    lists: tuple[Mapping[str, Any], ...]
 
 
 class Desk:
@@ -78,16 +62,15 @@ class Desk:
         self, job: Job, target: Any = None, *, run: int | Run | None = None, who: str = "", context: Any = None
     ) -> None:
         self.job = job
-        self.run, self.target = _run_and_target(job, target, run)
+        self.run, self.target = run_and_target(job, target, run)
         self.who = named(who)
         self._context = context
         self._given = target is not None
         self._form: Form = form_of(self.run.schema)
         self._presence = Presence()
-        self._sources = Sources()
         self._lock = threading.Lock()
         self._line = Line(job, self.run)
-        self._kept: OrderedDict[int, tuple[tuple[Any, ...], _Known]] = OrderedDict()
+        self._shelf = Shelf(job, self.run, self._form["root"]["empty"])
         self.said = 0  # how often somebody said something
         self.reviewed: set[int] = set()  # documents of which somebody did
 
@@ -156,10 +139,10 @@ class Desk:
 
     def sheet(self, document: int, who: str = "", *, has_pages: bool = False) -> dict[str, Any]:
         """All that is to be seen of a document."""
-        known = self._known(document)
+        known = self._shelf.known(document)
         record, revisions = known.record, self._revisions(known.record)
         errors = () if record.error is None else _errors_of(record)
-        data = self._data(record)
+        data = self._shelf.data(record)
         return {
             "id": document,
             "name": record.name,
@@ -169,7 +152,7 @@ class Desk:
             "row": dict(record.row),
             "error": shown_error(record),
             "data": data,
-            "extracted": _extracted(record),
+            "extracted": extracted(record),
             "errors": list(errors),
             "fields": shown_fields(known.fields),
             "lists": shown_lists(known.lists),
@@ -184,17 +167,17 @@ class Desk:
 
     def named_record(self, document: int) -> tuple[Record, tuple[str, ...]]:
         """What the run knows of a document, with its text, and all of its names. Raises `Missing`."""
-        return self._record(document), self.job.names(document, self.run)
+        return self._shelf.record(document), self.job.names(document, self.run)
 
     def text(self, document: int, start: int, end: int) -> dict[str, Any]:
         """A part of its text, of at most 100,000 characters."""
-        text = self._record(document).text or ""
+        text = self._shelf.record(document).text or ""
         start = max(0, min(start, len(text)))
         return {"start": start, "text": text[start : max(start, min(end, start + LONGEST_PART))]}
 
     def here(self, document: int, who: str) -> dict[str, Any]:
         """Say that somebody has it open; who else has, and what was said of it last."""
-        record = self._record(document)
+        record = self._shelf.record(document)
         self._presence.came(named(who) or self.who, document)
         revisions = self._revisions(record)
         last = revisions[-1] if revisions else None
@@ -205,58 +188,17 @@ class Desk:
             "here": self._presence.here(document, but=named(who) or self.who),
         }
 
-    def _record(self, document: int) -> Record:
-        record = self.job.document(document, self.run)
-        if record is None:
-            raise Missing
-        return record
-
     def _revisions(self, record: Record) -> tuple[Revision, ...]:
         return self.job.revisions(record.name, self.run)
-
-    def _data(self, record: Record) -> Any:
-        """What the form shows: the value, or of a document without one what there is of it, else an empty one."""
-        if record.data is not None:
-            return record.data
-        if record.extracted is not None:
-            return record.extracted
-        failed = record.error.value if record.error is not None else None
-        return self._form["root"]["empty"] if failed is None else failed
-
-    def _known(self, document: int) -> _Known:
-        """A document with what is known of its fields, worked out where it was not before."""
-        record = self._record(document)
-        number = None if record.revision is None else record.revision.number
-        stamp = (record.state, record.attempts, number)
-        with self._lock:
-            kept = self._kept.get(document)
-            if kept is not None and kept[0] == stamp:
-                self._kept.move_to_end(document)
-                return kept[1]
-        known = self._worked_out(record)
-        with self._lock:
-            self._kept[document] = (stamp, known)
-            while len(self._kept) > RECORDS:
-                self._kept.popitem(last=False)
-        return known
-
-    def _worked_out(self, record: Record) -> _Known:
-        if record.revision is None and record.state == "done":
-            known = evident(record, self.run.schema) if record.text is not None else record
-            return _Known(record=record, fields=known.fields, lists=known.lists)
-        data = self._data(record)
-        source = self._sources.of(record)
-        fields = grounded(self.run.schema, data, source, known={}, before=_NOTHING)
-        return _Known(record=record, fields=fields, lists=())
 
     # --------------------------------------------------------------------------------- what they enter
 
     def check(self, document: int, data: Any) -> dict[str, Any]:
         """What was entered: mended, what is wrong with it, and where it stands in the document."""
-        known = self._known(document)
+        known = self._shelf.known(document)
         found = checked(self.target, data, self._context)
-        source = self._sources.of(known.record)
-        before = self._data(known.record)
+        source = self._shelf.sources.of(known.record)
+        before = self._shelf.data(known.record)
         fields = grounded(self.run.schema, found.data, source, known=known.fields, before=before)
         return {
             "errors": list(found.errors),
@@ -276,7 +218,7 @@ class Desk:
         """What a text that was selected means for a field."""
         if len(text) > SELECTED:
             raise OptionError(f"More than {SELECTED:,} characters are not read for one field.", option="text")
-        source = self._sources.of(self._record(document))
+        source = self._shelf.sources.of(self._shelf.record(document))
         return {"value": meaning(self._form, pointer, text, source)}
 
     def revise(self, document: int, *, decision: str, data: Any, note: str, based: int, who: str) -> dict[str, Any]:
@@ -287,11 +229,11 @@ class Desk:
             )
         if len(note) > LONGEST_NOTE:
             raise OptionError(f"note has more than {LONGEST_NOTE:,} characters.", option="note")
-        record = self._record(document)
+        record = self._shelf.record(document)
         own: dict[str, Any] = {"who": named(who) or self.who, "note": note, "based": based, "run": self.run}
         if decision == "accept":
             found = self._valid(record, data)
-            said = "accepted" if is_same(found.data, _extracted(record)) else "corrected"
+            said = "accepted" if is_same(found.data, extracted(record)) else "corrected"
             value = written_value(self.target, found.value, found.data)
             revision = self.job.revise(record.name, said, found.data, value=value, **own)  # type: ignore[arg-type]
         else:
@@ -299,7 +241,7 @@ class Desk:
         with self._lock:
             self.said += 1
             self.reviewed.add(document)
-            self._kept.pop(document, None)
+        self._shelf.forget(document)
         return {"revision": shown_revision(revision), "tally": self.tally()}
 
     def _valid(self, record: Record, data: Any) -> Checked:
@@ -310,7 +252,6 @@ class Desk:
 
 
 _LEFT = ("open", "failed", "doubtful")  # of which there is none where all is done
-_NOTHING: Any = object()
 
 
 def named(who: str) -> str:
@@ -322,13 +263,6 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _extracted(record: Record) -> Any:
-    """What was extracted, whatever people said."""
-    if record.revision is not None:
-        return record.extracted
-    return record.data
-
-
 def _errors_of(record: Record) -> tuple[dict[str, Any], ...]:
     if record.error is None:
         return ()
@@ -336,29 +270,3 @@ def _errors_of(record: Record) -> tuple[dict[str, Any], ...]:
         {"pointer": str(each.get("pointer") or ""), "message": str(each.get("message") or "")}
         for each in record.error.errors
     )
-
-
-def _run_and_target(job: Job, target: Any, run: int | Run | None) -> tuple[Run, Target[Any]]:
-    """The run, and what its values are held against."""
-    number = run.number if isinstance(run, Run) else run
-    runs = {each.number: each for each in job.runs}
-    latest = job.latest
-    if number is None and target is not None:
-        wanted = text_of(target_of(target).schema)
-        fitting = [each for each in runs.values() if text_of(each.schema) == wanted]
-        chosen = max(fitting, key=lambda each: (each == latest, each.number), default=latest)
-    else:
-        chosen = latest if number is None else runs.get(number)
-    if chosen is None:
-        missing = "no run yet" if number is None else f"no run {number}"
-        raise OptionError(f"The job {job.path} has {missing}.", option="run", hint="See extractor jobs status JOB.")
-    if target is None:
-        return chosen, target_of(dict(chosen.schema))
-    own: Target[Any] = target_of(target)
-    if text_of(own.schema) != text_of(chosen.schema):
-        raise OptionError(
-            f"{own.name} is not what run {chosen.number} was asked for: its schema is another one.",
-            option="target",
-            hint="Leave --target out to check by the run's own schema.",
-        )
-    return chosen, own

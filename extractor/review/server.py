@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic_core import to_json
 
 from extractor.errors import DocumentError, ExtractorError, MissingExtra, OptionError, Overtaken
-from extractor.review.desk import Desk, Invalid, Missing
+from extractor.review.desk import Desk, Invalid
 from extractor.review.given import Wrong, body, cursor, place, shown, text_in, who, whole
 from extractor.review.guard import Guard, Guarded, TooLong
 from extractor.review.painter import Busy
 from extractor.review.pictures import Pictures
 from extractor.review.sheet import shown_revision
+from extractor.review.shelf import Missing
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,12 +110,34 @@ def test_computed_members_are_left_out() -> None:
     assert [pointer for pointer, _ in leaves(made)] == ["/a", "/other"]
 
 
-def test_long_lists_are_laid_side_by_side_one_by_one() -> None:
-    """Lists that are too long for the best assignment are counted; like items still find each other."""
-    right = [{"id": number, "n": number % 7} for number in range(LARGEST + 300)]
-    found = _compared([{**each, "n": 9} for each in reversed(right)], right)
-    assert _counts(found) == (len(right), len(right), 0, 0)
+@pytest.mark.parametrize("size", [LARGEST - 1, LARGEST + 10, 3 * LARGEST])
+@pytest.mark.parametrize("wrong", ["id", "n", "text"])
+def test_long_lists_are_laid_side_by_side(size: int, wrong: str) -> None:
+    """Where one place is wrong in all items of a list, however long, all else of them is right."""
+    right = [{"id": number, "n": number % 7, "m": number % 3, "text": f"t {number}"} for number in range(size)]
+    found = _compared([{**each, wrong: f"{each[wrong]}x"} for each in reversed(right)], right)
+    assert _counts(found) == (3 * size, size, 0, 0)
+    assert found.items[""].rough == 0
+
+
+def test_a_long_list_without_a_key_is_nearly_as_right() -> None:
+    """Lists that are too long for the best assignment are counted, and lose little by it."""
+    chance = random.Random(1)
+    right = [{name: chance.randrange(30) for name in "abcdef"} for _ in range(2 * LARGEST)]
+    mixed = [{**each, **dict.fromkeys(chance.sample("abcdef", 2), -1)} for each in right]
+    chance.shuffle(mixed)
+    found = _compared(mixed, right)
+    assert _counts(found)[0] > 0.98 * 4 * len(right)
     assert found.items[""].rough == 1
+    assert _counts(_compared(right, mixed)) == _counts(found)
+
+
+@pytest.mark.parametrize("size", [2, LARGEST + 10])
+def test_numbers_that_are_the_same_agree_in_lists(size: int) -> None:
+    """Items are laid side by side by what is the same, be it written otherwise."""
+    right = [{"a": 0.1 + number, "b": number % 2} for number in range(size)]
+    mixed = [{"a": 0.1 + number + 1e-11, "b": 1 - number % 2} for number in reversed(range(size))]
+    assert _counts(_compared(mixed, right)) == (size, size, 0, 0)
 
 
 def test_deep_values_are_compared() -> None:
@@ -175,7 +199,7 @@ def test_no_pairs_of_items_agree_better(ours: list[Any], theirs: list[Any]) -> N
     if not isinstance(one, Listed) or not isinstance(other, Listed):
         return
     shared = [[(bag(left) & bag(right)).total() for right in other.items] for left in one.items]
-    pairs, best = aligned(one, other)
+    pairs, best = aligned(one, other, NORMAL)
     size = max(len(one.items), len(other.items))
     ways = itertools.permutations(range(size), len(one.items))
     most = max(sum(shared[row][way[row]] for row in range(len(way)) if way[row] < len(other.items)) for way in ways)

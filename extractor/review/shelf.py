@@ -1,0 +1,101 @@
+"""The documents that people look at just now, each with what is known of its fields: that takes a while to work out."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from extractor.batch.job import Job
+from extractor.batch.record import Record, Run
+from extractor.batch.restoring import evident
+from extractor.evidence.field import Field
+from extractor.review.checking import Sources, grounded
+
+__all__ = ["Known", "Missing", "Shelf", "extracted"]
+
+RECORDS = 4  # documents that are kept
+
+
+class Missing(Exception):
+    """There is no such document in the run."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """A document with what is known of its fields: those of the data that is there now."""
+
+    record: Record
+    fields: Mapping[str, Field]
+    lists: tuple[Mapping[str, Any], ...]
+
+
+class Shelf:
+    """Documents of a run by their numbers. `empty` is what the form of one without any value shows. Threads may share
+    it.
+    """
+
+    def __init__(self, job: Job, run: Run, empty: Any) -> None:
+        self._job, self._run, self._empty = job, run, empty
+        self.sources = Sources()
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[int, tuple[tuple[Any, ...], Known]] = OrderedDict()
+
+    def record(self, document: int) -> Record:
+        """What the run knows of a document, with its text. Raises `Missing`."""
+        record = self._job.document(document, self._run)
+        if record is None:
+            raise Missing
+        return record
+
+    def data(self, record: Record) -> Any:
+        """What the form shows: the value, or of a document without one what there is of it, else an empty one."""
+        if record.data is not None:
+            return record.data
+        if record.extracted is not None:
+            return record.extracted
+        failed = record.error.value if record.error is not None else None
+        return self._empty if failed is None else failed
+
+    def known(self, document: int) -> Known:
+        """A document with what is known of its fields, worked out where it was not before."""
+        record = self.record(document)
+        number = None if record.revision is None else record.revision.number
+        stamp = (record.state, record.attempts, number)
+        with self._lock:
+            kept = self._kept.get(document)
+            if kept is not None and kept[0] == stamp:
+                self._kept.move_to_end(document)
+                return kept[1]
+        known = self._worked_out(record)
+        with self._lock:
+            self._kept[document] = (stamp, known)
+            while len(self._kept) > RECORDS:
+                self._kept.popitem(last=False)
+        return known
+
+    def _worked_out(self, record: Record) -> Known:
+        if record.revision is None and record.state == "done":
+            known = evident(record, self._run.schema) if record.text is not None else record
+            return Known(record=record, fields=known.fields, lists=known.lists)
+        data = self.data(record)
+        source = self.sources.of(record)
+        fields = grounded(self._run.schema, data, source, known={}, before=_NOTHING)
+        return Known(record=record, fields=fields, lists=())
+
+    def forget(self, document: int) -> None:
+        """Something was said of a document."""
+        with self._lock:
+            self._kept.pop(document, None)
+
+
+_NOTHING: Any = object()
+
+
+def extracted(record: Record) -> Any:
+    """What was extracted, whatever people said."""
+    if record.revision is not None:
+        return record.extracted
+    return record.data
