@@ -62,12 +62,14 @@ def corrected(kind: Kind, corrections: Sequence[Record], folder: Path) -> Path:
 def asked(kinds: Sequence[Kind], count: int, nearest: int, folder: Path, score: Any, cache: Path | None) -> Asked:
     """Ask for the documents of each kind, with so many corrections there."""
     meter, scores, conforming = Meter(), {}, 0
-    kept = {"cache": Cache(cache)} if cache else {}
+    kept: Mapping[str, Any] = {"cache": Cache(cache)} if cache else {}
     started = time.perf_counter()
     with Extractor(f"local/{MODEL}", http_client=meter.client(), max_retries=RETRIES, **OPTIONS, **kept) as client:
         for kind in kinds:
             others = kind.documents[kind.last : kind.last + count]
-            own = {"examples": Examples(corrected(kind, others, folder), nearest=nearest)} if others else {}
+            own: dict[str, Any] = (
+                {"examples": Examples(corrected(kind, others, folder), nearest=nearest)} if others else {}
+            )
             found = []
             for document in kind.documents[kind.first : kind.last]:
                 try:

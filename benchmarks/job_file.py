@@ -105,7 +105,7 @@ def begun_with(root: str, path: Path, size: int, evidence: bool) -> Finished:
     return finished(result, 1, evidence=evidence)
 
 
-def _finish(worker: Worker, begun: Begun, number: int, model: Finished) -> Future[None]:
+def _finish(worker: Worker, begun: Begun, number: int, model: Finished) -> Future[Any]:
     data = {**model.data, "age": number % 100, "company": f"Company {number}"}
     own = replace(model, data=data)
     if number % FAILS == FAILS - 1:
@@ -117,7 +117,7 @@ def _finish(worker: Worker, begun: Begun, number: int, model: Finished) -> Futur
 def write(path: Path, documents: int, size: int, model: Finished) -> None:
     """All others."""
     beginning: deque[tuple[int, Future[Begun]]] = deque()
-    finishing: deque[Future[None]] = deque()
+    finishing: deque[Future[Any]] = deque()
 
     def go_on(least: int) -> None:
         while len(beginning) > least:

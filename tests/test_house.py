@@ -41,6 +41,8 @@ ROOMS = (
         "to_wire",
         "absences",
         "target",
+        "plain",
+        "decimals",
         "discreet",
     ),  # the way back, and who judges
     *("marks", "portion"),
@@ -103,7 +105,7 @@ BATCH_ROOMS = (
         "connections",
         "working",
     ),
-    *("options", "written", "restoring"),
+    *("options", "written", "holding", "restoring"),
     *("revisions", "queue", "tally", "scoring", "checks"),  # what people say, and what they see next
     *("store", "contents", "run"),
     *("tables", "cells", "verdicts", "frames", "export"),
@@ -113,13 +115,13 @@ EXAMPLE_ROOMS = ("index", "sources", "pool", "nearest")
 EVALUATION_ROOMS = (
     *("normal", "shape", "trees", "assignment", "long_lists", "aligning", "comparing"),  # two values
     *("scores", "surety", "telling", "plots", "page", "evaluation"),
-    *("sources", "evaluating", "leaving"),
+    *("sources", "judge", "evaluating", "leaving"),
 )
 REVIEW_ROOMS = (
     *("naming", "empties", "questions", "form", "places", "meaning"),  # a schema as a form
     *("presence", "sheet", "checking", "chosen", "line", "shelf", "desk"),  # what can be asked
     *("scans", "drawing", "keeping", "painter", "pictures"),  # pages
-    *("guard", "given", "server", "serving"),
+    *("guard", "given", "server", "aside", "serving"),
 )
 CLUSTER_ROOMS = (
     *("gathering", "governing", "office", "coordinator"),  # one governor for all

@@ -20,7 +20,7 @@ from extractor.batch.claims import Offer
 from extractor.batch.contents import Content, Item, Names, content_of_file, known_content, named_item, own_files
 from extractor.batch.packing import packed
 from extractor.batch.restoring import failure_of
-from extractor.batch.rows import stored_name
+from extractor.batch.rows import name_of, stored_name
 from extractor.batch.run import Loads, name_of_none
 from extractor.batch.store import Store
 from extractor.errors import DocumentError, DocumentUnsupported, MissingExtra
@@ -32,8 +32,12 @@ AHEAD = 64  # documents that wait to be written
 HEAD = 1 << 16  # bytes of a file that say what it is
 
 
-def enter(store: Store, run: int, documents: Iterable[Any], loader: Callable[[], Loads]) -> None:
-    """Put documents into a run, in the order in which they come; those that are there stay as they are.
+def enter(
+    store: Store, run: int, documents: Iterable[Any], loader: Callable[[], Loads], earlier: Callable[[str, str], None]
+) -> None:
+    """Put documents into a run, in the order in which they come; those that are there stay as they are. Of one that
+    people have spoken of, and that has another content by now, the earlier content stays under a name of its own:
+    `earlier` is told both names.
 
     `loader` makes who reads the files, if there are any. Raises `OptionError` for what is no iterable of documents.
     """
@@ -49,9 +53,14 @@ def enter(store: Store, run: int, documents: Iterable[Any], loader: Callable[[],
             return opened[0].load(path)
 
         names = Names()
+        is_spoken_of = store.any_said(run)
         for number, given in enumerate(documents):
             item = named_item(number, given, names)
-            writing.append(store.enter(_offer(store, run, item, load)))
+            offer = _offer(store, run, item, load)
+            if is_spoken_of and (kept := _earlier(store, offer)) is not None:
+                writing.append(store.enter(kept))
+                earlier(item.name, name_of(kept.name))
+            writing.append(store.enter(offer))
             if len(writing) >= AHEAD:
                 writing.popleft().result()
         while writing:
@@ -79,6 +88,24 @@ def _offer(store: Store, run: int, item: Item, load: Callable[[Path], Any]) -> O
         content=kept,
         size=content.size,
         mtime=content.mtime_ns,
+    )
+
+
+def _earlier(store: Store, offer: Offer) -> Offer | None:
+    """An input for what a document of that name was before, where people have spoken of that: it would have no name
+    any more, and nobody would see what they entered.
+    """
+    if offer.sha is None or offer.failure is not None:
+        return None
+    known = store.record(offer.run, name_of(offer.name))
+    if known is None or known.revision is None or known.sha256 in ("", offer.sha.hex()):
+        return None
+    return Offer(
+        run=offer.run,
+        number=known.number,
+        name=stored_name(f"{known.name} (earlier, {known.sha256[:8]})"),
+        row=packed(known.row) if known.row else None,
+        sha=bytes.fromhex(known.sha256),
     )
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from extractor.batch import reading
 from extractor.batch.claims import FORGET_DOUBT, Content
 from extractor.batch.packing import NOTHING, Evidence, Summary, packed, unpacked
 from extractor.batch.record import AttemptRecord, Failure
-from extractor.batch.rows import name_of, stored_name
+from extractor.batch.rows import Row, name_of, stored_name
 from extractor.chat.wire import Usage
 from extractor.errors import OptionError
 from extractor.evidence.field import Field
@@ -56,8 +57,8 @@ class Finished:
     media_type: str = "text/plain"
 
 
-def finish(finished: Finished, run: int, document: int, attempt: int) -> Callable[[sqlite3.Connection], None]:
-    """What finishes a document.
+def finish(finished: Finished, run: int, document: int, attempt: int) -> Callable[[sqlite3.Connection], Row | None]:
+    """What finishes a document, and gives its row, for `unpack`, where a person has said something of it that counts.
 
     Where somebody else has finished it before (the worker was taken for dead), the first result stays; what the
     second one took is counted, too.
@@ -90,7 +91,7 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
     failed = finished.failure is not None
     unanswered = finished.failure is not None and finished.failure.type in UNANSWERED
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: sqlite3.Connection) -> Row | None:
         number = None if content is None else content.number(connection)
         # Where a person has given its value before it was asked for again, it has one.
         state = FAILED if failed and not _has_value(connection, document) else DONE
@@ -107,11 +108,20 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
                 (document, attempt, *result),
             )
         if again:  # what was answered is found in the journal when it is asked for again, and counted then
-            return
+            return _said(connection, run, document, attempt)
         connection.execute("DELETE FROM journal WHERE document = ?", (document,))
         connection.execute(_SPEND, (*spent, run))
+        return _said(connection, run, document, attempt)
 
     return work
+
+
+def _said(connection: sqlite3.Connection, run: int, document: int, attempt: int) -> Row | None:
+    """The row of a document of which a person has said something that counts: before it was asked for again."""
+    said = "SELECT 1 FROM review WHERE document = ? AND decision IS NOT NULL"
+    if attempt == 1 or connection.execute(said, (document,)).fetchone() is None:
+        return None
+    return reading.numbered(connection, run, document)
 
 
 def _has_value(connection: sqlite3.Connection, document: int) -> bool:

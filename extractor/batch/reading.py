@@ -10,7 +10,7 @@ from pathlib import Path
 from extractor.batch.owners import is_seen_at_work
 from extractor.batch.packing import made, unpacked
 from extractor.batch.record import AttemptRecord, Counts, Run
-from extractor.batch.rows import STATES, Row, stored_name, text_of
+from extractor.batch.rows import STATES, Row, object_of, stored_name, text_of
 from extractor.chat.wire import Usage
 from extractor.errors import OptionError
 
@@ -65,10 +65,10 @@ def runs(connection: sqlite3.Connection) -> tuple[Run, ...]:
         Run(
             number=number,
             made=time,
-            target=unpacked(target),
-            schema=unpacked(schema),
-            options=unpacked(options),
-            shape=unpacked(schema if shape is None else shape),
+            target=text_of(target),
+            schema=object_of(schema),
+            options=object_of(options),
+            shape=object_of(schema if shape is None else shape),
             worked=worked,
             reference="" if reference is None else text_of(reference),
         )

@@ -229,7 +229,7 @@ def _known(record: Record, schema: Mapping[str, Any]) -> Extraction[Any]:
     return Extraction(
         value=None,
         data=record.data,
-        outcome=Outcome(record.outcome),
+        outcome=Outcome(record.outcome or Outcome.CONFORMING),
         usage=record.usage,
         attempts=(),
         model=record.model,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import is_dataclass
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic import BaseModel
 
 from extractor.batch.differing import is_same
+from extractor.batch.holding import conforming, judged, wanted_of
 from extractor.batch.options import named
 from extractor.batch.queue import Order, Row, Show, check_page
 from extractor.batch.record import Decision, Record, Revision, Run
@@ -19,11 +20,13 @@ from extractor.batch.store import Store
 from extractor.batch.tally import Tally
 from extractor.batch.written import written_schema, written_value
 from extractor.errors import OptionError
+from extractor.schema.plain import plain
 from extractor.schema.target import FieldError, Target, TypeTarget, target_of
 
 __all__ = ["Reviewed", "reference_of"]
 
 MOST_SHOWN = 5  # errors that a message lists
+_log = logging.getLogger("extractor.batch")
 
 
 class Reviewed:
@@ -52,14 +55,15 @@ class Reviewed:
         who: str = "",
         note: str = "",
         based: int | None = None,
+        attempt: int | None = None,
         run: int | Run | None = None,
     ) -> Revision:
         """Keep what `who` says of a document. `data` is plain data that has been validated, as it was read, `value`
         what is written of it where that is something else; `based` is the number of the last revision that they have
-        seen (0 for none), None where that does not matter.
+        seen (0 for none), `attempt` the `Record.attempts` of it, None where that does not matter.
 
-        Raises `Overtaken` where somebody else has said something since, and `OptionError` for a document that is not
-        there or not finished.
+        Raises `Overtaken` where somebody else has said something since, `JobError` where it was extracted again, and
+        `OptionError` for a document that is not there or not finished.
         """
         said = Said(
             run=self.get_run(run).number,
@@ -70,6 +74,7 @@ class Reviewed:
             who=who,
             note=note,
             based=based,
+            attempt=attempt,
         )
         return self._store.revise(said)
 
@@ -81,28 +86,37 @@ class Reviewed:
         target: Any = None,
         who: str = "",
         note: str = "",
+        based: int | None = None,
         run: int | Run | None = None,
         context: Any = None,
     ) -> Revision:
         """Have a value count in place of what was extracted: an instance of the target, or plain data. It is accepted
-        where that is the same as what was extracted.
+        where that is the same as what was extracted, and then what is written of it stays, too.
 
         It is validated, by the `target` with pydantic's `context`, or by the JSON Schema of the run where none is
-        given. Raises `OptionError`, which lists what is wrong with it.
+        given; then what is written of it is the value itself. `based` is as in `revise`. Raises `Overtaken`, and
+        `OptionError`, which lists what is wrong with it, or says that an instance is read back as something else.
         """
         chosen = self.get_run(run)
-        record = self._known(chosen, name)
-        wanted: Target[Any] = target_of(dict(chosen.schema) if target is None else target)
-        data = _plain(value, wanted)
-        made = _validated(wanted, data, context)
-        extracted = record.data if record.revision is None else record.extracted
-        decision: Decision = "accepted" if extracted is not None and is_same(data, extracted) else "corrected"
-        written = written_value(wanted, made, data)
-        return self.revise(name, decision, data, value=written, who=who, note=note, run=chosen)
+        self._known(chosen, name)
+        extracted = self._store.extracted(chosen.number, name)
+        wanted = wanted_of(chosen, target)
+        own: dict[str, Any] = {"who": who, "note": note, "based": based, "run": chosen}
+        if extracted is not None:
+            own["attempt"] = extracted.attempts
+        data = _plain(value, wanted, context)
+        if extracted is not None and extracted.data is not None:
+            before = extracted.data
+            if is_same(data, before) or (not isinstance(value, dict) and _makes(wanted, before, data, context)):
+                made = _validated(wanted, before, context, run=chosen, before=conforming(extracted))
+                written = written_value(wanted, made, before) if conforming(extracted) is None else extracted.value
+                return self.revise(name, "accepted", before, value=written, **own)
+        made = _validated(wanted, data, context, run=chosen, before=conforming(extracted))
+        return self.revise(name, "corrected", data, value=written_value(wanted, made, data), **own)
 
-    def accept(self, name: str, *, who: str = "", run: int | Run | None = None) -> Revision:
-        """Say that a document is right as it was extracted. Raises `OptionError` where nothing was, or it does not
-        conform.
+    def accept(self, name: str, *, who: str = "", based: int | None = None, run: int | Run | None = None) -> Revision:
+        """Say that a document is right as it was extracted. `based` is as in `revise`. Raises `Overtaken`, and
+        `OptionError` where nothing was, or it does not conform.
         """
         chosen = self.get_run(run)
         self._known(chosen, name)
@@ -110,16 +124,23 @@ class Reviewed:
         if record is None or record.data is None:
             raise OptionError(f"Nothing was extracted of {name[:500]!r}.", option="name", hint="Correct it instead.")
         if record.outcome != "conforming":
-            _validated(target_of(dict(chosen.schema)), record.data, None)
-        return self.revise(name, "accepted", record.data, value=record.value, who=who, run=chosen)
+            _validated(wanted_of(chosen), record.data, None, run=chosen)
+        own: dict[str, Any] = {"who": who, "based": based, "attempt": record.attempts, "run": chosen}
+        return self.revise(name, "accepted", record.data, value=record.value, **own)
 
-    def reject(self, name: str, *, note: str = "", who: str = "", run: int | Run | None = None) -> Revision:
-        """Say that a document is of no use, and in the `note` why."""
-        return self.revise(name, "rejected", note=note, who=who, run=run)
+    def reject(
+        self, name: str, *, note: str = "", who: str = "", based: int | None = None, run: int | Run | None = None
+    ) -> Revision:
+        """Say that a document is of no use, and in the `note` why. `based` is as in `revise`."""
+        return self.revise(name, "rejected", note=note, who=who, based=based, run=run)
 
-    def reopen(self, name: str, *, note: str = "", who: str = "", run: int | Run | None = None) -> Revision:
-        """Have the last word of a document count no longer: it is again as it was extracted."""
-        return self.revise(name, "reopened", note=note, who=who, run=run)
+    def reopen(
+        self, name: str, *, note: str = "", who: str = "", based: int | None = None, run: int | Run | None = None
+    ) -> Revision:
+        """Have the last word of a document count no longer: it is again as it was extracted. `based` is as in
+        `revise`.
+        """
+        return self.revise(name, "reopened", note=note, who=who, based=based, run=run)
 
     # ------------------------------------------------------------------------------------ what was said
 
@@ -189,9 +210,13 @@ class Reviewed:
         chosen = self.get_run(run)
         return self._store.score(chosen.number, chosen.schema, limit)
 
-    def enter(self, target: Any, documents: Iterable[Any]) -> Run:
+    def enter(self, target: Any, documents: Iterable[Any], *, earlier: Callable[[str, str], None] | None = None) -> Run:
         """A run whose documents are asked of nobody: each is pending until a person enters its value (`correct`). The
         same call with other documents adds them. They are as in a map: texts, paths of files, `Input`s.
+
+        Where one has another content by now than when people entered its value, what they entered stays with the
+        earlier content, under a name of its own, and this one is pending: `earlier` is called with both names. Without
+        it, that is logged.
         """
         from extractor.batch.entering import enter
 
@@ -203,7 +228,7 @@ class Reviewed:
             shape=written_schema(wanted),
             reference=reference_of(wanted),
         )
-        enter(self._store, run.number, documents, self._loader)
+        enter(self._store, run.number, documents, self._loader, earlier or _log_earlier)
         return run
 
     def _known(self, run: Run, name: str) -> Record:
@@ -211,6 +236,10 @@ class Reviewed:
         if record is None:
             raise OptionError(f"The run has no document {name[:500]!r}.", option="name", hint="See its records.")
         return record
+
+
+def _log_earlier(name: str, earlier: str) -> None:
+    _log.warning("%r is another document by now: what was entered for it is kept as %r.", name, earlier)
 
 
 def reference_of(target: Target[Any]) -> str:
@@ -222,24 +251,39 @@ def reference_of(target: Target[Any]) -> str:
     return "" if "<" in reference or "[" in reference or reference.startswith("__main__:") else reference
 
 
-def _plain(value: Any, target: Target[Any]) -> Any:
+def _plain(value: Any, target: Target[Any], context: Any) -> Any:
     """A value as plain data that the target can read. Raises `OptionError`."""
     try:
-        if isinstance(value, (dict, list, str, int, float, bool, type(None))):
-            return to_jsonable_python(value)
-        adapter: TypeAdapter[Any] = target.adapter if isinstance(target, TypeTarget) else TypeAdapter(type(value))
-        # Without what is computed, which is not read.
-        return adapter.dump_python(value, mode="json", by_alias=True, round_trip=True, warnings=False)
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError) as error:
-        raise OptionError(f"The value is no plain data: {type(error).__name__}.", option="value") from None
+        return plain(value, target, context)
+    except (ValueError, RecursionError) as error:
+        kind = type(value).__name__
+        raise OptionError(
+            f"The value is not what can be kept: {str(error).partition(chr(10))[0][:500]}.",
+            option="value",
+            hint=f"Give plain data under the names of the schema in place of the {kind}.",
+        ) from None
 
 
-def _validated(target: Target[Any], data: Any, context: Any) -> Any:
-    """What the target makes of plain data. Raises `OptionError`."""
-    checked = target.validate(data, context=context)
+def _makes(target: Target[Any], before: Any, data: Any, context: Any) -> bool:
+    """Whether an instance whose plain data that is, is what the target makes of what was extracted."""
+    if not isinstance(target, TypeTarget):
+        return False
+    checked = target.validate(before, context=context)
     if checked.errors:
-        raise OptionError(_wrong(target, checked.errors), option="value", hint="Correct that.")
-    return checked.value
+        return False
+    try:
+        return is_same(plain(checked.value, target, context), data)
+    except ValueError:
+        return False
+
+
+def _validated(target: Target[Any], data: Any, context: Any, *, run: Run | None = None, before: Any = None) -> Any:
+    """What the target makes of plain data; `before` as in `judged`. Raises `OptionError`."""
+    checked = target.validate(data, context=context)
+    errors = judged(checked.errors, target, data, run=run, before=before)
+    if errors:
+        raise OptionError(_wrong(target, errors), option="value", hint="Correct that.")
+    return checked.value if isinstance(target, TypeTarget) else data
 
 
 def _wrong(target: Target[Any], errors: tuple[FieldError, ...]) -> str:

@@ -15,9 +15,9 @@ from extractor.batch.finishes import UNANSWERED
 from extractor.batch.packing import Summary, made, packed, unpacked
 from extractor.batch.record import Decision, Revision
 from extractor.batch.rows import DECISIONS, before_of, revision_of, stored_name
-from extractor.errors import OptionError, Overtaken
+from extractor.errors import JobError, OptionError, Overtaken
 
-__all__ = ["BY_HAND", "Said", "any_said", "by_hand", "revise", "revisions"]
+__all__ = ["BY_HAND", "ExtractedAnew", "Said", "any_said", "by_hand", "revise", "revisions"]
 
 BY_HAND = {"by": "hand"}
 """The options of a run whose documents people enter: its pending ones can be reviewed, too."""
@@ -27,10 +27,15 @@ PENDING, RUNNING, DONE, FAILED = range(4)  # see migrations
 _VALUED = ("accepted", "corrected")
 
 
+class ExtractedAnew(JobError):
+    """A document was asked for again since a person has looked at it: what they say of it is not written."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
     """What a person says of the document `name` of a run: see `Revision`. `value` is `...` where it is the same as
-    `data`; `based` the number of the last revision that they have seen, None for whichever there is.
+    `data`; `based` the number of the last revision that they have seen, and `attempt` the how manieth extraction, None
+    for whichever there is.
     """
 
     run: int
@@ -41,13 +46,14 @@ class Said:
     who: str = ""
     note: str = ""
     based: int | None = None
+    attempt: int | None = None
 
 
 def revise(said: Said) -> Callable[[sqlite3.Connection], Revision]:
     """What keeps a revision, and gives it.
 
-    Raises `OptionError` for what cannot be said, or not of that document, and `Overtaken` where somebody else has said
-    something since the revision that it is based on.
+    Raises `OptionError` for what cannot be said, or not of that document, `Overtaken` where somebody else has said
+    something since the revision that it is based on, and `ExtractedAnew` where there is another extraction by now.
     """
     _check(said)
     valued = said.decision in _VALUED
@@ -64,6 +70,10 @@ def revise(said: Said) -> Callable[[sqlite3.Connection], Revision]:
         number = 0 if last is None else last[0]
         if said.based is not None and said.based != number:
             raise _overtaken(connection, said, document)
+        if said.attempt is not None and said.attempt != attempt:
+            raise ExtractedAnew(
+                f"{said.name[:500]!r} was extracted again meanwhile: nothing is written.", hint="Look at it again."
+            )
         if said.decision == "reopened" and (last is None or DECISIONS[last[1]] == "reopened"):
             raise OptionError(f"Nobody has said anything of {said.name[:500]!r} that still counts.", option="decision")
         return _kept(connection, said, (document, number + 1, attempt), kept, _State.of(state, summary), before)

@@ -19,6 +19,7 @@ __all__ = [
     "Row",
     "before_of",
     "name_of",
+    "object_of",
     "revision_of",
     "stands",
     "stored_name",
@@ -31,6 +32,7 @@ Row: TypeAlias = tuple[Any, ...]
 STATES: tuple[State, ...] = get_args(State)
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 """By their numbers in the file."""
+OUTCOMES = frozenset(each.value for each in Outcome)
 _TEXT = 14  # where these stand in a row
 _SAID = slice(_TEXT + 1, _TEXT + 11)
 
@@ -69,8 +71,10 @@ def unpack(row: Row, known_text: str | None = None) -> Record:
         "data": read,
         "value": read if value is None else unpacked(value),
         "text": known_text if text is None else unpacked_text(text),
-        "pages": () if pages is None else tuple(unpacked(pages)),
+        "pages": () if pages is None else _offsets(unpacked(pages)),
     }
+    if summary is not None and known["error"] is None and known["outcome"] not in ("", *OUTCOMES):
+        raise ValueError("An outcome is none of those that there are.")
     if media_type is not None:
         known["media_type"] = media_type.decode()
     if state is None:
@@ -82,7 +86,7 @@ def unpack(row: Row, known_text: str | None = None) -> Record:
         name=name_of(name),
         sha256="" if sha is None else sha.hex(),
         state=STATES[state] if state is not None else ("pending" if failure is None else "failed"),
-        row={} if given is None else unpacked(given),
+        row={} if given is None else object_of(given),
         attempts=attempt or int(failure is not None),
         **known,
     )
@@ -134,14 +138,36 @@ def text_of(stored: Any) -> str:
     return text
 
 
+def object_of(stored: Any) -> dict[str, Any]:
+    """A JSON object that is kept as bytes."""
+    found = unpacked(stored)
+    if not isinstance(found, dict):
+        raise TypeError("There is something else where an object should be.")
+    return found
+
+
+def _offsets(plain: Any) -> tuple[int, ...]:
+    if not isinstance(plain, list) or not all(type(each) is int for each in plain):
+        raise TypeError("The pages are no offsets.")
+    return tuple(plain)
+
+
 def _evidence(stored: Any) -> dict[str, Any]:
     if stored is None:
         return {}
-    plain = unpacked(stored)
-    if not isinstance(plain, dict):
-        raise TypeError("What is known of a value is no object.")
+    plain = object_of(stored)
     fields = plain.pop("fields", {})
-    return {**_members(Evidence, plain), "fields": _Fields(fields)}
+    known = _members(Evidence, plain)
+    for name, members in _PARTS.items():
+        if not all(members <= each.keys() for each in known[name]):
+            raise ValueError(f"Of the {name} something is missing.")
+    return {**known, "fields": _Fields(fields)}
+
+
+_PARTS = {
+    "chunks": frozenset(("number", "start", "end", "error")),
+    "conflicts": frozenset(("pointer", "values")),
+}
 
 
 class _Fields(Mapping[str, Field]):

@@ -270,20 +270,17 @@ class JobFeed(Generic[T]):
                 done = failed(error, begun.attempt, time.perf_counter() - started)
             if content.text is not None:
                 done = replace(done, text=content.text, pages=content.pages, media_type=content.media_type)
-            yield Await(future=self._worker.finish(begun, done))
+            said: Record | None = yield Await(future=self._worker.finish(begun, done))
             kept = True
-            return self._what_counts(item, content, came) if begun.attempt > 1 else came
+            return came if said is None else self._what_counts(item, content, said)
         finally:
             if not kept:
                 self._worker.release(begun)
 
-    def _what_counts(self, item: Item, content: Content, came: DocumentResult[T]) -> DocumentResult[T]:
-        """What came of a document that was asked for again, or what a person had said of it before, which counts."""
-        before = self._before(item, content)
-        if before is None or before[0].revision is None:
-            return came
-        said = restored_document(self._target, before[0], item.given, self._context)
-        return replace(said, restored=False)
+    def _what_counts(self, item: Item, content: Content, said: Record) -> DocumentResult[T]:
+        """What a person had said of a document before it was asked for again: that counts, here as when it is read."""
+        record = replace(said, number=item.number, name=item.name, text=content.text)
+        return replace(restored_document(self._target, record, item.given, self._context), restored=False)
 
     def _extracted(self, content: Content, begun: Begun) -> Generator[Step, Any, Extraction[T]]:
         own = {

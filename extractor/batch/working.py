@@ -133,9 +133,14 @@ class Worker:
         work = partial(claims.went_through, owner=self._owner, run=self.run)
         return self._submit(lambda: work)
 
-    def finish(self, begun: Begun, finished: Finished) -> Future[None]:
-        """Keep what became of a document, with its evidence and its attempts. Its journal goes."""
-        return self._submit(partial(finishes.finish, finished, self.run, begun.document, begun.attempt))
+    def finish(self, begun: Begun, finished: Finished) -> Future[Record | None]:
+        """Keep what became of a document, with its evidence and its attempts. Its journal goes.
+
+        Where a person has said of it what counts all the same (it was asked for again), what there is of it now is the
+        result; else None.
+        """
+        ready = partial(finishes.finish, finished, self.run, begun.document, begun.attempt)
+        return self._submit(ready, partial(_record, self._file.path))
 
     def fail_unread(
         self, *, number: int, name: str, row: Mapping[str, Any] | None = None, failure: Failure
@@ -202,6 +207,11 @@ class Worker:
 def _shown(path: Path, key: str, row: tuple[Any, ...]) -> Begun:
     with told(path):
         return claims.begun(key, row)
+
+
+def _record(path: Path, row: tuple[Any, ...] | None) -> Record | None:
+    with told(path):
+        return None if row is None else unpack(row)
 
 
 class Journal:

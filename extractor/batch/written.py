@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_jsonable_python
 
 from extractor.result import Extraction
+from extractor.schema.decimals import Decimals
 from extractor.schema.target import Target, TypeTarget
 
 __all__ = ["written", "written_schema", "written_value"]
@@ -41,14 +41,6 @@ def written_schema(target: Target[Any]) -> dict[str, Any]:
     if not isinstance(target, TypeTarget):
         return target.schema
     try:
-        return target.adapter.json_schema(mode="serialization", by_alias=True, schema_generator=_Written)
+        return target.adapter.json_schema(mode="serialization", by_alias=True, schema_generator=Decimals)
     except Exception:  # noqa: BLE001  # likewise; values that have no column are kept beside
         return target.schema
-
-
-class _Written(GenerateJsonSchema):
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # as in the class above
-
-    def decimal_schema(self, schema: Any) -> dict[str, Any]:
-        """A number that may be written as a text: pydantic says a text, which a table would not add up."""
-        return {"anyOf": [{"type": "number"}, {"type": "string"}]}

@@ -247,10 +247,11 @@ class Batch:
         nobody = progress.seen == progress.all_failed == progress.unreached
         return Exit.ENDPOINT if nobody else Exit.NOT_CONFORMING
 
-    def _command(self, command: str, *arguments: str) -> str:
-        """A command about the job, and about this run of it."""
+    def _command(self, command: str = "", *arguments: str) -> str:
+        """A command about the job, and about this run of it: one of `jobs`, or to review it."""
         job = shlex.quote(str(self._path))
-        return printable(" ".join([called(), "jobs", command, job, *arguments]) + self._run)
+        begin = ["jobs", command] if command else ["review"]
+        return printable(" ".join([called(), *begin, job, *arguments]) + self._run)
 
     def _say_how_to_go_on(self, error: ExtractorError | None, stopped: bool) -> None:
         progress = self.progress
@@ -271,6 +272,7 @@ class Batch:
         if failed:
             err.print(f"what failed:  {self._command('status', '--failed')}")
         err.print(f"the values:   {self._command('export', '-o', 'values.csv')}")
+        err.print(f"check them:   {self._command()}")
 
 
 FIRST = 20

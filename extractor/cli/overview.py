@@ -19,8 +19,8 @@ from extractor.progress import duration, many, money, printable, tokens
 
 if TYPE_CHECKING:
     from extractor.batch.job import Job
-    from extractor.batch.tally import Tally
     from extractor.batch.record import Counts, Run, State
+    from extractor.batch.tally import Tally
 
 __all__ = ["aligned", "described", "failed_of", "grouped", "job_files", "lines_of", "row_of", "summary"]
 

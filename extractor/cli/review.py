@@ -101,8 +101,12 @@ def _opened(
     wanted = found(new)
     path = job or _default_path(wanted)
     with Job(path) as opened:
-        entered = _entered(opened, wanted, paths)
+        entered, earlier = _entered(opened, wanted, paths)
         err.print(printable(f"What you enter is kept in {path}."))
+        if earlier:
+            shown = ", ".join(earlier[:EARLIER]) + (" …" if len(earlier) > EARLIER else "")
+            said = f"{many(len(earlier))} changed after their values were entered, and wait to be entered again."
+            err.print(printable(f"{said} What was entered before is kept under: {shown}"))
         yield opened, wanted, entered
 
 
@@ -113,12 +117,20 @@ def _default_path(wanted: Any) -> Path:
     return Path(f"{name or 'entered'}.db")
 
 
-def _entered(job: Job, wanted: Any, paths: list[str]) -> Run:
-    """The run in which values are entered, with the documents in it. Raises `DocumentError`."""
+EARLIER = 5  # names that are listed
+
+
+def _entered(job: Job, wanted: Any, paths: list[str]) -> tuple[Run, list[str]]:
+    """The run in which values are entered, with the documents in it, and the names under which earlier contents of some
+    are kept. Raises `DocumentError`.
+    """
     from extractor.documents.inputs import inputs
 
     own = job.path.name
-    return job.enter(wanted, inputs(paths, ignore=(own, f"{own}-*")))
+    earlier: list[str] = []
+    documents = inputs(paths, ignore=(own, f"{own}-*"))
+    run = job.enter(wanted, documents, earlier=lambda _, kept: earlier.append(kept))
+    return run, earlier
 
 
 def _serve(job: Job, wanted: Any, run: int | Run | None, own: dict[str, Any]) -> None:

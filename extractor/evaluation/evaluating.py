@@ -9,24 +9,23 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from extractor.batch.written import written_schema, written_value
 from extractor.errors import OptionError
 from extractor.evaluation.comparing import Compared, Items, compared
 from extractor.evaluation.evaluation import DocumentScore, Evaluation, Spent
+from extractor.evaluation.judge import Judge
 from extractor.evaluation.normal import USUAL, Normal
 from extractor.evaluation.scores import field_scores, scored
-from extractor.evaluation.shape import Shape
 from extractor.evaluation.sources import Predicted, Right, Source, is_job, opened, predictions, rights, rights_of_job
 from extractor.evaluation.surety import Sure, reliable, review, sure_values
-from extractor.evaluation.trees import Node, tree
-from extractor.schema.target import Target, target_of
+from extractor.evaluation.trees import Node
+from extractor.schema.target import Target
 
 __all__ = ["compared_on", "evaluate"]
 
 MOST_RESAMPLES = 100_000
 _NO_GOLD = (
-    "Look through some documents (extractor review JOB, or Job.accept and Job.correct), or give gold=: JSON lines with "
-    "name and value, or pairs."
+    "Look through some documents (extractor review JOB, or Job.accept and Job.correct), or give the right values "
+    "(gold, as JSON lines with name and value)."
 )
 
 
@@ -65,10 +64,10 @@ def evaluate(
                 raise OptionError("Only a job has runs.", option="against_run", hint="Give against=.")
             against = predicted
         right = _gold(predicted, gold, run)
-        judge = _Judge.of(predicted, run, target, normal)
+        judge = Judge.of(predicted, run, target, normal)
         known = _Known(right)
         first = _Matched(right, predictions(predicted, run, known), given=gold is not None)
-        calibrated = is_job(predicted) and bool(predicted.get_run(run).options.get("calibration"))
+        calibrated = _is_calibrated(predicted, run)
         second = None if against is None else _Matched(right, predictions(against, against_run, known), given=True)
     # Of the job's own gold, only what it was asked for counts.
     chosen = [each for each in sorted(right, key=lambda each: (each.name, each.sha256)) if first.has(each, second)]
@@ -96,7 +95,7 @@ def compared_on(
 ) -> Evaluation:
     """The same of values that are at hand. Raises `OptionError`."""
     _check(level, resamples)
-    judge = _Judge.of(None, None, target, normal)
+    judge = Judge.of(None, None, target, normal)
     first = _Matched(right, predicted, given=True)
     second = None if against is None else _Matched(right, against, given=True)
     drawing = {"level": level, "seed": seed, "resamples": resamples}
@@ -116,6 +115,10 @@ def _gold(predicted: Any, gold: Any, run: int | None) -> list[Right]:
     if not is_job(predicted):
         raise OptionError("There is nothing to compare with.", option="gold", hint=_NO_GOLD)
     return rights_of_job(predicted, run)
+
+
+def _is_calibrated(predicted: Any, run: int | None) -> bool:
+    return is_job(predicted) and bool(predicted.get_run(run).options.get("calibration"))
 
 
 def _label(source: Any, run: int | None) -> str:
@@ -173,49 +176,6 @@ class _Matched:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Judge:
-    """What makes values ready to be compared: their target, their shape, and what makes no difference."""
-
-    target: Target[Any] | None
-    shape: Shape
-    written: Shape | None
-    normal: Normal
-
-    @classmethod
-    def of(cls, predicted: Any, run: int | None, target: Any, normal: Normal) -> _Judge:
-        """With the schema of the target, or of the run."""
-        wanted = None if target is None else target_of(target)
-        schema: Mapping[str, Any] = {}
-        shape: Mapping[str, Any] = {}
-        if wanted is not None:
-            schema, shape = wanted.schema, written_schema(wanted)
-        elif is_job(predicted):
-            chosen = predicted.get_run(run)
-            schema, shape = chosen.schema, chosen.shape
-        written = None if shape == schema else Shape(shape)
-        return cls(target=wanted, shape=Shape(schema), written=written, normal=normal)
-
-    def tree(self, value: Any) -> Node | None:
-        """A value, ready: what the target makes of it, if there is one and it is valid."""
-        return self.raw(self._validated(value))
-
-    def both(self, value: Any) -> tuple[Node | None, Node | None]:
-        """A value as it was, and ready."""
-        raw, validated = self.raw(value), self._validated(value)
-        return raw, raw if validated is value else self.raw(validated)
-
-    def raw(self, value: Any) -> Node | None:
-        """A value as it is."""
-        return tree(value, self.shape.root, self.normal, None if self.written is None else self.written.root)
-
-    def _validated(self, value: Any) -> Any:
-        if self.target is None or value is None:
-            return value
-        checked = self.target.validate(value)
-        return value if checked.errors else written_value(self.target, checked.value, value)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class _Outcome:
     """One set of predictions, compared."""
 
@@ -225,7 +185,7 @@ class _Outcome:
 
 
 def _evaluated(
-    judge: _Judge,
+    judge: Judge,
     chosen: Sequence[Right],
     first: _Matched,
     second: _Matched | None,
@@ -254,7 +214,7 @@ def _drawn(found: Compared, document: DocumentScore) -> tuple[Compared, bool]:
     return found, document.predicted and not document.failed
 
 
-def _compared(judge: _Judge, chosen: Sequence[Right], ready: Sequence[Node | None], matched: _Matched) -> _Outcome:
+def _compared(judge: Judge, chosen: Sequence[Right], ready: Sequence[Node | None], matched: _Matched) -> _Outcome:
     outcome = _Outcome(found=[], documents=[], sure=[])
     for number, (right, expected) in enumerate(zip(chosen, ready, strict=True)):
         mine = matched.of(right)
@@ -281,7 +241,7 @@ def _told(
     matched: _Matched,
     outcome: _Outcome,
     label: str,
-    judge: _Judge,
+    judge: Judge,
     drawing: Mapping[str, Any],
 ) -> Evaluation:
     """All but what is drawn."""

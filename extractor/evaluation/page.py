@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +36,17 @@ p{margin:.25rem 0;overflow-wrap:anywhere}
 .w:focus-visible{outline:3px solid var(--good)}
 table{border-collapse:collapse;font-size:.9rem}
 th,td{border:1px solid var(--line);padding:.2rem .5rem;text-align:start;vertical-align:top;overflow-wrap:anywhere}
-th{background:var(--soft)}
+th,thead td{background:var(--soft)}
 thead th{overflow-wrap:normal}
 td:first-child{min-width:9rem}
-td.n{text-align:end;font-variant-numeric:tabular-nums;white-space:nowrap}
-.worst{width:100%;table-layout:fixed}
+.n{text-align:end}
+td.n,td.i{font-variant-numeric:tabular-nums;white-space:nowrap}
+.worst{width:100%;min-width:44rem;table-layout:fixed}
+.worst th:nth-child(3){width:5.5rem}
 .dim{color:var(--dim)}
 .bad{color:var(--bad)}
 .x{font-style:normal;font-size:.8em;color:var(--bad);border:1px solid;border-radius:2px;margin:0 1px}
-figure{display:inline-block;margin:0 1rem 0 0;width:22rem;max-width:100%}
+figure{display:inline-block;vertical-align:top;margin:0 1rem 0 0;width:22rem;max-width:100%}
 figcaption{color:var(--dim);font-size:.85rem}
 svg.p{width:100%}
 svg.b{width:10rem;height:.9rem;vertical-align:middle}
@@ -111,7 +113,7 @@ def _measures(evaluation: Evaluation) -> Iterator[str]:
     rows = []
     for name, measure in evaluation.measures.items():
         more = (interval(second.measures[name]), signed(evaluation.differences[name])) if second else ()
-        rows.append([MEASURES[name], *map(_Number, (interval(measure), *more))])
+        rows.append([MEASURES[name], *map(_Interval, (interval(measure), *more))])
     yield from _table("Measures", heads, rows)
 
 
@@ -125,8 +127,8 @@ def _fields(evaluation: Evaluation) -> Iterator[str]:
         numbers = map(_Number, (*(f"{count:,}" for count in counts), *shares))
         plot = _Markup(bar(each.f1, others.get(each.pattern)))
         gap = evaluation.field_differences.get(each.pattern)
-        more = [] if evaluation.second is None else [_Number("" if gap is None else signed(gap))]
-        rows.append([each.pattern or "(the whole)", _Number(interval(each.f1)), plot, *numbers, *more])
+        more = [] if evaluation.second is None else [_Interval("" if gap is None else signed(gap))]
+        rows.append([each.pattern or "(the whole)", _Interval(interval(each.f1)), plot, *numbers, *more])
     yield from _table("Fields", heads + ["Difference"] * bool(evaluation.second), rows)
 
 
@@ -210,18 +212,27 @@ class _Number(str):
     """A cell that is set as a number."""
 
 
+class _Interval(str):
+    """A cell that is set as a number with its interval: they stand below each other from their beginning."""
+
+
 class _Markup(str):
     """A cell that is HTML already: none of it is from others."""
 
 
-def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f'<h2>{title}</h2><div class="w" tabindex="0" role="region" aria-label="{title}"><table><thead><tr>'
-    yield from (f'<th scope="col">{head}</th>' if head else "<td></td>" for head in heads)
+    for number, head in enumerate(heads):
+        over = _KINDS.get(type(rows[0][number]), "") if rows else ""
+        yield f'<th scope="col"{over}>{head}</th>' if head else "<td></td>"
     yield "</tr></thead><tbody>"
     for row in rows:
         yield "<tr>"
         for cell in row:
             text = cell if isinstance(cell, _Markup) else _brief(cell)
-            yield f'<td class="n">{text}</td>' if isinstance(cell, _Number) else f"<td>{text}</td>"
+            yield f"<td{_KINDS.get(type(cell), '')}>{text}</td>"
         yield "</tr>"
     yield "</tbody></table></div>"
+
+
+_KINDS = {_Number: ' class="n"', _Interval: ' class="i"'}

@@ -41,6 +41,15 @@ class Place:
         """Whether a member of that name is declared here; all are, where nothing is known of the members."""
         return name in self._names or not self._names
 
+    def computes(self, name: str) -> bool:
+        """Whether a member of that name is worked out from others, as pydantic says it of a computed field."""
+        found = [
+            each["properties"][name]
+            for each in self._nodes
+            if isinstance(each.get("properties"), Mapping) and name in each["properties"]
+        ]
+        return bool(found) and all(isinstance(each, Mapping) and each.get("readOnly") is True for each in found)
+
     def member(self, name: str) -> Place:
         """The place of a member; all keys of a map have one."""
         step = ANY if self._is_map and name not in self._names else escaped(name)

@@ -12,13 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pydantic_core import to_jsonable_python
-
 from extractor.batch.doubt import doubt_of
 from extractor.batch.record import Record
 from extractor.batch.restoring import evident
 from extractor.batch.revisions import BY_HAND
 from extractor.errors import OptionError
+from extractor.schema.plain import plain
 
 if TYPE_CHECKING:  # only for those who have one
     from extractor.batch.job import Job
@@ -183,6 +182,8 @@ def _cost(value: Any) -> Decimal | None:
 
 # ------------------------------------------------------------------------------------------- what is right
 
+RIGHT = ("accepted", "corrected")
+
 
 def rights(source: Any) -> list[Right]:
     """What a source says is right. Raises `OptionError`, `JobError`."""
@@ -192,7 +193,12 @@ def rights(source: Any) -> list[Right]:
     if not _is_path(source):
         return [Right(name=name, value=value) for name, value in _pairs(source, "gold")]
     found = []
-    for number, line in enumerate(_lines(Path(source)), 1):
+    lines = list(enumerate(_lines(Path(source)), 1))
+    # An export of a job that people have looked through: what they have not said, or rejected, is not right by that.
+    reviewed = any(isinstance(line.get("decision"), str) for _, line in lines)
+    for number, line in lines:
+        if reviewed and line.get("decision") not in RIGHT:
+            continue
         member = next((name for name in _VALUES if name in line), None)
         if member is None:
             raise OptionError(f"Line {number} of {source} has no value.", option="gold", hint=_LINE)
@@ -258,6 +264,6 @@ def _pairs(source: Any, option: str) -> Iterator[tuple[str, Any]]:
 
 def _plain(value: Any, option: str) -> Any:
     try:
-        return to_jsonable_python(value, by_alias=True)
+        return plain(value)
     except (ValueError, TypeError, RecursionError):
         raise OptionError(f"A value of {option} is no plain data: {type(value).__name__}.", option=option) from None

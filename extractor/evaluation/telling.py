@@ -72,20 +72,21 @@ def worst_of(evaluation: Evaluation, most: int) -> list[DocumentScore]:
 def _coverage(evaluation: Evaluation) -> Iterator[str]:
     failed = sum(evaluation.failed.values())
     by_type = ", ".join(f"{kind} {count:,}" for kind, count in evaluation.failed.items())
-    yield cut(f"predicted {evaluation.predicted:,}, failed {failed:,}{f' ({by_type})' if failed else ''}", WIDTH)
+    yield from _wrapped(f"predicted {evaluation.predicted:,}, failed {failed:,}{f' ({by_type})' if failed else ''}")
     if evaluation.ungolded:
-        yield _listed("without a right value, not compared", evaluation.ungolded)
+        yield from _listed("without a right value, not compared", evaluation.ungolded)
     if evaluation.unpredicted:
-        yield _listed("not predicted, counted as empty", evaluation.unpredicted)
+        yield from _listed("not predicted, counted as empty", evaluation.unpredicted)
     if evaluation.elsewhere:
         yield f"right values of documents that the run does not have: {evaluation.elsewhere:,}"
     if evaluation.second is not None:
         yield from _wrapped(printable(f"against {evaluation.second.source}; * where the interval leaves out 0"))
 
 
-def _listed(what: str, names: Sequence[str]) -> str:
+def _listed(what: str, names: Sequence[str]) -> Iterator[str]:
     more = ", …" if len(names) > NAMES else ""
-    return cut(f"{what}: {len(names):,} ({', '.join(names[:NAMES])}{more})", WIDTH)
+    listed = ", ".join(cut(name, WIDTH // 2) for name in names[:NAMES])
+    yield from _wrapped(f"{what}: {len(names):,} ({listed}{more})")
 
 
 def _measures(evaluation: Evaluation) -> Iterator[str]:
@@ -188,7 +189,7 @@ def rules(evaluation: Evaluation) -> Iterator[str]:
     rough = sum(each.rough for each in evaluation.items.values())
     yield (
         "Items of lists are laid side by side so that the most of their values agree; their order is not part of F1."
-        + (f" In {rough:,} lists of more than {LARGEST} items this was done one by one." if rough else "")
+        + (f" In {rough:,} lists of more than {LARGEST} items the best way was not looked for." if rough else "")
     )
     if evaluation.resamples:
         groups = f", in {DRAWN:,} groups" if evaluation.gold > DRAWN else ""

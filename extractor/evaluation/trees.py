@@ -53,8 +53,8 @@ Node: TypeAlias = "Leaf | Branch | Listed"
 def tree(value: Any, place: Place, normal: Normal, computed: Place | None = None, depth: int = 0) -> Node | None:
     """Plain JSON data as a tree; None where there is nothing.
 
-    `computed` is the same place in the shape of what is written: members that only it declares are worked out from
-    others, and left out.
+    `computed` is the same place in the shape of what is written: members that only it has, and that it says are worked
+    out from others, are left out.
     """
     if is_nothing(value, normal):
         return None
@@ -70,7 +70,7 @@ def tree(value: Any, place: Place, normal: Normal, computed: Place | None = None
     members: dict[str, Node] = {}
     for name, each in value.items():
         written = computed and computed.member(name)
-        if computed and not place.declares(name) and computed.declares(name):
+        if computed and not place.declares(name) and computed.computes(name):
             continue
         node = tree(each, place.member(name), normal, written, depth + 1)
         if node is not None:

@@ -10,15 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import to_jsonable_python
-
 from extractor.documents.lengths import tokens_in
 from extractor.errors import TargetFailed
 from extractor.examples.index import Index, spaced, words_of
 from extractor.examples.sources import Found
 from extractor.prompt import Example
 from extractor.reply.reading import Wanted, held
-from extractor.schema.target import Target, TypeTarget
+from extractor.schema.plain import plain
+from extractor.schema.target import Target
 
 __all__ = ["Pool", "Shown", "pool_of"]
 
@@ -28,8 +27,9 @@ LOOKED_AT = 64
 """Of the most alike, those that are looked at: each may be the document itself, say the same as another, or be long."""
 NEARLY = 0.9
 """The share of their words that two texts have in common of which one says nothing that the other does not."""
-MOSTLY = 0.7
+MOSTLY = 0.6
 """That of two scans of the same document, of which one is hard to read."""
+TELLING = 3  # scalars: two documents may well have the same label, but hardly the same number, date and total
 TURNS = 12  # tokens of what a chat template puts around two turns
 
 
@@ -104,7 +104,8 @@ class _Same:
         if words == self._words:
             return True
         value = _scalars(example.value)
-        return _share(words, self._words) >= MOSTLY and any(_is_nearly(value, own) for own in self._values)
+        least = MOSTLY if len(value) >= TELLING else NEARLY
+        return _share(words, self._words) >= least and any(_is_nearly(value, own) for own in self._values)
 
 
 def _scalars(value: Any) -> Counter[str]:
@@ -117,13 +118,14 @@ def _scalars(value: Any) -> Counter[str]:
             ahead += each.items()
         elif isinstance(each, list):
             ahead += [(name, item) for item in each]
-        else:
+        elif each is not None:
             found[f"{name} {each!r}".casefold()] += 1
     return found
 
 
 def _share(bag: Counter[str], other: Counter[str]) -> float:
-    return (bag & other).total() / max((bag | other).total(), 1)
+    both = (bag | other).total()
+    return (bag & other).total() / both if both else 1.0
 
 
 def _is_part(text: str, other: str) -> bool:
@@ -131,7 +133,7 @@ def _is_part(text: str, other: str) -> bool:
 
 
 def _is_nearly(bag: Counter[str], other: Counter[str]) -> bool:
-    return (bag & other).total() >= NEARLY * (bag | other).total()
+    return _share(bag, other) >= NEARLY
 
 
 def pool_of(found: Iterable[Found], target: Target[Any], source: str, context: Any = None) -> Pool:
@@ -161,14 +163,10 @@ def _example(text: str | None, value: Any, target: Target[Any], context: Any) ->
     if text is None or not text.strip():
         return None
     try:
-        plain = to_jsonable_python(value, by_alias=True)
-        # An instance was validated when it was made, and may be written otherwise than it is read.
-        if not (isinstance(target, TypeTarget) and type(value) is target.wanted):
-            reading = held(plain, Wanted(target=target, context=context))
-            if reading.errors:
-                return None
-            plain = reading.data
-        written = json.dumps(plain, ensure_ascii=False)
+        reading = held(plain(value, target, context), Wanted(target=target, context=context))
+        if reading.errors:
+            return None
+        written = json.dumps(reading.data, ensure_ascii=False)
     except (ValueError, RecursionError, TargetFailed):
         return None
-    return Shown(text=text, value=plain, tokens=tokens_in(text) + tokens_in(written) + TURNS)
+    return Shown(text=text, value=reading.data, tokens=tokens_in(text) + tokens_in(written) + TURNS)

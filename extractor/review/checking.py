@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from extractor.batch.record import Record
+from extractor.batch.differing import is_same
+from extractor.batch.holding import judged
+from extractor.batch.record import Record, Run
 from extractor.evidence.confidence import confident
 from extractor.evidence.field import Field
 from extractor.evidence.grounding import ground
 from extractor.evidence.leaves import leaves
 from extractor.evidence.source import Source, source_of
 from extractor.reply.reading import Wanted, held
+from extractor.schema.decimals import DECIMAL, decimal_schema
 from extractor.schema.nodes import escaped, step_in, steps_of, value_at
 from extractor.schema.target import Target, TypeTarget
 
-__all__ = ["Checked", "Exact", "Sources", "checked", "exact", "grounded"]
+__all__ = ["Checked", "Exact", "Sources", "checked", "exact", "grounded", "worded"]
 
 LONG = 200_000  # characters of a text, from which only what was changed is looked for in it
 SOURCES = 8  # documents of which the indexes are kept
@@ -33,10 +36,15 @@ class Exact(float):
 
 
 def exact(literal: str) -> float:
-    """The number that stands in JSON, which keeps its digits where a float would lose some."""
+    """The number that stands in JSON, which keeps its digits where a float would lose some. Raises `ValueError` for a
+    power of ten that nothing can count with.
+    """
     number = float(literal)
-    if number - number == 0 and Decimal(repr(number)) == Decimal(literal):
-        return number
+    try:
+        if number - number == 0 and Decimal(repr(number)) == Decimal(literal):
+            return number
+    except ArithmeticError:
+        raise ValueError("too small or too large") from None
     kept = Exact(number)
     kept.literal = literal
     return kept
@@ -54,32 +62,43 @@ class Checked:
     mended: tuple[Mapping[str, str], ...] = field(default=())
 
 
-def checked(target: Target[Any], data: Any, context: Any = None) -> Checked:
-    """Hold plain data against the target, mended where that loses nothing. Raises `TargetFailed`."""
-    plain, literal = _parted(data)
-    if literal is not None and isinstance(target, TypeTarget):
-        # A type such as Decimal takes the digits as a text, of which none is lost.
-        found = _held(target, literal, context)
-        if not found.errors:
-            return found
-    return _held(target, plain, context)
-
-
-def _held(target: Target[Any], data: Any, context: Any) -> Checked:
-    reading = held(data, Wanted(target=target, context=context))
+def checked(
+    target: Target[Any], data: Any, context: Any = None, *, run: Run | None = None, before: Any = None
+) -> Checked:
+    """Hold plain data against the target, mended where that loses nothing. `before` is what was extracted in the `run`,
+    if that conformed: by a schema alone it still does. Raises `TargetFailed`.
+    """
+    plain = _plain(target, data)
+    if before is not None and not isinstance(target, TypeTarget) and is_same(plain, before):
+        return Checked(data=before, value=before)
+    reading = held(plain, Wanted(target=target, context=context))
+    errors = judged(reading.errors, target, reading.data, run=run, before=before)
     return Checked(
         data=reading.data,
-        value=reading.value,
-        errors=tuple({"pointer": each.pointer, "message": each.message} for each in reading.errors),
+        value=reading.value if isinstance(target, TypeTarget) else reading.data,
+        errors=tuple({"pointer": each.pointer, "message": worded(each.message)} for each in errors),
         mended=tuple({"pointer": each.pointer or "", "said": each.message} for each in reading.repairs),
     )
 
 
-def _parted(data: Any) -> tuple[Any, Any]:
-    """The data with floats in place of what no float is, and with texts in place of that: None where there is none."""
+def worded(message: str) -> str:
+    """What is said of an error, without the words by which pydantic begins what a validator has said."""
+    for each in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(each) or message
+    return message
+
+
+def _plain(target: Target[Any], data: Any) -> Any:
+    """The data with floats in place of what no float is; but with the text of it where the target has a `Decimal`,
+    which takes the digits as a text, of which none is lost.
+    """
     if not _has_exact(data):
-        return data, None
-    return _replaced(data, float), _replaced(data, lambda number: number.literal)
+        return data
+    floats = _replaced(data, "", ())
+    if not isinstance(target, TypeTarget):
+        return floats
+    found = leaves(decimal_schema(target), floats)
+    return _replaced(data, "", {leaf.pointer for leaf in found if leaf.schema.get("format") == DECIMAL})
 
 
 def _has_exact(data: Any) -> bool:
@@ -93,12 +112,14 @@ def _has_exact(data: Any) -> bool:
     return False
 
 
-def _replaced(data: Any, change: Any) -> Any:
+def _replaced(data: Any, pointer: str, exact_at: Collection[str]) -> Any:
     if isinstance(data, Exact):
-        return change(data)
+        return data.literal if pointer in exact_at else float(data)
     if isinstance(data, dict):
-        return {key: _replaced(value, change) for key, value in data.items()}
-    return [_replaced(value, change) for value in data] if isinstance(data, list) else data
+        return {key: _replaced(it, f"{pointer}/{escaped(key)}", exact_at) for key, it in data.items()}
+    return (
+        [_replaced(it, f"{pointer}/{at}", exact_at) for at, it in enumerate(data)] if isinstance(data, list) else data
+    )
 
 
 # ------------------------------------------------------------------------------------------------- places

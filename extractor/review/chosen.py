@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from extractor.batch.holding import wanted_of
 from extractor.batch.job import Job
 from extractor.batch.record import Run
 from extractor.errors import OptionError
@@ -29,13 +30,4 @@ def run_and_target(job: Job, target: Any, run: int | Run | None) -> tuple[Run, T
     if chosen is None:
         missing = "no run yet" if number is None else f"no run {number}"
         raise OptionError(f"The job {job.path} has {missing}.", option="run", hint="See extractor jobs status JOB.")
-    if target is None:
-        return chosen, target_of(dict(chosen.schema))
-    own: Target[Any] = target_of(target)
-    if text_of(own.schema) != text_of(chosen.schema):
-        raise OptionError(
-            f"{own.name} is not what run {chosen.number} was asked for: its schema is another one.",
-            option="target",
-            hint="Leave --target out to check by the run's own schema.",
-        )
-    return chosen, own
+    return chosen, wanted_of(chosen, target)

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from extractor.batch.differing import is_same
+from extractor.batch.holding import conforming
 from extractor.batch.job import Job
-from extractor.batch.record import Record, Revision, Run
+from extractor.batch.record import Record, Run
 from extractor.batch.written import written_value
 from extractor.errors import OptionError
 from extractor.evidence.field import Field
-from extractor.review.checking import Checked, checked, grounded
+from extractor.review.checking import Checked, checked, grounded, worded
 from extractor.review.chosen import run_and_target
 from extractor.review.form import Form, form_of
 from extractor.review.line import Line
@@ -102,7 +103,10 @@ class Desk:
         """What people should know of how values are checked."""
         if self._given or not self.run.reference:
             return None
-        return f"Checked by the schema alone: start with --target {self.run.reference} for your model's own validators."
+        return (
+            f"Checked by the schema alone: start with --target {self.run.reference} for your model's own validators, "
+            "and to have what it computes, or writes under other names, in the exports of what is corrected."
+        )
 
     def tally(self) -> dict[str, int]:
         """How far the review is."""
@@ -140,7 +144,7 @@ class Desk:
     def sheet(self, document: int, who: str = "", *, has_pages: bool = False) -> dict[str, Any]:
         """All that is to be seen of a document."""
         known = self._shelf.known(document)
-        record, revisions = known.record, self._revisions(known.record)
+        record, revisions = known.record, known.revisions
         errors = () if record.error is None else _errors_of(record)
         data = self._shelf.data(record)
         return {
@@ -157,6 +161,7 @@ class Desk:
             "fields": shown_fields(known.fields),
             "lists": shown_lists(known.lists),
             "doubtful": [] if record.state == "pending" else self._doubtful(data, known.fields, errors),
+            "attempt": record.attempts,
             "revision": revisions[-1].number if revisions else 0,
             "decision": None if record.revision is None else record.revision.decision,
             "revisions": [shown_revision(each) for each in revisions],
@@ -179,24 +184,22 @@ class Desk:
         """Say that somebody has it open; who else has, and what was said of it last."""
         record = self._shelf.record(document)
         self._presence.came(named(who) or self.who, document)
-        revisions = self._revisions(record)
+        revisions = self.job.revisions(record.name, self.run)
         last = revisions[-1] if revisions else None
         return {
+            "attempt": record.attempts,
             "latest": 0 if last is None else last.number,
             "decision": None if last is None else last.decision,
             "who": "" if last is None else last.who,
             "here": self._presence.here(document, but=named(who) or self.who),
         }
 
-    def _revisions(self, record: Record) -> tuple[Revision, ...]:
-        return self.job.revisions(record.name, self.run)
-
     # --------------------------------------------------------------------------------- what they enter
 
     def check(self, document: int, data: Any) -> dict[str, Any]:
         """What was entered: mended, what is wrong with it, and where it stands in the document."""
         known = self._shelf.known(document)
-        found = checked(self.target, data, self._context)
+        found = self._checked(known.record, data)
         source = self._shelf.sources.of(known.record)
         before = self._shelf.data(known.record)
         fields = grounded(self.run.schema, found.data, source, known=known.fields, before=before)
@@ -221,8 +224,12 @@ class Desk:
         source = self._shelf.sources.of(self._shelf.record(document))
         return {"value": meaning(self._form, pointer, text, source)}
 
-    def revise(self, document: int, *, decision: str, data: Any, note: str, based: int, who: str) -> dict[str, Any]:
-        """Keep what somebody says. Raises `Invalid`, `Overtaken`, `OptionError`, `JobError`."""
+    def revise(
+        self, document: int, *, decision: str, data: Any, note: str, based: int, who: str, attempt: int | None = None
+    ) -> dict[str, Any]:
+        """Keep what somebody says who has seen the revision `based` of the extraction `attempt`. Raises `Invalid`,
+        `Overtaken`, `ExtractedAnew`, `OptionError`, `JobError`.
+        """
         if decision not in DECISIONS:
             raise OptionError(
                 f"decision is {decision!r}, but must be one of {', '.join(DECISIONS)}.", option="decision"
@@ -230,11 +237,12 @@ class Desk:
         if len(note) > LONGEST_NOTE:
             raise OptionError(f"note has more than {LONGEST_NOTE:,} characters.", option="note")
         record = self._shelf.record(document)
-        own: dict[str, Any] = {"who": named(who) or self.who, "note": note, "based": based, "run": self.run}
+        seen = {"based": based, "attempt": attempt}
+        own: dict[str, Any] = {"who": named(who) or self.who, "note": note, "run": self.run, **seen}
         if decision == "accept":
             found = self._valid(record, data)
             said = "accepted" if is_same(found.data, extracted(record)) else "corrected"
-            value = written_value(self.target, found.value, found.data)
+            value = self._written(record, said, found)
             revision = self.job.revise(record.name, said, found.data, value=value, **own)  # type: ignore[arg-type]
         else:
             revision = self.job.revise(record.name, "rejected" if decision == "reject" else "reopened", **own)
@@ -245,10 +253,25 @@ class Desk:
         return {"revision": shown_revision(revision), "tally": self.tally()}
 
     def _valid(self, record: Record, data: Any) -> Checked:
-        found = checked(self.target, data, self._context)
+        found = self._checked(record, data)
         if found.errors:
             raise Invalid(found.errors)
         return found
+
+    def _checked(self, record: Record, data: Any) -> Checked:
+        before = conforming(self._extracted(record))
+        return checked(self.target, data, self._context, run=self.run, before=before)
+
+    def _written(self, record: Record, said: str, found: Checked) -> Any:
+        """What is written of a value: where nothing was changed, what was written then."""
+        before = self._extracted(record) if said == "accepted" else None
+        if before is not None and conforming(before) is not None:
+            return before.value
+        return written_value(self.target, found.value, found.data)
+
+    def _extracted(self, record: Record) -> Record | None:
+        """The document as it was extracted."""
+        return record if record.revision is None else self.job.extracted(record.name, self.run)
 
 
 _LEFT = ("open", "failed", "doubtful")  # of which there is none where all is done
@@ -267,6 +290,6 @@ def _errors_of(record: Record) -> tuple[dict[str, Any], ...]:
     if record.error is None:
         return ()
     return tuple(
-        {"pointer": str(each.get("pointer") or ""), "message": str(each.get("message") or "")}
+        {"pointer": str(each.get("pointer") or ""), "message": worded(str(each.get("message") or ""))}
         for each in record.error.errors
     )

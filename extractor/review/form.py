@@ -203,7 +203,8 @@ class _Maker:
         if all(each is not None for each in constants):
             values = [value for each in constants for value in each or ()]
             return choice([*values, *([None] if nullable else [])], one=len(values) == 1 and not nullable)
-        solid = without_text_of_number(solid, self.look)
+        several, solid = solid, without_text_of_number(solid, self.look)
+        digits = {"exact": True} if len(solid) < len(several) else {}
         if len(solid) > BRANCHES:
             return {"kind": "anything", "nullable": True}
         if len(solid) == 1:
@@ -215,7 +216,7 @@ class _Maker:
             }
             if node["kind"] == "text":
                 node["multiline"] = node["multiline"] or has_lines(own["help"])
-            return {**node, **own, "nullable": nullable or node["nullable"]}
+            return {**node, **own, **digits, "nullable": nullable or node["nullable"]}
         branches: list[dict[str, Any]] = [
             {"title": title, "node": self.node(each, "", level + 1)}
             for title, each in zip(self._titles(solid), solid, strict=True)

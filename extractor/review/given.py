@@ -14,7 +14,7 @@ from extractor.review.checking import exact
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Wrong", "body", "cursor", "place", "shown", "text_in", "who", "whole"]
+__all__ = ["Wrong", "body", "cursor", "number_at", "place", "shown", "text_in", "who", "whole"]
 
 
 class Wrong(Exception):
@@ -36,6 +36,14 @@ _DEFAULTS = {"show": "open", "order": "doubt", "search": ""}
 def who(request: Request) -> str:
     """What somebody calls themselves; nothing where they do not say."""
     return unquote(request.headers.get("x-reviewer", "")[:2_000])
+
+
+def number_at(request: Request, name: str = "id") -> int:
+    """A number in an address. Raises `Wrong`."""
+    given: str = request.path_params[name]
+    if not re.fullmatch(r"\d{1,18}", given, re.ASCII):
+        raise Wrong(404, "There is nothing at this address.")
+    return int(given)
 
 
 def whole(given: str, name: str, least: int, most: int) -> int:
@@ -69,10 +77,24 @@ def body(request: Request) -> dict[str, Any]:
         raw: bytes = request._body
         found = json.loads(raw, parse_float=exact, parse_int=_int, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise Wrong(400, "The request is no JSON.") from None
+        raise Wrong(400, "The request is no JSON that can be read.") from None
     if not isinstance(found, dict):
         raise Wrong(400, "The request is no JSON object.")
+    _bounded(found)
     return found
+
+
+def _bounded(found: Any) -> None:
+    """Raises `Wrong` for more values than a person can enter: each is looked for in the document."""
+    level, count, depth = [found], 1, 0
+    while level:
+        inner = [each for each in level if isinstance(each, (dict, list))]
+        level = [value for each in inner for value in (each.values() if isinstance(each, dict) else each)]
+        count, depth = count + len(level), depth + 1
+        if count > MOST_VALUES:
+            raise Wrong(413, f"More than {MOST_VALUES:,} values are not taken at once.")
+        if depth > DEEPEST:
+            raise Wrong(400, f"Values are in each other more than {DEEPEST} deep.")
 
 
 def _int(digits: str) -> int:
@@ -82,6 +104,8 @@ def _int(digits: str) -> int:
 
 
 LONGEST_INT = 300  # digits
+MOST_VALUES = 100_000
+DEEPEST = 200
 
 
 def _no_number(name: str) -> Any:

@@ -62,7 +62,11 @@ def _number(node: Node, text: str, source: Source | None) -> Any:
         if written.lstrip("-").isdigit() and len(written) <= LONGEST:
             return int(written)
         number = float(written)
-        if number - number == 0 and Decimal(repr(number)) != Decimal(written) and not whole:
+        if (
+            number - number == 0
+            and not whole
+            and ((node.get("exact") and "e" not in written) or _loses(number, written))
+        ):
             return written  # as a text it keeps its digits; who checks it makes of it what the target takes
         readings = [number]
     else:
@@ -70,11 +74,28 @@ def _number(node: Node, text: str, source: Source | None) -> Any:
         found = sorted(
             amounts(text), key=lambda each: (each.score < PLAINLY, each.start - each.end, -each.score, each.start)
         )
+        if node.get("exact") and found:
+            return _digits(text[found[0].start : found[0].end], found[0].value)
         readings = [each.value for each in found]
     for each in readings:
         if each - each == 0 and (not whole or each == each // 1):
             return int(each) if whole else each
     return None
+
+
+def _loses(number: float, written: str) -> bool:
+    try:
+        return Decimal(repr(number)) != Decimal(written)
+    except ArithmeticError:  # a power of ten that nothing can count with
+        return False
+
+
+def _digits(text: str, value: int | float) -> Any:
+    """A number with the digits that it has in a text, where these are plain: 62.50 says more than 62.5."""
+    written = numeral_of(text.strip("() "))
+    if isinstance(value, int) or written is None or abs(float(written)) != abs(value):
+        return value if value - value == 0 else None
+    return f"-{written.lstrip('-')}" if value < 0 else written.lstrip("-")
 
 
 def _date(node: Node, text: str, source: Source | None) -> Any:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic_core import to_json
 
+from extractor.batch.revisions import ExtractedAnew
 from extractor.errors import DocumentError, ExtractorError, MissingExtra, OptionError, Overtaken
 from extractor.review.desk import Desk, Invalid
-from extractor.review.given import Wrong, body, cursor, place, shown, text_in, who, whole
+from extractor.review.given import Wrong, body, cursor, number_at, place, shown, text_in, who, whole
 from extractor.review.guard import Guard, Guarded, TooLong
 from extractor.review.painter import Busy
 from extractor.review.pictures import Pictures
@@ -104,6 +105,8 @@ def _said(error: Exception) -> tuple[int, dict[str, Any]]:
         return 422, {"errors": list(error.errors)}
     if isinstance(error, Overtaken):
         return 409, {"error": error.message, "hint": error.hint, "latest": shown_revision(error.latest)}
+    if isinstance(error, ExtractedAnew):
+        return 409, {"error": error.message, "hint": error.hint, "latest": None}
     if isinstance(error, Busy):
         return 503, {"error": error.message, "hint": error.hint}
     if isinstance(error, (OptionError, DocumentError)):
@@ -149,7 +152,7 @@ class _Addresses:
 
     def table(self) -> list[tuple[str, str, Work]]:
         """Method, path, and what is done there."""
-        one = "/api/documents/{id:int}"
+        one = "/api/documents/{id}"
         return [
             ("GET", "/", self._index),
             ("GET", "/page/{name}", self._asset),
@@ -160,8 +163,8 @@ class _Addresses:
             ("GET", one, self._sheet),
             ("GET", one + "/text", self._text),
             ("GET", one + "/pages", self._pages),
-            ("GET", one + "/pages/{number:int}.png", self._picture),
-            ("GET", one + "/pages/{number:int}", self._lines),
+            ("GET", one + "/pages/{number}.png", self._picture),
+            ("GET", one + "/pages/{number}", self._lines),
             ("POST", one + "/check", self._check),
             ("POST", one + "/read", self._read),
             ("POST", one + "/revisions", self._revise),
@@ -199,19 +202,19 @@ class _Addresses:
         return self._desk.next(**shown(given), come_from=number, step=step, who=who(request))
 
     def _sheet(self, request: Request) -> Any:
-        document = request.path_params["id"]
+        document = number_at(request)
         has_pages = self._pictures is not None and self._pictures.has_pages(*self._desk.named_record(document))
         return self._desk.sheet(document, who(request), has_pages=has_pages)
 
     def _text(self, request: Request) -> Any:
         given = request.query_params
         start, end = (whole(given.get(name, "0"), name, 0, 2**53) for name in ("start", "end"))
-        return self._desk.text(request.path_params["id"], start, end)
+        return self._desk.text(number_at(request), start, end)
 
     def _pages(self, request: Request) -> Any:
         if self._pictures is None:
             return {"pages": [], "notice": None}
-        return self._pictures.pages(*self._desk.named_record(request.path_params["id"]))
+        return self._pictures.pages(*self._desk.named_record(number_at(request)))
 
     def _picture(self, request: Request) -> Any:
         from starlette.responses import Response
@@ -219,42 +222,45 @@ class _Addresses:
         if self._pictures is None:
             raise Wrong(404, "There are no pages here.")
         width = whole(request.query_params.get("width", "1200"), "width", 1, 10_000)
-        record, names = self._desk.named_record(request.path_params["id"])
-        data, media_type = self._pictures.picture(record, request.path_params["number"], width, names)
+        record, names = self._desk.named_record(number_at(request))
+        data, media_type = self._pictures.picture(record, number_at(request, "number"), width, names)
         return Response(data, headers={"Content-Type": media_type, "Cache-Control": "private, max-age=3600"})
 
     def _lines(self, request: Request) -> Any:
         if self._pictures is None:
             raise Wrong(404, "There are no pages here.")
-        record, names = self._desk.named_record(request.path_params["id"])
-        return self._pictures.lines(record, request.path_params["number"], names)
+        record, names = self._desk.named_record(number_at(request))
+        return self._pictures.lines(record, number_at(request, "number"), names)
 
     def _check(self, request: Request) -> Any:
-        return self._desk.check(request.path_params["id"], body(request).get("data"))
+        return self._desk.check(number_at(request), body(request).get("data"))
 
     def _read(self, request: Request) -> Any:
         given = body(request)
-        return self._desk.read(request.path_params["id"], text_in(given, "pointer"), text_in(given, "text"))
+        return self._desk.read(number_at(request), text_in(given, "pointer"), text_in(given, "text"))
 
     def _revise(self, request: Request) -> Any:
         given = body(request)
-        based = given.get("based")
+        based, attempt = given.get("based"), given.get("attempt")
         if isinstance(based, bool) or not isinstance(based, int):
             raise Wrong(400, "based must be the number of a revision; 0 for none.")
+        if isinstance(attempt, bool) or not isinstance(attempt, int | None):
+            raise Wrong(400, "attempt must be the number of an extraction.")
         if not who(request) and not self._desk.who:
             raise Wrong(400, "Say who you are first.")
         found = self._desk.revise(
-            request.path_params["id"],
+            number_at(request),
             decision=text_in(given, "decision"),
             data=given.get("data"),
             note=text_in(given, "note", ""),
             based=based,
+            attempt=attempt,
             who=who(request),
         )
         return _json(found, 201)
 
     def _here(self, request: Request) -> Any:
-        return self._desk.here(request.path_params["id"], who(request))
+        return self._desk.here(number_at(request), who(request))
 
     def _export(self, request: Request) -> Any:
         from starlette.background import BackgroundTask

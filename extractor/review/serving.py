@@ -15,13 +15,14 @@ from typing import Any
 from extractor.batch.job import Job
 from extractor.batch.record import Run
 from extractor.errors import ConfigurationError, ExtractorError, OptionError
+from extractor.review.aside import Aside, Counted
 from extractor.review.desk import Desk
 from extractor.review.guard import LOOPBACK, Guard
 from extractor.review.server import application, missing
 
 __all__ = ["Review", "review"]
 
-SCORED_AT_ONCE = 20
+SCORED_AT_ONCE = 2  # whoever asks for something meanwhile waits for these
 LOOK_AGAIN = 2.0  # seconds after which it is looked whether there is more: the job may still be running
 STARTING = 30.0  # seconds
 ENDING = 10.0
@@ -42,8 +43,9 @@ class Review:
         self._guard, self._pictures, self._own_job = guard, pictures, own_job
         self._ended = threading.Event()
         self._closing = threading.Lock()
+        self._aside = Aside()
         config = uvicorn.Config(
-            application(desk, pictures, guard),
+            Counted(application(desk, pictures, guard), self._aside),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -82,6 +84,7 @@ class Review:
             if self._ended.is_set():
                 return
             self._ended.set()
+            self._aside.close()
             self._server.should_exit = True
             for thread in self._threads:
                 thread.join(ENDING)
@@ -115,7 +118,9 @@ class Review:
         try:
             with Job(self.desk.job.path, create=False) as job:
                 while not self._ended.is_set():
-                    self._ended.wait(0.001 if self._scored(job) else LOOK_AGAIN)
+                    self._aside.wait()
+                    if not self._ended.is_set() and not self._scored(job):
+                        self._ended.wait(LOOK_AGAIN)
         except ExtractorError:
             return  # the queue is in the order of the input then
 

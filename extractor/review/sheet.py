@@ -75,9 +75,14 @@ def shown_field(field: Field) -> dict[str, Any]:
         "status": field.status,
         "spans": [[span.start, span.end] for span in field.spans],
         "score": field.score,
-        "confidence": field.confidence,
+        "confidence": _told(field),
         "others": [[value, share] for value, share in field.others],
     }
+
+
+def _told(field: Field) -> float | None:
+    """How sure a value is, where more than its place says so: "as it is written, 45 %" is no help to anybody."""
+    return None if field.logprob is None and field.agreement is None else field.confidence
 
 
 def shown_fields(fields: Mapping[str, Field]) -> dict[str, Any]:
@@ -151,4 +156,5 @@ def _why(data: Any, pointer: str, field: Field | None) -> str:
     if field.others:
         value, share = field.others[0]
         said += f"; others said {text_of(value)[:SAID]} ({percent(share)})"
-    return said if field.confidence is None else f"{said}; confidence {percent(field.confidence)}"
+    sure = _told(field)
+    return said if sure is None else f"{said}; confidence {percent(sure)}"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from extractor.batch.job import Job
-from extractor.batch.record import Record, Run
+from extractor.batch.opening import told
+from extractor.batch.record import Record, Revision, Run
 from extractor.batch.restoring import evident
 from extractor.evidence.field import Field
 from extractor.review.checking import Sources, grounded
@@ -17,6 +18,7 @@ from extractor.review.checking import Sources, grounded
 __all__ = ["Known", "Missing", "Shelf", "extracted"]
 
 RECORDS = 4  # documents that are kept
+TRIES = 5  # that a document is read while people go on talking of it
 
 
 class Missing(Exception):
@@ -25,9 +27,10 @@ class Missing(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """A document with what is known of its fields: those of the data that is there now."""
+    """A document with what is known of its fields: those of the data that is there now; and what was said of it."""
 
     record: Record
+    revisions: tuple[Revision, ...]
     fields: Mapping[str, Field]
     lists: tuple[Mapping[str, Any], ...]
 
@@ -61,29 +64,43 @@ class Shelf:
 
     def known(self, document: int) -> Known:
         """A document with what is known of its fields, worked out where it was not before."""
-        record = self.record(document)
-        number = None if record.revision is None else record.revision.number
-        stamp = (record.state, record.attempts, number)
+        record, revisions = self._read(document)
+        stamp = (record.state, record.attempts, revisions[-1].number if revisions else 0)
         with self._lock:
             kept = self._kept.get(document)
             if kept is not None and kept[0] == stamp:
                 self._kept.move_to_end(document)
                 return kept[1]
-        known = self._worked_out(record)
+        known = self._worked_out(record, revisions)
         with self._lock:
             self._kept[document] = (stamp, known)
             while len(self._kept) > RECORDS:
                 self._kept.popitem(last=False)
         return known
 
-    def _worked_out(self, record: Record) -> Known:
+    def _read(self, document: int) -> tuple[Record, tuple[Revision, ...]]:
+        """A document and all that was said of it, as they were at one time."""
+        name = next(iter(self._job.names(document, self._run)), None)
+        if name is None:
+            raise Missing
+        for _ in range(TRIES):
+            # First what was said: nobody then takes for seen what was said of a document after it was read.
+            revisions = self._job.revisions(name, self._run)
+            record = self.record(document)
+            last = revisions[-1] if revisions and revisions[-1].decision != "reopened" else None
+            if (record.revision and record.revision.number) == (last and last.number):
+                break
+        return record, revisions
+
+    def _worked_out(self, record: Record, revisions: tuple[Revision, ...]) -> Known:
         if record.revision is None and record.state == "done":
-            known = evident(record, self._run.schema) if record.text is not None else record
-            return Known(record=record, fields=known.fields, lists=known.lists)
+            with told(self._job.path):  # what the file has of it may be anything
+                known = evident(record, self._run.schema) if record.text is not None else record
+            return Known(record=record, revisions=revisions, fields=known.fields, lists=known.lists)
         data = self.data(record)
         source = self.sources.of(record)
         fields = grounded(self._run.schema, data, source, known={}, before=_NOTHING)
-        return Known(record=record, fields=fields, lists=())
+        return Known(record=record, revisions=revisions, fields=fields, lists=())
 
     def forget(self, document: int) -> None:
         """Something was said of a document."""

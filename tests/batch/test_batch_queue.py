@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -261,10 +262,14 @@ def test_a_value_is_as_doubtful_as_it_is_not_sure() -> None:
 
 
 def test_a_document_is_as_doubtful_as_its_values() -> None:
-    """It is the sum over its values; one that failed comes before all others."""
+    """It is the sum over its doubtful values, the others only tell which is first; what failed is before all others."""
     fields = {"/a": Field(status="exact", confidence=0.25), "/b": Field(status="exact", confidence=0.5)}
     record = Record(number=0, name="a", sha256="", state="done", data={"a": 1, "b": 2}, fields=fields)
-    assert doubt_of(record) == (1.25, 1)
+    assert doubt_of(record) == (0.755, 1)
+    many = {f"/{name}": Field(status="exact", confidence=0.45) for name in range(50)}
+    total, doubtful = doubt_of(replace(record, data={}, fields=many))
+    assert total == pytest.approx(0.275)
+    assert doubtful == 0
     assert doubt_of(Record(number=0, name="a", sha256="", state="failed", error=FAILURE)) == (1_002.0, 2)
 
 

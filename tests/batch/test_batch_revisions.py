@@ -179,6 +179,22 @@ def test_a_reviewed_document_that_is_asked_again_keeps_its_word(job: Job, again:
     assert record(job, "b").data == again.data
 
 
+@pytest.mark.parametrize("say", ["accept", "revise"])
+def test_who_has_seen_an_earlier_extraction_is_told(job: Job, monkeypatch: pytest.MonkeyPatch, say: str) -> None:
+    """Nothing is said of an extraction that has come since somebody looked."""
+    seen = job._store.extracted(1, "b")
+    assert seen is not None
+    assert job.retry(names=["b"]) == 1
+    with Store(job.path) as store:
+        offered(store, _=None, b=done(6))
+    monkeypatch.setattr(Store, "extracted", lambda *_: seen)
+    with pytest.raises(JobError, match="extracted again meanwhile"):
+        job.accept("b") if say == "accept" else job.revise("b", "corrected", seen.data, attempt=seen.attempts)
+    assert job.revisions("b") == ()
+    job.revise("b", "accepted", data_of(6), attempt=2)
+    assert record(job, "b").data == data_of(6)
+
+
 # ----------------------------------------------------------------------------------- what can be said
 
 
@@ -306,7 +322,7 @@ def test_what_was_reviewed_is_found_in_all_runs(job: Job) -> None:
     job.accept("b", run=1)
     job.correct("a", {"number": 2}, run=2)
     job.reject("b", run=2)
-    job.correct("a", {"number": 3}, run=3, target={"type": "object"})
+    job.correct("a", {"number": 3}, run=3)
     found = [(each.data, each.text) for each in job.reviewed(2)]
     assert found == [({"number": 2}, "Order 0 of Ana, a"), (data_of(1), "Order 1 of Ana, b")]
     assert [each.data for each in job.reviewed(3)] == [{"number": 3}]
@@ -403,6 +419,36 @@ def test_a_forged_revision_is_a_job_error(job: Job, tmp_path: Path, harm: str) -
         for call in (lambda: list(damaged.records()), lambda: damaged.revisions("a"), lambda: damaged.document(1)):
             with pytest.raises(JobError, match="is damaged"):
                 call()
+
+
+@pytest.mark.parametrize(
+    ("column", "plain"),
+    [
+        ("run.schema", None),
+        ("run.schema", "x"),
+        ("run.schema", []),
+        ("run.options", None),
+        ("run.target", 7),
+        ("input.row", None),
+        ("input.row", "x"),
+        ("content.pages", "x"),
+        ("content.pages", [0.5]),
+        ("finish.evidence", {"chunks": [{}]}),
+        ("finish.evidence", {"conflicts": [{"pointer": ""}]}),
+        ("finish.summary", {"outcome": "so"}),
+    ],
+)
+def test_what_is_no_record_is_a_job_error(job: Job, tmp_path: Path, column: str, plain: Any) -> None:
+    """Whatever stands in the file where an object should be, it is told as damage."""
+    table, _, name = column.partition(".")
+    with Store(tmp_path / "other.db"):
+        pass
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other, closing(sqlite3.connect(job.path)) as source:
+        source.backup(other)
+        other.execute(f"UPDATE {table} SET {name} = ?", (json.dumps(plain).encode(),))
+        other.commit()
+    with Job(tmp_path / "other.db") as damaged, pytest.raises(JobError, match="is damaged"):
+        _ = damaged.runs, damaged.document(1)
 
 
 def test_a_time_that_there_is_not_is_no_time(job: Job, tmp_path: Path) -> None:

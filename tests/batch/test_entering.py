@@ -138,3 +138,29 @@ def test_one_document_is_no_iterable(job: Job) -> None:
     """A text by itself would be taken for its letters."""
     with pytest.raises(OptionError, match="one str"):
         job.enter(Order, "Order 1")
+
+
+def test_what_was_entered_for_an_earlier_content_stays(job: Job, tmp_path: Path) -> None:
+    """Where a file has changed since, its entry is kept under a name of its own, and that is said."""
+    path = tmp_path / "a.txt"
+    path.write_text("Order 1", encoding="utf-8")
+    run = job.enter(Order, [path])
+    job.correct(str(path), {"number": 1}, run=run)
+    path.write_text("Order 1\n", encoding="utf-8")
+    told: list[tuple[str, str]] = []
+    job.enter(Order, [path], earlier=lambda *names: told.append(names))
+    (name, earlier) = told[0]
+    assert (len(told), name) == (1, str(path))
+    found = {each.name: (each.state, each.value) for each in job.records(run)}
+    assert found == {earlier: ("done", {"number": 1}), name: ("pending", None)}
+    assert (job.tally(run).all, job.tally(run).open) == (2, 1)
+    job.enter(Order, [path], earlier=lambda *names: told.append(names))
+    assert len(told) == 1
+
+
+def test_an_entry_of_an_earlier_content_is_logged(job: Job, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever does not ask for it finds it in the log."""
+    run = job.enter(Order, [Input(name="a", document="Order 1")])
+    job.correct("a", {"number": 1}, run=run)
+    job.enter(Order, [Input(name="a", document="Order 2")])
+    assert "'a' is another document by now" in caplog.text

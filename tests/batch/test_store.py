@@ -38,8 +38,8 @@ DONE = Finished(
     cost=Decimal("0.00012"),
     fields={"/x": Field(status="exact", spans=(Span(start=1, end=2, page=1),), others=((2, 0.25),))},
     lists=({"pointer": "/items", "status": "complete"},),
-    chunks=({"number": 0},),
-    conflicts=({"pointer": "/x"},),
+    chunks=({"number": 0, "start": 0, "end": 4, "error": None},),
+    conflicts=({"pointer": "/x", "values": []},),
     attempts=(replace(ATTEMPT, outcome="invalid"), replace(ATTEMPT, number=2)),
 )
 FAILED = Finished(failure=Failure(type="Refused", message="It said no.", value=[1]), attempts=(ATTEMPT,), usage=USAGE)

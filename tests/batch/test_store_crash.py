@@ -30,7 +30,7 @@ from extractor.errors import JobError
 def finished(name, size=3_000):
     seed = random.Random(name)
     attempt = AttemptRecord(attempt=1, number=1, outcome="conforming", seconds=1, model="m")
-    return Finished(data={"name": name, "noise": seed.randbytes(size).hex()}, attempts=(attempt,))
+    return Finished(data={"name": name, "noise": seed.randbytes(size).hex()}, outcome="conforming", attempts=(attempt,))
 
 def begun(worker, name):
     return worker.begin(number=int(name), name=name, sha256=sha256(name.encode()).hexdigest(), text=name * 500)
@@ -214,7 +214,7 @@ def test_a_folder_that_may_not_be_written_to_is_told(reached: Path) -> None:
     path = reached / "job.db"
     with Store(path) as store, store.worker(store.open_run(target="T", schema={}, options={}).number) as worker:
         begun = worker.begin(number=0, name="a", sha256="ab" * 32).result()
-        worker.finish(begun, Finished(data=1)).result()
+        worker.finish(begun, Finished(data=1, outcome="conforming")).result()
     path.chmod(0o644)
     looking = """
 os.setuid(65534)

@@ -255,11 +255,11 @@ def test_a_schema_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("finished", "expected"),
     [
-        (Finished(data=1), 1),
-        (Finished(data=1, value=True), True),
-        (Finished(data=1, value=None), None),
-        (Finished(data=None, value=None), None),
-        (Finished(data=None, value=0), 0),
+        (Finished(outcome="conforming", data=1), 1),
+        (Finished(outcome="conforming", data=1, value=True), True),
+        (Finished(outcome="conforming", data=1, value=None), None),
+        (Finished(outcome="conforming", data=None, value=None), None),
+        (Finished(outcome="conforming", data=None, value=0), 0),
     ],
 )
 def test_a_value_may_be_nothing(tmp_path: Path, finished: Finished, expected: Any) -> None:

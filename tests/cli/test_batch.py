@@ -72,9 +72,10 @@ def test_a_job(fake_endpoint: FakeEndpoint) -> None:
     """All is kept in the job: nothing goes to stdout, and stderr says what came of it, and how to look further."""
     result = _batch("docs", "--job", "people.db")
     assert (result.exit_code, result.stdout) == (0, "")
-    first, values = result.stderr.splitlines()
+    first, values, check = result.stderr.splitlines()
     assert first.startswith("3 done · 0 failed · 300 tokens in (192 cached), 15 out · cost unknown · 0:0")
     assert values == "the values:   extractor jobs export people.db -o values.csv"
+    assert check == "check them:   extractor review people.db"
     with Job("people.db") as job:
         assert [record.value for record in job.records()] == [{"name": "Ann"}, {"name": "Ben"}, {"name": "Cy"}]
     assert len(fake_endpoint.requests) == 3
@@ -428,9 +429,10 @@ def test_several_runs() -> None:
     second = _batch("docs", "--job", "people.db", "--instructions", "Names only.", "--temperature", "0")
     said = second.stderr.splitlines()
     assert said[0] == "A new run (2): not the same as run 1: instructions, temperature."
-    assert said[-2:] == [
+    assert said[-3:] == [
         "what failed:  extractor jobs status people.db --failed --run 2",
         "the values:   extractor jobs export people.db -o values.csv --run 2",
+        "check them:   extractor review people.db --run 2",
     ]
     which = "Run 2 of 2, the one that was worked on last; --run takes another.\n"
     assert _run("jobs", "export", "people.db").stderr == which

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from extractor import Extractor
 from extractor.batch.job import Job
-from extractor.cli.evaluate import evaluate
+from extractor.cli.evaluate import _counting, evaluate
 from extractor.documents.loaded import Input
 from extractor.testing import FakeEndpoint, Recorded
 
@@ -79,6 +81,18 @@ def test_examples_are_tried(job: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "with the 3 nearest" in done.stdout
     assert len(fake.requests) == 4
+
+
+def test_what_is_done_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal there is how many documents are done; nothing with --quiet."""
+    shown = io.StringIO()
+    monkeypatch.setattr("extractor.cli.evaluate.err", Console(file=shown, force_terminal=True, width=80))
+    with _counting("asking", quiet=True) as quietly:
+        quietly(1, 4)
+    assert shown.getvalue() == ""
+    with _counting("asking", quiet=False) as progress:
+        progress(3, 1_400)
+    assert "asking: 3 of 1,400" in shown.getvalue()
 
 
 @pytest.mark.parametrize(

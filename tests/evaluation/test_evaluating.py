@@ -12,17 +12,21 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, computed_field
+from pydantic import BaseModel, Field, computed_field, field_validator
 
 from extractor import Extractor
 from extractor.batch.job import Job
+from extractor.chat.wire import Usage
 from extractor.documents.loaded import Input
-from extractor.errors import CallerError, JobError, OptionError
+from extractor.errors import CallerError, ExtractionFailed, JobError, OptionError
 from extractor.evaluation.evaluating import evaluate
 from extractor.evaluation.leaving import without_and_with
 from extractor.evaluation.normal import Normal
 from extractor.evaluation.scores import DRAWN, MEASURES
 from extractor.evaluation.surety import Sure, reliable, review
+from extractor.evidence.calibration import Calibration
+from extractor.examples.nearest import Examples
+from extractor.schema.target import target_of
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 NAMED = st.dictionaries(
@@ -37,6 +41,19 @@ class Item(BaseModel):
     """A part of what is extracted."""
 
     name: str
+
+
+class Sorted(BaseModel):
+    """What a validator puts in another order; and what is read and written under other names."""
+
+    names: list[str]
+    total: float = Field(0, validation_alias="sum", serialization_alias="Total")
+
+    @field_validator("names")
+    @classmethod
+    def sort(cls, names: list[str]) -> list[str]:
+        """In order."""
+        return sorted(names)
 
 
 class Box(BaseModel):
@@ -128,6 +145,26 @@ def test_gold_of_a_file(job: Job, tmp_path: Path) -> None:
     assert [each.pattern for each in found.fields if "many" in each.pattern] == []
 
 
+def test_an_export_is_gold_where_people_said_so(tmp_path: Path) -> None:
+    """Of an export that people have looked through, what they did not accept or correct is no gold."""
+    path = tmp_path / "export.jsonl"
+    lines = [
+        {"name": "a", "value": {"total": 1}, "decision": "accepted"},
+        {"name": "b", "value": {"total": 2}},
+        {"name": "c", "value": None, "decision": "rejected"},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    found = evaluate([("a", {"total": 1}), ("b", {"total": 3}), ("c", {"total": 4})], path)
+    assert (found.gold, found.ungolded) == (1, ("b", "c"))
+    assert found.measures["f1"].value == 1
+
+
+def test_a_target_of_something_else_is_refused(job: Job) -> None:
+    """Values of a run are not validated with the target of another."""
+    with pytest.raises(OptionError, match="its schema is another one"):
+        evaluate(job, target=Item)
+
+
 def test_an_export_is_predicted(job: Job, tmp_path: Path) -> None:
     """An export is held against the job's people, with the confidence that is in it."""
     job.retry(names=["n0"])
@@ -171,6 +208,35 @@ def test_examples_are_tried(job: Job, extractor: Extractor) -> None:
     assert told[-1] == (6, 6)
     assert found.differences["f1"].value != 0
     assert without_and_with(extractor.run, Box, job, limit=1).gold == 1
+
+
+def test_a_second_scan_is_no_example() -> None:
+    """What may be the same document once more is not shown for it; another one that is much like it is."""
+    form = "Invoice {0} of Mueller and Sons in Berlin. Goods were delivered in good order. Item code {1}. Page 1"
+    forms = [form, form.lower() + "7", form.replace(".", "") + " of 2"]
+    texts = [(number, text.format(number, number * 7919)) for number in range(4) for text in forms]
+    pairs = [(text, {"label": str(number), "size": 1, "items": [{"name": "a"}]}) for number, text in texts]
+    right = {text: value["label"] for text, value in pairs}
+    seen: dict[str, set[str]] = {}
+
+    def ask(_: Any, text: str, examples: Examples | None = None) -> Any:
+        if examples is not None:
+            seen[text] = {value["label"] for _, value in examples.chosen(target_of(Box), text)}
+        raise ExtractionFailed("nothing", attempts=(), usage=Usage(), errors=(), value=None)
+
+    without_and_with(ask, Box, pairs, resamples=0)
+    assert seen.keys() == right.keys()
+    assert all(labels and right[text] not in labels for text, labels in seen.items())
+
+
+def test_nothing_was_extracted_by_hand(tmp_path: Path) -> None:
+    """A run whose documents people entered is no prediction, but it can be what is right."""
+    with Job(tmp_path / "hand.db") as made:
+        made.enter(Box, [Input(name="a", document="red ball")])
+        made.correct("a", {"label": "red"}, target=Box)
+        with pytest.raises(OptionError, match=r"Nothing was extracted in run 1 of hand\.db"):
+            evaluate(made)
+        assert evaluate([("a", {"label": "red"})], made).measures["f1"].value == 1
 
 
 def test_there_must_be_gold(tmp_path: Path, extractor: Extractor) -> None:
@@ -306,6 +372,22 @@ def test_doubt_finds_errors() -> None:
     assert review([0.5], [0]) is None
 
 
+def test_what_validators_change_is_not_judged(tmp_path: Path) -> None:
+    """Of a value that is somewhere else once it is validated, its confidence says nothing; of others it does."""
+    path = tmp_path / "all.jsonl"
+    sure = {"/names/0": 0.9, "/names/1": 0.8, "/names/2": 0.7, "/sum": 0.6}
+    fields = {pointer: {"confidence": share} for pointer, share in sure.items()}
+    line = {"name": "a", "value": {"names": ["zeta", "beta", "gamma"], "sum": 5}, "fields": fields}
+    path.write_text(json.dumps(line), encoding="utf-8")
+    right = [("a", {"names": ["beta", "gamma", "zeta"], "sum": 6})]
+    found = evaluate(path, right, target=Sorted)
+    assert [(each.pointer, each.expected) for each in found.documents[0].differences] == [("/sum", 6)]
+    instances = [("a", Sorted.model_validate(right[0][1]))]
+    assert evaluate(path, instances, target=Sorted).documents == found.documents
+    assert found.reliability is not None
+    assert [(each.confidence, each.right) for each in found.reliability.values] == [(0.6, False)]
+
+
 def test_a_calibration_is_learned(job: Job) -> None:
     """Of enough values with a confidence a curve is made; of too few there is an error."""
     with pytest.raises(CallerError, match="at least 50"):
@@ -322,6 +404,16 @@ def test_a_calibration_is_learned(job: Job) -> None:
     assert curve.count == 90
     assert curve.apply(0.6) < 0.2
     assert curve.apply(0.8) > 0.9
+
+
+def test_a_calibration_is_not_learned_twice(job: Job, extractor: Extractor) -> None:
+    """Confidence that is calibrated already is refused."""
+    curve = Calibration(points=((0.1, 0.1), (0.9, 0.8)))
+    list(extractor.map(Box, [Input(name="n0", document="red0 ball cube")], job=job, calibration=curve))
+    found = evaluate(job)
+    assert found.calibrated
+    with pytest.raises(CallerError, match="calibrated already"):
+        found.calibration()
 
 
 # ---------------------------------------------------------------------------------------------- reports

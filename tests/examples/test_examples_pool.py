@@ -65,6 +65,21 @@ def test_nearly_the_same_comes_once() -> None:
     assert len(_texts(_pool(f"{words} x1", f"{words} x2", "w1 w2 other words"), "w2 w1 w3")) == 2
 
 
+def test_a_document_that_is_held_out_has_no_example_of_itself() -> None:
+    """What has the same words, or most of them and the same value, is no example for a text that is held out."""
+    texts = {"Total 5 of Acme, Berlin": 5, "total 5; of ACME (Berlin)": 6, "Tota1 5 of Acme, Berlin": 5}
+    other = "Total 6 of Acme, Berlin"
+    every = {**texts, other: 6}
+    pool = Pool(
+        Shown(text=text, value={"total": total, "of": "Acme", "in": "Berlin"}, tokens=10)
+        for text, total in every.items()
+    )
+    found = pool.nearest("Total 5 of Acme, Berlin", 5, 2_000, held_out=True)
+    assert [text for text, _ in found] == [other]
+    labels = Pool(Shown(text=text, value={"kind": "bill"}, tokens=10) for text in every)
+    assert len(labels.nearest("Total 5 of Acme, Berlin", 5, 2_000, held_out=True)) == 2
+
+
 def test_a_long_example_is_left_out() -> None:
     """What is too long for the tokens that are left is passed over, not cut, and what is next may fit."""
     sizes = {"a b c d": 90, "a b x y": 20, "a u v w": 5}

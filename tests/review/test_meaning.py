@@ -38,10 +38,16 @@ FORM = form_of(Bill.model_json_schema())
 @pytest.mark.parametrize(
     ("pointer", "text", "value"),
     [
-        ("/total", "EUR 1,918.60", 1918.6),
-        ("/total", "1.918,60 €", 1918.6),
-        ("/total", "(250.00)", -250.0),
-        ("/total", "2 x 12,345.60", 12345.6),
+        ("/total", "62.50", "62.50"),  # a Decimal keeps its digits
+        ("/total", "EUR 1,918.60", "1918.60"),
+        ("/total", "1.918,60 €", "1918.60"),
+        ("/total", "(250.00)", "-250.00"),
+        ("/total", "2 x 12,345.60", "12345.60"),
+        ("/total", "4 pieces", 4),
+        ("/total", "1e-99999999999999999999", 0.0),
+        ("/amounts", "62.50", 62.5),
+        ("/amounts", "EUR 1,918.60", 1918.6),
+        ("/amounts", "1e-99999999999999999999", 0.0),
         ("/total", "12345678901234567.89", "12345678901234567.89"),
         ("/total", "none of it", "none of it"),
         ("/count", "3 pieces", 3),

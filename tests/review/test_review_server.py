@@ -17,9 +17,11 @@ from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 
 from extractor import Extractor
 from extractor.batch.job import Job
+from extractor.batch.restoring import evident
 from extractor.documents.loaded import Input
 from extractor.errors import ConfigurationError, OptionError
-from extractor.review import Review, review
+from extractor.review import Review, review, shelf
+from extractor.review.aside import QUIET, Aside
 from extractor.review.presence import Presence
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
@@ -80,14 +82,18 @@ def _answer(recorded: Recorded) -> Any:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A job of four inputs: two are the same, one failed."""
-    fake = FakeEndpoint(_answer, repeat=True)
+    return _extracted(tmp_path / "bills.db", _answer)
+
+
+def _extracted(path: Path, answer: Any) -> Path:
+    fake = FakeEndpoint(answer, repeat=True)
     with (
         httpx.Client(transport=fake.transport()) as client,
         Extractor("m", base_url="http://fake.test/v1", http_client=client, max_retries=0, api_key="k") as extractor,
-        extractor.map(Bill, DOCUMENTS, job=tmp_path / "bills.db", concurrency=1) as results,
+        extractor.map(Bill, DOCUMENTS, job=path, concurrency=1) as results,
     ):
         list(results)
-    return tmp_path / "bills.db"
+    return path
 
 
 class Person:
@@ -175,7 +181,7 @@ def test_the_next_is_found_either_way(ana: Person) -> None:
     assert ana.get("/api/next", **order, **{"from": ids[0]}) == {"id": ids[1]}
     assert ana.get("/api/next", **order, **{"from": ids[2]}) == {"id": ids[0]}  # is still open
     assert ana.get("/api/next", show="all", order="input", **{"from": ids[2]}) == {"id": None}
-    assert ana.get("/api/next", show="all", **{"from": ids[0]})["id"]
+    assert ana.get("/api/next", show="all", **{"from": ids[1]})["id"]
     assert ana.get("/api/next", **order, **{"from": ids[2], "step": -1}) == {"id": ids[1]}
     assert ana.get("/api/next", **order, **{"from": ids[0], "step": -1}) == {"id": None}
     ana.post(f"/api/documents/{ids[1]}/revisions", {"based": 0, "decision": "reject"}, 201)
@@ -194,6 +200,9 @@ def test_a_sheet_has_all_of_a_document(ana: Person) -> None:
     start, end = sheet["fields"]["/lines/0/price"]["spans"][0]
     assert TEXT[start:end] == "12.50"
     assert (sheet["revision"], sheet["decision"], sheet["error"], sheet["has_pages"]) == (0, None, None, False)
+    # That a value stands in the document does not say how sure it is.
+    assert {each["confidence"] for each in sheet["fields"].values()} == {None}
+    assert not [each["why"] for each in sheet["doubtful"] if "confidence" in each["why"]]
     hostile = ana.get(f"/api/documents/{_ids(ana)[HOSTILE]}")
     assert hostile["name"] == HOSTILE
     assert [each["pointer"] for each in hostile["doubtful"] if each["doubt"] == 1] == ["/number"]
@@ -239,7 +248,7 @@ def test_what_is_entered_is_mended_and_held_against_the_model(ana: Person) -> No
     assert [each["pointer"] for each in found["mended"]] == ["/total"]
     found = ana.post(address, {"data": {**data, "total": 100}})
     assert [each["pointer"] for each in found["errors"]] == [""]
-    assert "add up" in found["errors"][0]["message"]
+    assert found["errors"][0]["message"] == "the lines do not add up"
     found = ana.post(address, {"data": {**data, "number": "4711"}})
     assert [each["pointer"] for each in found["errors"]] == ["/number"]
     assert found["fields"]["/number"]["status"] == "absent"
@@ -323,6 +332,41 @@ def test_two_people_do_not_overwrite_each_other(page: Review, ana: Person) -> No
     ben.close()
 
 
+def test_a_sheet_is_of_one_time(ana: Person, page: Review, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody says while a sheet is being made is not taken for seen by who gets that sheet."""
+    one = _ids(ana)["good"]
+    worked_out = evident
+
+    def slowly(*given: Any) -> Any:
+        with Job(path) as job:
+            job.correct("good", {"number": "99", "total": 1}, who="ben")
+        return worked_out(*given)
+
+    monkeypatch.setattr(shelf, "evident", slowly)
+    sheet = ana.get(f"/api/documents/{one}")
+    assert (sheet["data"]["number"], sheet["revision"], sheet["decision"]) == ("7", 0, None)
+    said = {"based": sheet["revision"], "attempt": sheet["attempt"], "decision": "accept", "data": sheet["data"]}
+    assert ana.post(f"/api/documents/{one}/revisions", said, 409)["latest"]["who"] == "ben"
+    sheet = ana.get(f"/api/documents/{one}")
+    assert (sheet["data"]["number"], sheet["revision"], sheet["decision"]) == ("99", 1, "corrected")
+
+
+def test_an_earlier_extraction_is_not_accepted(ana: Person, path: Path) -> None:
+    """What was seen before a document was extracted again is not kept over what came since."""
+    one = _ids(ana)["good"]
+    sheet = ana.get(f"/api/documents/{one}")
+    said = {"based": 0, "attempt": sheet["attempt"], "decision": "accept", "data": sheet["data"]}
+    with Job(path) as job:
+        job.retry(names=["good"])
+    _extracted(path, lambda _: {"number": "6", "total": 6})
+    found = ana.post(f"/api/documents/{one}/revisions", said, 409)
+    assert (found["latest"], "extracted again" in found["error"]) == (None, True)
+    ana.post(f"/api/documents/{one}/revisions", {**said, "attempt": "1"}, 400)
+    new = ana.get(f"/api/documents/{one}")
+    assert (new["data"]["number"], new["attempt"]) == ("6", ana.post(f"/api/documents/{one}/here", {})["attempt"])
+    ana.post(f"/api/documents/{one}/revisions", {**said, "attempt": new["attempt"], "data": new["data"]}, 201)
+
+
 def test_people_see_where_others_are(page: Review, ana: Person) -> None:
     """Who has a document open is told to others, who are led around it, and that somebody has said something."""
     ben = Person(page, "b%C3%A9n")
@@ -352,6 +396,24 @@ def test_people_are_forgotten() -> None:
     for number in range(2_000):
         presence.came(str(number), number)
     assert len(presence.everywhere()) == 1_000
+
+
+def test_work_in_the_background_steps_aside() -> None:
+    """It waits while a request is under way or was a moment ago, though not for ever."""
+    now = [0.0]
+    aside = Aside(lambda: now[0])
+    assert aside.wait(0)
+    aside.begin()
+    assert not aside.wait(0)
+    aside.end()
+    assert not aside.wait(0)
+    now[0] += QUIET
+    assert aside.wait(0)
+    aside.begin()
+    waiting = threading.Thread(target=aside.wait, args=(1e6,))
+    waiting.start()
+    aside.close()
+    waiting.join()
 
 
 # --------------------------------------------------------------------------------------------- who is refused
@@ -417,6 +479,28 @@ def test_what_is_no_request_of_the_page_is_refused(ana: Person) -> None:
         assert ana.raw("GET", nothing).status_code == 404, nothing
 
 
+def test_what_cannot_be_counted_with_is_refused(ana: Person) -> None:
+    """Numbers beyond all powers, values too deep or too many, documents that cannot be: each is an error in words."""
+    address = f"/api/documents/{_ids(ana)['good']}/check"
+    own = {"Origin": ana.base, "Content-Type": "application/json"}
+    tiny, deep = "1e-99999999999999999999", "[" * 500 + "0.12345678901234567890" + "]" * 500
+    cases = [
+        (400, f'{{"data": {{"number": "1", "total": {tiny}}}}}'),
+        (400, f'{{"data": {{"number": "1", "total": {deep}}}}}'),
+        (400, f'{{"data": {deep}}}'),
+        (413, json.dumps({"data": {"number": "1", "total": 1, "z": [0] * 100_001}})),
+        (413, json.dumps({"data": dict.fromkeys(map(str, range(100_001)))})),
+    ]
+    for status, content in cases:
+        found = ana.raw("POST", address, content=content, headers=own)
+        assert (found.status_code, bool(found.json()["error"])) == (status, True), content[:80]
+    read = ana.post(address.removesuffix("check") + "read", {"pointer": "/total", "text": tiny})
+    assert read == {"value": 0.0}
+    for number in ("9" * 20, "9" * 5_000, "x", "-1"):
+        assert ana.raw("GET", f"/api/documents/{number}").status_code == 404
+        assert ana.raw("GET", address.removesuffix("check") + f"pages/{number}.png").status_code == 404
+
+
 def test_answers_run_nothing_from_elsewhere(ana: Person) -> None:
     """Every answer has a policy that lets nothing in, and what is in the job is kept by nobody."""
     found = ana.raw("GET", "/api/job")
@@ -470,18 +554,19 @@ def test_a_taken_port_is_said(page: Review, path: Path) -> None:
         review(path, host="no host")
 
 
-def test_a_damaged_document_is_an_error_in_words(path: Path) -> None:
+@pytest.mark.parametrize("harm", ["data = x'7b62726f'", """evidence = CAST('{"chunks": [{}]}' AS BLOB)"""])
+def test_a_damaged_document_is_an_error_in_words(path: Path, harm: str) -> None:
     """A job that somebody has spoiled is told to be so, document by document, and others can be reviewed."""
     with Job(path) as job:
         number = job.queue(show="all", order="input")[0].document
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE finish SET data = ? WHERE document = ?", (b"{broken", number))
+        connection.execute(f"UPDATE finish SET {harm} WHERE document = ?", (number,))
     connection.close()
     with review(path, Bill) as page:
         person = Person(page)
         found = person.raw("GET", f"/api/documents/{number}")
         assert found.status_code == 500
-        assert "error" in found.json()
+        assert "is damaged" in found.json()["error"]
         assert person.get(f"/api/documents/{number + 1}")
         person.close()
 

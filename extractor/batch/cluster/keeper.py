@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from extractor.batch.cluster.gathering import BEAT
 from extractor.batch.cluster.governing import LOST
+from extractor.batch.record import Record
 from extractor.batch.store import Begun, Finished, Journal, Store, Worker
 from extractor.errors import ExtractorError
 
@@ -139,6 +140,8 @@ class Keeper:
             return Came()
         try:
             result = await asyncio.wrap_future(future)
+            if isinstance(result, Record):  # its text is where it came from
+                result = replace(result, text=None)
             return Came(_claimed(process, result) if isinstance(result, Begun) else result)
         except ExtractorError as error:
             return Came(error=error.with_traceback(None))
@@ -159,7 +162,7 @@ def _begin(process: _Process, given: Mapping[str, Any]) -> Future[Begun]:
     return process.worker.begin(**given)
 
 
-def _finish(process: _Process, given: tuple[Begun, Finished]) -> Future[None]:
+def _finish(process: _Process, given: tuple[Begun, Finished]) -> Future[Record | None]:
     process.held.pop(given[0].document, None)
     return process.worker.finish(*given)
 

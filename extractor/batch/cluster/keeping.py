@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from extractor.batch.cluster.gathering import BEAT, Gathering, longer
 from extractor.batch.cluster.keeper import Came, Letter
-from extractor.batch.record import Failure
+from extractor.batch.record import Failure, Record
 from extractor.batch.store import Begun, Finished
 
 __all__ = ["RemoteJournal", "RemoteWorker"]
@@ -50,7 +50,7 @@ class RemoteWorker:
         sent.add_done_callback(functools.partial(self._begun, shown))
         return shown
 
-    def finish(self, begun: Begun, finished: Finished) -> Future[None]:
+    def finish(self, begun: Begun, finished: Finished) -> Future[Record | None]:
         """See `Worker.finish`."""
         self._leave(begun)
         return self._send("finish", (begun, finished))

@@ -4,13 +4,13 @@ import * as api from "./api.js";
 import { Decisions } from "./decisions.js";
 import * as dialogs from "./dialogs.js";
 import { Drafts } from "./drafts.js";
-import { shown } from "./elements.js";
+import { element, shown } from "./elements.js";
 import { Form } from "./form.js";
 import { arrows, by, isNarrow, label, showSide, showTally } from "./frame.js";
 import { match } from "./keys.js";
 import { addRow, moveRow, removeRow } from "./lists.js";
 import { Look } from "./look.js";
-import { above, differs, parts, words } from "./pointer.js";
+import { above, differs, get, inserted, parts } from "./pointer.js";
 import { address, Queue, readAddress } from "./queue.js";
 import { View } from "./view.js";
 import { Work } from "./work.js";
@@ -28,10 +28,11 @@ export class App {
     const failed = (error) => this.failed(error);
     this.view = new View({ target: () => this.target(), fill: (pointer, text) => this.fill(pointer, text), failed,
       go: (pointer) => this.go(pointer), typing: () => by("form").contains(document.activeElement) });
-    this.form = new Form(by("form"), job.form, { edit: (...edit) => this.work.edit(...edit), drawn: () => this.decorate() });
-    this.look = new Look(by("look"), by("alert"), { go: (pointer) => this.go(pointer) });
-    this.queue = new Queue(by("queue-pane"), { go: (id, view) => { location.hash = address(id, view); }, failed,
-      tally: (tally) => this.tally(tally) });
+    this.form = new Form(by("form"), { ...job.form, name: job.target }, { edit: (...edit) => this.work.edit(...edit),
+      drawn: () => this.decorate(), removed: (...row) => this.removed(...row) });
+    this.look = new Look(by("look"), by("alert"), { go: (pointer) => this.go(pointer), words: (pointer) => this.form.words(pointer) });
+    this.queue = new Queue(by("queue-pane"), { go: (id, view) => { location.hash = address(id, view); },
+      open: (id, view) => this.pick(id, view), failed, tally: (tally) => this.tally(tally) });
     this.decisions = new Decisions(this);
     this.ahead = new Map(); // documents that were fetched before they are asked for
     this.work = null;
@@ -62,7 +63,7 @@ export class App {
     by("reopen").addEventListener("click", () => this.decisions.decide("reopen"));
     by("queue-button").addEventListener("click", does.queue);
     by("help-button").addEventListener("click", does.help);
-    by("past-button").addEventListener("click", () => dialogs.past(this.work?.sheet.revisions || []));
+    by("past-button").addEventListener("click", () => dialogs.past(this.work?.sheet.revisions || [], (pointer) => this.form.words(pointer)));
     by("who-button").addEventListener("click", () => this.rename());
     for (const tab of by("tabs").children) tab.addEventListener("click", () => showSide(tab.dataset.side));
     arrows(by("tabs"));
@@ -93,7 +94,7 @@ export class App {
       next: () => this.step(1), previous: () => this.step(-1), undoDecision: () => this.decisions.undo(),
       doubtful: () => this.doubtful(1), doubtfulBack: () => this.doubtful(-1), side: () => this.side(),
       undo: () => this.turn("undo"), redo: () => this.turn("redo"),
-      addRow: row(({ list, index }) => addRow(this.form, list, index + 1)),
+      addRow: row(({ list, index }) => addRow(this.form, list, index < 0 ? this.form.value(list).length : index + 1)),
       removeRow: row(({ list, index }) => { if (index >= 0) removeRow(this.form, list, index); }),
       rowUp: row(({ list, index, name }) => { if (index >= 0) moveRow(this.form, list, index, -1, name); }),
       rowDown: row(({ list, index, name }) => { if (index >= 0) moveRow(this.form, list, index, 1, name); }),
@@ -108,7 +109,10 @@ export class App {
     const name = match(event);
     if (name) {
       event.preventDefault();
-      if (this.work || ["help", "queue", "search", "undoDecision"].includes(name)) does[name]();
+      // Who is looking for another document does not see what they would decide of.
+      if (["accept", "reject"].includes(name) && by("queue-pane").contains(document.activeElement)) {
+        this.messages.tell("Nothing was decided: the queue has the focus.", [["To the form", () => this.begin()]]);
+      } else if (this.work || ["help", "queue", "search", "undoDecision"].includes(name)) does[name]();
       return;
     }
     const plain = event.key === "Enter" && !event.ctrlKey && !event.altKey && !event.shiftKey && !event.isComposing;
@@ -125,7 +129,7 @@ export class App {
 
   // The field after this one.
   after(control) {
-    const all = [...by("form").querySelectorAll("input:not(.native, [readonly]), select, textarea, button.add")];
+    const all = [...by("form").querySelectorAll("input:not(.native, [readonly]), select, textarea")];
     const to = all[all.indexOf(control) + 1];
     if (!to) return by("accept").focus();
     to.focus();
@@ -136,10 +140,12 @@ export class App {
 
   address() {
     const { id, view } = readAddress(location.hash);
+    const other = JSON.stringify(view) !== JSON.stringify(this.queue.view);
     this.queue.show(view, id);
     if (this.tallied) showTally(this.tallied, view);
     if (id === null) return this.first(view);
     if (this.work?.id !== id) this.open(id);
+    else if (other) this.fetchAhead(); // the next one is another in another view
   }
 
   async first(view) {
@@ -148,15 +154,18 @@ export class App {
       if (readAddress(location.hash).id !== null) return; // somebody went elsewhere meanwhile
       if (id !== null) history.replaceState(null, "", address(id, view));
       if (id !== null) return this.address();
-      this.nothing(view.show === "open" && !view.search ? "All of it is reviewed." : "There is no such document.");
+      this.nothing(view.show === "open" && !view.search ? "All of it is reviewed." : "There is no such document", view);
     } catch (error) {
       this.failed(error, () => this.first(view));
     }
   }
 
-  nothing(text) {
-    if (!this.work) by("name").textContent = text;
-    if (this.work) this.messages.tell(text);
+  /** There is nothing more, in a view: where it is one of a search, that may be why. */
+  nothing(text, view = this.queue.view) {
+    const found = view.search ? `${text.replace(/\.$/, "")} of those found by “${dialogs.brief(view.search)}”.` : text.replace(/[^.]$/, "$&.");
+    if (!this.work) by("name").textContent = shown(found);
+    const clear = () => { location.hash = address(this.work?.id ?? null, { ...view, search: "" }); };
+    if (this.work || view.search) this.messages.tell(found, view.search ? [["Clear the search", clear]] : []);
     document.body.classList.add("ready");
   }
 
@@ -170,10 +179,26 @@ export class App {
       if (number === this.number) this.show(sheet, mine);
     } catch (error) {
       this.ahead.delete(id);
-      if (number === this.number) this.failed(error, () => this.open(id, mine));
+      if (number !== this.number) return;
+      if (error.status === 404) this.missing(error);
+      else this.failed(error, () => this.open(id, mine));
     } finally {
       document.body.classList.remove("loading");
     }
+  }
+
+  // An address of a document that is not there.
+  missing(error) {
+    if (!this.work) by("name").textContent = "There is no such document.";
+    const first = () => { location.hash = address(null, { ...this.queue.view, show: "open", search: "" }); };
+    this.failed(error, null, [["To the first open one", first]]);
+  }
+
+  // A document of the queue: also the one that is open already.
+  pick(id, view) {
+    location.hash = address(id, view);
+    if (isNarrow()) showSide("form");
+    if (this.work?.id === id) this.begin();
   }
 
   /** Shows a document. @param {any} sheet @param {any} [mine] what to begin with in place of its data */
@@ -181,6 +206,7 @@ export class App {
     this.work?.close();
     this.field = null;
     this.messages.fine();
+    this.gone?.remove(); // the message of a row that was removed in another document
     this.work = new Work(sheet, this.form.empty(this.job.form.root), mine, {
       changed: () => this.changed(), checked: () => this.checked(), failed: (error) => this.failed(error),
       mended: (pointers) => { for (const each of pointers) this.form.show(each, this.work.data); },
@@ -188,7 +214,9 @@ export class App {
     });
     this.form.opened.clear();
     this.form.draw(this.work.data);
-    this.look.begin(this.changeable(this.work.doubtful));
+    const lists = (sheet.lists || []).map((each) => ({ pointer: each.pointer, why: each.message, list: true }));
+    const known = new Set(lists.map((each) => each.pointer));
+    this.look.begin([...lists, ...this.changeable(this.work.doubtful).filter((each) => !known.has(each.pointer))]);
     this.view.draw(sheet, this.work.fields);
     by("form-pane").scrollTop = 0;
     this.about(sheet);
@@ -211,13 +239,15 @@ export class App {
     by("state").textContent = said ? shown(dialogs.happened(last || { decision: sheet.decision })) : sheet.state === "failed" ? "failed" : "";
     by("reopen").hidden = !said;
     by("failure").hidden = !sheet.error;
-    if (sheet.error) by("failure").textContent = shown(`It failed: ${sheet.error.message} ${sheet.error.hint || ""}`);
+    if (!sheet.error) return;
+    const told = [element("p", { text: `It failed: ${sheet.error.message}`, dir: "auto" }), dialogs.aside(sheet.error.hint)];
+    by("failure").replaceChildren(...told.filter(Boolean));
   }
 
   begin() {
     if (isNarrow() || document.querySelector("dialog[open]")) return;
-    const first = this.look.next(null, 1);
-    if (first !== null) this.form.focus(first);
+    const first = this.look.items.find((item) => !item.list && !this.look.done.has(item.pointer)) ?? this.look.items[0];
+    if (first) this.form.focus(first.pointer);
     else this.form.focus("", Boolean(this.job.by_hand));
   }
 
@@ -267,7 +297,11 @@ export class App {
 
   // Those that can be other than they are.
   changeable(doubtful) {
-    return doubtful.filter(({ pointer }) => this.form.resolve(this.form.places.get(pointer)?.node).kind !== "constant");
+    return doubtful.filter(({ pointer }) => !(this.job.by_hand && this.isEmpty(pointer)) && this.form.resolve(this.form.places.get(pointer)?.node).kind !== "constant");
+  }
+
+  isEmpty(pointer) {
+    return ["", null, undefined].includes(get(this.work.data, pointer));
   }
 
   decorate() {
@@ -276,18 +310,18 @@ export class App {
     for (const error of work.errors) {
       let at = error.pointer;
       while (at && !this.form.places.has(at)) at = above(at);
-      errors.set(at, [...(errors.get(at) || []), at === error.pointer ? error.message : `${words(error.pointer)}: ${error.message}`]);
+      errors.set(at, [...(errors.get(at) || []), at === error.pointer ? error.message : `${this.form.words(error.pointer)}: ${error.message}`]);
     }
     const doubts = new Map(work.doubtful.map((each) => [each.pointer, each]));
     for (const list of work.sheet.lists || []) if (!doubts.has(list.pointer)) errors.set(list.pointer, [...(errors.get(list.pointer) || []), list.message]);
     this.form.decorate((place) => {
       const { changed, before } = place.leaf ? work.before(place.pointer) : { changed: false };
       return { errors: place.pointer === "" && !place.leaf ? [] : errors.get(place.pointer) || [],
-        field: work.fields[place.pointer], doubt: this.look.done.has(place.pointer) ? null : doubts.get(place.pointer),
+        field: work.fields[place.pointer], empty: this.isEmpty(place.pointer), byHand: Boolean(this.job.by_hand), doubt: this.look.done.has(place.pointer) ? null : doubts.get(place.pointer),
         changed, before, mended: work.mended.get(place.pointer),
         back: () => { this.form.edit(place.pointer, before, "put back"); this.form.focus(place.pointer); } };
     });
-    this.look.draw(work.data, work.errors);
+    this.look.draw(work.data, work.errors, (pointer) => ({ changed: work.changed(pointer), why: doubts.get(pointer)?.why }));
     this.look.wrong(work.errors);
     by("undo").disabled = work.history.past.length === 0;
     by("redo").disabled = work.history.future.length === 0;
@@ -326,7 +360,7 @@ export class App {
   target() {
     const place = this.field === null ? null : this.form.places.get(this.field);
     if (!place) return null;
-    return { pointer: this.field, label: place.info.label || words(this.field) };
+    return { pointer: this.field, label: place.info.label || this.form.words(this.field) };
   }
 
   async fill(pointer, text) {
@@ -336,7 +370,7 @@ export class App {
       const at = list === null ? pointer : `${pointer}/${this.form.value(pointer).length}`;
       const { value } = await api.read(work.id, at, text);
       if (this.work !== work) return;
-      this.form.edit(at, value, `fill ${words(at)}`);
+      this.form.edit(at, value, `fill ${this.form.words(at)}`);
       if (list !== null) this.form.redraw(list, work.data);
       this.decorate();
       if (isNarrow()) showSide("form");
@@ -348,8 +382,9 @@ export class App {
 
   go(pointer) {
     if (isNarrow()) showSide("form");
-    this.form.focus(pointer);
-    const it = this.form.places.get(pointer)?.element || document.activeElement;
+    const isList = this.look.items.some((item) => item.list && item.pointer === pointer);
+    if (!isList || !this.form.focusAdd(pointer)) this.form.focus(pointer);
+    const it = isList ? document.activeElement : this.form.places.get(pointer)?.element || document.activeElement;
     it?.scrollIntoView({ block: "nearest" });
   }
 
@@ -358,6 +393,18 @@ export class App {
     const to = this.look.next(from, by_);
     if (from !== null) this.tick(from);
     if (to !== null) this.go(to);
+  }
+
+  // A row was removed: that is easily done, and not easily seen.
+  removed(list, index, row) {
+    const { work } = this;
+    const step = work.history.past.at(-1);
+    this.gone = this.messages.tell(`Row ${index + 1} removed`, [["Undo", () => {
+      if (this.work !== work) return;
+      if (work.history.past.at(-1) === step) return void this.turn("undo");
+      this.form.edit(list, inserted(this.form.value(list) || [], index, row), "put a row back");
+      this.form.focus(`${list}/${index}`);
+    }]]);
   }
 
   tick(pointer, draw = true) {
@@ -421,18 +468,21 @@ export class App {
     if (known && this.work === work) this.others(known);
   }
 
-  others({ here = [], latest, decision, who }) {
+  others({ here = [], latest, attempt, decision, who }) {
     const { work } = this;
-    const overtaken = latest > work.revision;
-    const text = overtaken ? `${who || "Somebody"} has ${decision || "changed"} it meanwhile.` : here.length ? `${here.join(", ")} ${here.length > 1 ? "have" : "has"} this open, too.` : "";
+    const anew = attempt > work.attempt;
+    const overtaken = anew || latest > work.revision;
+    const text = anew ? "It was extracted again meanwhile." : overtaken ? `${who || "Somebody"} has ${decision || "changed"} it meanwhile.` : here.length ? `${here.join(", ")} ${here.length > 1 ? "have" : "has"} this open, too.` : "";
     if (text === this.told) return;
     this.told = text;
     this.decisions.banner(text, overtaken);
   }
 
   /** Something failed: what was entered stays. @param {() => void} [again] */
-  failed(error, again = null) {
+  failed(error, again = null, actions = []) {
     document.body.classList.add("ready");
-    this.messages.wrong(`${error.message} ${error.hint || ""}`.trim(), again ? [["Try again", again]] : []);
+    const answered = error.status !== 0; // without an answer it is for the person at the page
+    const text = answered ? error.message : `${error.message} ${error.hint || ""}`.trim();
+    this.messages.wrong(text, again ? [["Try again", again]] : actions, answered ? error.hint : "");
   }
 }

@@ -29,7 +29,7 @@ export class Decisions {
     if (this.busy || !work || !(await this.known()) || this.busy) return;
     this.wait(true);
     this.app.messages.fine();
-    const body = { based: work.revision, decision, note, ...(decision === "accept" ? { data: work.data } : {}) };
+    const body = { based: work.revision, attempt: work.attempt, decision, note, ...(decision === "accept" ? { data: work.data } : {}) };
     try {
       const { revision, tally } = await api.revise(work.id, body);
       this.wait(false);
@@ -74,6 +74,7 @@ export class Decisions {
   async refused(error, work, again) {
     const { app } = this;
     if (error.status === 409 && error.body.latest) return this.overtaken(work, error.body.latest);
+    if (error.status === 409) return this.anew(work, error);
     if (error.status === 422 && Array.isArray(error.body.errors)) {
       work.errors = error.body.errors;
       app.decorate();
@@ -86,11 +87,12 @@ export class Decisions {
 
   async overtaken(work, latest) {
     const { app } = this;
-    const chosen = await dialogs.conflict(latest);
+    const chosen = await dialogs.conflict(latest, (pointer) => app.form.words(pointer));
     if (chosen === null || app.work !== work) return;
     const mine = work.data;
     const dirty = work.dirty;
     app.drafts.drop(work.id, work.revision);
+    this.wait(true); // what is decided now would be of what was there before
     try {
       const sheet = await api.sheet(work.id);
       app.ahead.delete(work.id);
@@ -99,6 +101,29 @@ export class Decisions {
     } catch (error) {
       app.drafts.keep(work.id, work.revision, mine);
       app.failed(error, () => this.overtaken(work, latest));
+    } finally {
+      this.wait(false);
+    }
+  }
+
+  // It was extracted again: what stands there now is to be looked at, and what was entered can be put back.
+  async anew(work, error) {
+    const { app } = this;
+    const mine = work.data;
+    const dirty = work.dirty;
+    this.wait(true);
+    try {
+      app.ahead.delete(work.id);
+      const sheet = await api.sheet(work.id);
+      if (app.work !== work) return;
+      app.drafts.drop(work.id, work.revision);
+      app.show(sheet);
+      const back = dirty ? [["Put mine back", () => app.show(sheet, mine)]] : [];
+      app.messages.tell(error.message, back);
+    } catch (failed) {
+      app.failed(failed, () => this.anew(work, error));
+    } finally {
+      this.wait(false);
     }
   }
 

@@ -4,7 +4,6 @@ import { button, element, when } from "./elements.js";
 import { short } from "./marks.js";
 import { said } from "./numbers.js";
 import { table } from "./keys.js";
-import { words } from "./pointer.js";
 
 /** Shows a dialog. @returns {Promise<string|null>} what was chosen: the value of the button */
 function ask(title, content, buttons, ready = null) {
@@ -50,27 +49,27 @@ const DECISIONS = { accepted: "accepted it", corrected: "corrected it", rejected
 export const happened = (revision) =>
   `${revision.who || "Somebody"} ${DECISIONS[revision.decision] || "changed it"}${revision.made ? ` at ${when(revision.made)}` : ""}`;
 
-/** What a revision changed, as a list. */
-export const changes = (revision) => element("ul", { class: "changes" }, (revision.changes || []).slice(0, 30).map((change) =>
+/** What a revision changed, as a list. @param {any} revision @param {(pointer: string) => string} words */
+const changes = (revision, words) => element("ul", { class: "changes" }, (revision.changes || []).slice(0, 30).map((change) =>
   element("li", {}, [element("b", { text: words(change.pointer), dir: "auto" }), ": ",
     element("del", { text: short(said(change.before)) || "empty", dir: "auto" }), " → ",
     element("ins", { text: short(said(change.after)) || "empty", dir: "auto" })])));
 
 /** Somebody else was faster. @returns {Promise<"theirs"|"mine"|null>} */
-export const conflict = (latest) =>
+export const conflict = (latest, words) =>
   ask("Somebody else was here", [
     element("p", { text: `${happened(latest)}.`, dir: "auto" }),
     latest.note ? element("p", { text: `“${latest.note}”`, dir: "auto" }) : null,
-    changes(latest),
+    changes(latest, words),
     element("p", { text: "Nothing of yours is lost, whichever you choose.", class: "dim" }),
   ].filter(Boolean), [["theirs", "Take theirs", "first"], ["mine", "Go on with mine, on top of theirs"], [null, "Decide later"]]);
 
 export const help = () => ask("Keys", [table()], [[null, "Close", "first"]]);
 
 /** What was said of a document so far. */
-export const past = (revisions) =>
+export const past = (revisions, words) =>
   ask("What was said of it", [element("ol", { class: "past" }, revisions.map((each) => element("li", {}, [
-    element("p", { text: `${happened(each)}${each.note ? `: ${each.note}` : ""}`, dir: "auto" }), changes(each),
+    element("p", { text: `${happened(each)}${each.note ? `: ${each.note}` : ""}`, dir: "auto" }), changes(each, words),
   ])))], [[null, "Close", "first"]]);
 
 /** Who is working here. @returns {Promise<string|null>} */
@@ -84,6 +83,10 @@ export async function name(now) {
   return chosen ? input.value.trim() : null;
 }
 
+/** What only helps whoever runs this, behind a heading. @param {string|null|undefined} hint */
+export const aside = (hint) =>
+  hint && element("details", { class: "aside" }, [element("summary", { text: "For whoever runs this" }), element("p", { text: hint, dir: "auto" })]);
+
 /** A message at the lower edge, which goes after a while unless it is an error. */
 export class Messages {
   /** @param {HTMLElement} calm a live region that waits @param {HTMLElement} loud one that does not */
@@ -95,21 +98,26 @@ export class Messages {
   /** @param {string} text @param {Array<[string, () => void]>} actions */
   tell(text, actions = []) {
     clearTimeout(this.going);
-    this.show(this.calm, text, actions);
+    const message = this.show(this.calm, text, actions);
     this.going = setTimeout(() => this.calm.replaceChildren(), 8000);
+    return message;
   }
 
-  wrong(text, actions = []) {
-    this.show(this.loud, text, [...actions, ["Close", () => {}]]);
+  wrong(text, actions = [], hint = "") {
+    this.show(this.loud, text, [...actions, ["Close", () => {}]], hint);
   }
 
   fine() {
     this.loud.replaceChildren();
   }
 
-  show(region, text, actions) {
+  show(region, text, actions, hint = "") {
     const buttons = actions.map(([label, run]) => button(label, () => { region.replaceChildren(); run(); }, { class: "small" }));
-    region.replaceChildren(element("div", { class: "message" }, [element("span", { text, dir: "auto" }), ...buttons]));
+    const message = element("div", { class: "message" }, [element("div", {}, [element("span", { text, dir: "auto" }), aside(hint)]), ...buttons]);
+    region.replaceChildren(message);
+    const at = document.activeElement; // there is less room above now
+    if (at?.closest("#form")) at.scrollIntoView({ block: "nearest" });
+    return message;
   }
 }
 

@@ -4,7 +4,7 @@ import { button, element, fresh } from "./elements.js";
 import { listBox, mapBox, more, tupleBox } from "./lists.js";
 import { decorate, slots } from "./marks.js";
 import { isObject } from "./numbers.js";
-import { above, below, get, made, within } from "./pointer.js";
+import { above, below, get, made, parts, plain, within } from "./pointer.js";
 import { branchOf, unionBox } from "./unions.js";
 import { controlFor, isLeaf } from "./widgets.js";
 
@@ -185,6 +185,41 @@ export class Form {
       this.redraw(list, this.data);
       this.hooks.drawn?.();
     }
+  }
+
+  /** Puts the focus where a row is added to a list. @returns {boolean} whether there is such a place */
+  focusAdd(pointer) {
+    const add = this.places.get(pointer)?.element?.querySelector(":scope > .add");
+    add?.focus({ preventScroll: true });
+    return Boolean(add);
+  }
+
+  /** A place as it is labelled: "Lines, row 3, Unit Price"; all of it: the name of the target. @param {string} pointer */
+  words(pointer) {
+    let node = this.schema.root;
+    let at = "";
+    const said = [];
+    for (const part of parts(pointer)) {
+      const [name, next] = this.step(node, part, this.value(at));
+      said.push(name);
+      node = next;
+      at = below(at, part);
+    }
+    return said.join(", ") || this.schema.name || this.resolve(node).title || "Form";
+  }
+
+  // What a member or an item is called, and its node.
+  step(raw, part, value) {
+    let node = raw ? this.resolve(raw) : { kind: "anything" };
+    for (let depth = 0; node.kind === "union" && depth < DEEP; depth += 1) {
+      node = this.resolve(node.branches[Math.max(branchOf(this, node, value), 0)]?.node);
+    }
+    const inside = node.kind === "object" ? node.members.find((member) => member.name === part)?.node
+      : node.kind === "tuple" ? node.items[Number(part)] : null;
+    if (inside) return [this.resolve(inside).title || (node.kind === "tuple" ? `Part ${Number(part) + 1}` : part), inside];
+    if (node.kind === "list") return [plain(part), node.item];
+    if (node.kind === "object" || node.kind === "map") return [part, node.more || node.value || null];
+    return [plain(part), null];
   }
 
   /** The pointers of the fields, as they stand. */

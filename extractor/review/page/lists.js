@@ -107,6 +107,7 @@ const listNode = (form, node) => {
 export function removeRow(form, pointer, index) {
   const rows = form.value(pointer);
   form.edit(pointer, rows.filter((_, at) => at !== index), "remove a row");
+  form.hooks.removed?.(pointer, index, rows[index]);
   form.focus(rows.length > 1 ? below(pointer, Math.min(index, rows.length - 2)) : pointer);
 }
 

@@ -1,14 +1,15 @@
 // The fields to look at first, and those that are wrong, above the form; what was looked at is ticked off.
 
-import { button, element } from "./elements.js";
+import { button, count, element } from "./elements.js";
 import { short } from "./marks.js";
 import { said } from "./numbers.js";
-import { get, words } from "./pointer.js";
+import { get } from "./pointer.js";
 
 const SHOWN = 5;
 
 export class Look {
-  /** @param {HTMLElement} box @param {HTMLElement} alert @param {{go: (pointer: string) => void}} hooks */
+  /** @param {HTMLElement} box @param {HTMLElement} alert @param {{go: (pointer: string) => void,
+   *   words: (pointer: string) => string}} hooks */
   constructor(box, alert, hooks) {
     this.box = box;
     this.alert = alert;
@@ -27,8 +28,10 @@ export class Look {
 
   /** What the server found since: what was there keeps its place and its tick. */
   update(items) {
+    const now = new Map(items.map((item) => [item.pointer, item]));
     const known = new Set(this.items.map((item) => item.pointer));
-    this.items = [...this.items, ...items.filter((item) => !known.has(item.pointer))];
+    this.items = [...this.items.map((item) => (item.list ? item : now.get(item.pointer) ?? item)),
+      ...items.filter((item) => !known.has(item.pointer))];
   }
 
   tick(pointer) {
@@ -46,7 +49,8 @@ export class Look {
     return list[at < 0 ? (by > 0 ? 0 : list.length - 1) : (at + by + list.length) % list.length].pointer;
   }
 
-  draw(data, errors = []) {
+  /** @param {(pointer: string) => {changed: boolean, why?: string}} now what a person and the last check did to a place */
+  draw(data, errors, now) {
     const wrong = new Set(errors.map((error) => error.pointer)); // which are told above
     const items = this.items.filter((item) => !wrong.has(item.pointer));
     const left = items.filter((item) => !this.done.has(item.pointer)).length;
@@ -54,23 +58,25 @@ export class Look {
     if (this.box.hidden) return this.box.replaceChildren();
     const focused = this.box.contains(document.activeElement) ? document.activeElement.dataset.pointer : undefined;
     const shown = this.all ? items : items.slice(0, SHOWN);
-    const rows = shown.map((item) => this.row(item, data));
+    const rows = shown.map((item) => this.row(item, data, now(item.pointer)));
     const title = left ? `Look here first (${left})` : "Looked at all that was doubtful";
     this.box.replaceChildren(element("h3", { text: title }), element("ul", {}, rows));
     if (items.length > shown.length) this.box.append(button(`${items.length - shown.length} more`, () => {
       this.all = true;
-      this.draw(data, errors);
+      this.draw(data, errors, now);
     }, { class: "small" }));
     if (focused !== undefined) [...this.box.querySelectorAll("button")].find((it) => it.dataset.pointer === focused)?.focus();
   }
 
-  row(item, data) {
+  row(item, data, now) {
     const done = this.done.has(item.pointer);
-    const value = said(get(data, item.pointer));
-    const go = button(words(item.pointer), () => this.hooks.go(item.pointer), { class: "link", data: { pointer: item.pointer } });
+    const there = get(data, item.pointer);
+    const value = item.list ? `${count(there?.length ?? 0)} rows` : said(there);
+    const why = now.changed ? now.why || "changed by you" : done ? "looked at" : item.why || "";
+    const go = button(this.hooks.words(item.pointer), () => this.hooks.go(item.pointer), { class: "link", data: { pointer: item.pointer } });
     return element("li", { class: done ? "done" : "" }, [
       go, element("span", { class: "value", text: value === "" ? "empty" : short(value, 40), dir: "auto" }),
-      element("span", { class: "why", text: done ? "looked at" : item.why || "" }),
+      element("span", { class: "why", text: why }),
     ]);
   }
 
@@ -84,7 +90,7 @@ export class Look {
     const title = errors.length === 1 ? "1 thing is not right yet" : `${errors.length} things are not right yet`;
     this.alert.replaceChildren(element("h3", { text: title }), element("ul", {}, errors.slice(0, 50).map((error) =>
       element("li", {}, [
-        button(words(error.pointer), () => this.hooks.go(error.pointer), { class: "link" }), ": ",
+        button(this.hooks.words(error.pointer), () => this.hooks.go(error.pointer), { class: "link" }), ": ",
         element("span", { text: error.message, dir: "auto" }),
       ]))));
   }

@@ -10,6 +10,7 @@ export const STATUSES = {
   fuzzy: "nearly",
   absent: "not in the document",
   inferred: "inferred",
+  empty: "empty",
 };
 
 /** What is known of a field in words. @param {any} field */
@@ -43,10 +44,11 @@ export function slots(help) {
 
 /**
  * Shows what is known of a place.
- * @param {any} place @param {{errors: string[], field: any, doubt: any, before: any, changed: boolean, mended: string,
+ * @param {any} place @param {{errors: string[], field: any, empty: boolean, byHand: boolean, doubt: any, before: any, changed: boolean, mended: string,
  *   back: () => void}} known
  */
-export function decorate(place, known) {
+export function decorate(place, all) {
+  const known = { ...all, field: told(all) };
   const sign = JSON.stringify([known.errors, known.field, known.doubt, known.changed && said(known.before), known.mended]);
   if (place.sign === sign) return;
   place.sign = sign;
@@ -61,6 +63,13 @@ export function decorate(place, known) {
   before(own.before, known);
   if (leaf) sure(own.sure, leaf, known);
   if (leaf) describe(leaf.control, own, known);
+}
+
+// That nothing stands there is no fault of the document; and where people enter values, nothing was looked for yet.
+function told({ field, empty, byHand }) {
+  if (!empty || !field) return field;
+  if (byHand) return undefined;
+  return field.status === "absent" ? { ...field, status: "empty" } : field;
 }
 
 function before(slot, known) {

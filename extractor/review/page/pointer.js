@@ -94,9 +94,5 @@ export function differs(pointer, old, data) {
   return below(pointer, at < 0 ? now.length - 1 : at);
 }
 
-/** A pointer in words: "lines, row 3, unit price". @param {string} pointer */
-export function words(pointer) {
-  const path = parts(pointer);
-  if (path.length === 0) return "the whole";
-  return path.map((part) => (/^[0-9]+$/.test(part) ? `row ${Number(part) + 1}` : part.replaceAll("_", " "))).join(", ");
-}
+/** One step of a pointer in words, where nothing has a title for it. @param {string} part */
+export const plain = (part) => (/^[0-9]+$/.test(part) ? `row ${Number(part) + 1}` : part.replaceAll("_", " "));

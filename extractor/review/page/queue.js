@@ -31,8 +31,8 @@ export function address(id, view) {
 
 export class Queue {
   /**
-   * @param {HTMLElement} root @param {{go: (id: number|null, view: View) => void, failed: (error: Error) => void,
-   *   tally: (tally: any) => void}} hooks
+   * @param {HTMLElement} root @param {{go: (id: number|null, view: View) => void, open: (id: number, view: View) => void,
+   *   failed: (error: Error) => void, tally: (tally: any) => void}} hooks
    */
   constructor(root, hooks) {
     this.root = root;
@@ -51,6 +51,7 @@ export class Queue {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.choose({ search: search.value }), 250);
     });
+    search.addEventListener("keydown", (event) => this.searching(event));
     const select = (name, options, id) => {
       const it = element("select", { id, "aria-label": name },
         Object.entries(options).map(([value, text]) => element("option", { value, text })));
@@ -68,6 +69,45 @@ export class Queue {
     new IntersectionObserver((seen) => { if (seen.some((each) => each.isIntersecting)) this.more(); },
       { root: this.scroller, rootMargin: "400px" }).observe(this.end);
     this.list.addEventListener("keydown", (event) => this.key(event));
+    this.list.addEventListener("click", (event) => {
+      const link = event.target.closest("a[aria-current]"); // the address stays what it is: nothing else would open it
+      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) this.hooks.open(this.current, this.view);
+    });
+  }
+
+  // In the search Enter opens what is found first, the arrow goes into the list, and Escape looks for nothing any more.
+  searching(event) {
+    const { search } = this.controls;
+    if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === "Enter") this.first(search.value);
+    else if (event.key === "ArrowDown") this.enter(search.value);
+    else if (event.key === "Escape" && (search.value || this.view.search)) {
+      clearTimeout(this.typing);
+      search.value = "";
+      this.choose({ search: "" });
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  async first(search) {
+    clearTimeout(this.typing);
+    const view = { ...this.view, search };
+    try {
+      const { rows } = await api.queue(view, undefined, 1);
+      if (rows.length) this.hooks.open(rows[0].id, view);
+      else this.choose({ search });
+    } catch (error) {
+      this.hooks.failed(error);
+    }
+  }
+
+  // Into the list, as soon as it is the one that was asked for.
+  enter(search) {
+    clearTimeout(this.typing);
+    this.entering = search !== this.view.search || (this.busy && this.cursor === undefined);
+    if (search !== this.view.search) this.choose({ search });
+    if (!this.entering) this.list.querySelector("a")?.focus();
   }
 
   key(event) {
@@ -76,6 +116,7 @@ export class Queue {
     const links = [...this.list.querySelectorAll("a")];
     const to = links[links.indexOf(document.activeElement) + by];
     if (to) to.focus();
+    else if (by < 0) this.controls.search.focus();
     event.preventDefault();
   }
 
@@ -115,6 +156,8 @@ export class Queue {
       this.cursor = got.after;
       this.rows.push(...got.rows);
       this.list.append(...got.rows.map((row) => this.row(row)));
+      if (this.entering) this.list.querySelector("a")?.focus();
+      this.entering = false;
       this.end.textContent = got.after ? "…" : this.rows.length ? `${count(this.rows.length)} shown` : "Nothing here.";
       this.hooks.tally(got.tally);
     } catch (error) {
@@ -126,13 +169,13 @@ export class Queue {
 
   row(row) {
     const known = MARKS[row.decision] || (row.state === "failed" ? "failed" : row.state === "pending" ? "to enter" : "open");
-    const doubt = row.doubt === null || row.doubt === undefined || row.state === "failed" ? "" : Number(row.doubt).toFixed(1);
+    const doubt = row.doubtful > 0 && row.state !== "failed" ? `${count(row.doubtful)} to check` : "";
     const here = row.here?.length ? `${row.here.join(", ")} ${row.here.length > 1 ? "have" : "has"} it open` : "";
     const about = [MARKS[row.decision] && row.who ? `${known} by ${row.who}` : known, row.names > 1 && `${row.names} times`, here].filter(Boolean);
     const link = element("a", { href: address(row.id, this.view), data: { id: String(row.id) }, "aria-current": row.id === this.current ? "page" : null }, [
       element("span", { class: "row-name", text: row.name, dir: "auto" }),
       element("span", { class: `row-about d-${row.decision || row.state}`, text: about.join(" · "), dir: "auto" }),
-      doubt && !MARKS[row.decision] ? element("span", { class: "row-doubt", text: doubt, title: `${doubt} values are expected to be wrong` }) : null,
+      doubt && !MARKS[row.decision] ? element("span", { class: "row-doubt", text: doubt, title: "Values that are doubtful" }) : null,
     ]);
     return element("li", { class: this.drafts.has(row.id) ? "draft" : "" }, [link]);
   }

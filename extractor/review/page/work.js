@@ -18,6 +18,7 @@ export class Work {
     this.hooks = hooks;
     this.id = sheet.id;
     this.revision = sheet.revision;
+    this.attempt = sheet.attempt; // which extraction this is: another one would be news
     this.clean = sheet.data ?? empty;
     this.history = new History(mine === undefined ? this.clean : mine);
     this.fields = sheet.fields || {};
@@ -52,6 +53,7 @@ export class Work {
   stale(pointer, leaf) {
     for (const each of [...this.mended.keys()]) if (within(each, pointer)) this.mended.delete(each);
     this.made = null;
+    this.doubtful = this.doubtful.filter((each) => !within(each.pointer, pointer));
     if (leaf) return;
     this.fields = Object.fromEntries(Object.entries(this.fields).filter(([each]) => each === pointer || !within(each, pointer)));
     this.errors = this.errors.filter((error) => !within(error.pointer, pointer));
@@ -125,6 +127,11 @@ export class Work {
     }
     const [then, now] = [get(old, pointer), get(this.data, pointer)];
     return { changed: !same(then ?? null, now ?? null), before: then };
+  }
+
+  /** Whether a place is other than it was when the document was opened, or last decided. */
+  changed(pointer) {
+    return !same(get(this.data, pointer) ?? null, get(this.clean, pointer) ?? null);
   }
 
   close() {
