@@ -59,7 +59,10 @@ export class App {
 
   listen() {
     const does = this.does();
-    for (const id of ["reject", "undo", "redo", "previous", "next", "accept"]) by(id).addEventListener("click", does[id]);
+    for (const id of ["reject", "undo", "redo", "previous", "next", "accept"]) by(id).addEventListener("click", (event) => {
+      // The second click of two was not meant for the document that has come meanwhile.
+      if (event.detail < 2 || (id !== "accept" && id !== "reject")) does[id]();
+    });
     by("reopen").addEventListener("click", () => this.decisions.decide("reopen"));
     by("queue-button").addEventListener("click", does.queue);
     by("help-button").addEventListener("click", does.help);

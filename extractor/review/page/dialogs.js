@@ -112,7 +112,12 @@ export class Messages {
   }
 
   show(region, text, actions, hint = "") {
-    const buttons = actions.map(([label, run]) => button(label, () => { region.replaceChildren(); run(); }, { class: "small" }));
+    // The second click of two is for the message that was here before.
+    const buttons = actions.map(([label, run]) => button(label, (event) => {
+      if (event.detail > 1) return;
+      region.replaceChildren();
+      run();
+    }, { class: "small" }));
     const message = element("div", { class: "message" }, [element("div", {}, [element("span", { text, dir: "auto" }), aside(hint)]), ...buttons]);
     region.replaceChildren(message);
     const at = document.activeElement; // there is less room above now
