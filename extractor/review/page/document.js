@@ -19,6 +19,15 @@ export class DocumentText {
     /** @type {WeakMap<Node, {start: number, length: number, part: any, symbol: boolean}>} */ this.nodes = new WeakMap();
     this.parts = [];
     this.places = [];
+    this.waiting = null; // marks that come while somebody selects: drawn anew, the text would lose the selection
+    document.addEventListener("selectionchange", () => {
+      if (this.waiting && !this.isSelected()) this.mark(this.waiting);
+    });
+  }
+
+  isSelected() {
+    const selection = getSelection();
+    return Boolean(selection && !selection.isCollapsed && this.root.contains(selection.anchorNode));
   }
 
   /** @param {{length: number, parts: Array<{start: number, text: string}>, pages: number[]}|null} text */
@@ -31,7 +40,12 @@ export class DocumentText {
   /** Marks the places of fields. @param {Object<string, any>} fields */
   mark(fields) {
     const sign = JSON.stringify(Object.entries(fields).map(([pointer, field]) => [pointer, field.status, field.spans]));
+    this.waiting = null;
     if (sign === this.sign && this.drawn === this.parts) return;
+    if (this.drawn === this.parts && this.isSelected()) {
+      this.waiting = fields;
+      return;
+    }
     this.sign = sign;
     this.drawn = this.parts;
     this.places = placed(fields);
