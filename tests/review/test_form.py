@@ -275,8 +275,10 @@ _LEAF = {
 }  # what leads back to itself, no values can be drawn of
 
 
-def _has_place(form: Form, node: Node, value: Any) -> bool:
+def _has_place(form: Form, node: Node | None, value: Any) -> bool:
     """Whether a value can be shown in a node."""
+    if node is None:  # of a member that an alternative does not have
+        return False
     if node["kind"] == "ref":
         return _has_place(form, form["definitions"][node["name"]], value)
     if node["kind"] == "anything" or (value is None and node["nullable"]):
