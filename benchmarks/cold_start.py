@@ -1,14 +1,14 @@
 """What a program pays for its first extraction: CPU time, modules, memory.
 
-    python benchmarks/cold_start.py [--runs 9] [--json]
+    python benchmarks/cold_start.py [--runs 9] [--into FOLDER]
 
 For each contender a fresh process imports what it needs, makes one extraction against the loopback endpoint
-(which runs in another process, with a fixed reply), prints the record and ends. Contenders take turns. All
-bytecode is compiled in one run before, into a temporary folder.
+(which runs in another process, with a fixed reply), prints the record and ends. Contenders take turns, each
+round in another order. All bytecode is compiled in one run before, into a temporary folder.
 
-Prints: milliseconds of CPU (user and system, from the start of the process to its end), median of the runs,
-and its ratio to the plain script (`httpx.post` and pydantic), median of the runs; how many modules are
-loaded at the end; the peak of the resident memory in MiB (Linux only, else 0). With `--json` all runs.
+Gives: milliseconds of CPU (user and system, from the start of the process to its end), median of the runs,
+and its ratio to `httpx by hand`, median of the runs; how many modules are loaded at the end; the peak of the
+resident memory in MiB (Linux only, else 0).
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from loopback import CASES, KEY, MODEL, environment, isolated, ratio, serving, table
+from contenders import CONTENDERS, Contender, installed, versions
+from loopback import CASES, KEY, MODEL, command, isolated, machine, orders, ratio, serving
+from results import Cell, Column, Report, Table, options, publish
 
-PLAIN = "plain"
+HAND = "httpx by hand"
 
 _MODEL = """
 from typing import Literal
@@ -60,14 +63,30 @@ print(len(sys.modules), peak)
 """
 
 SCRIPTS: Mapping[str, str] = {
-    PLAIN: _MODEL
+    "raw sockets": _MODEL
+    + _MESSAGES
+    + """
+import http.client
+import json
+from urllib.parse import urlsplit
+described = {"name": "Contact", "strict": True, "schema": Contact.model_json_schema()}
+body = {"model": model, "messages": messages,
+        "response_format": {"type": "json_schema", "json_schema": described}}
+place = urlsplit(url)
+connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+headers = {"Authorization": "Bearer " + key, "Content-Type": "application/json"}
+connection.request("POST", place.path + "/chat/completions", json.dumps(body).encode(), headers)
+reply = json.loads(connection.getresponse().read())
+record = Contact.model_validate_json(reply["choices"][0]["message"]["content"])
+""",
+    HAND: _MODEL
     + _MESSAGES
     + _REQUEST
     + """
 reply = httpx.post(url + "/chat/completions", json=body, headers=headers, timeout=60)
 record = Contact.model_validate_json(reply.json()["choices"][0]["message"]["content"])
 """,
-    "plain async": _MODEL
+    "httpx by hand: async": _MODEL
     + _MESSAGES
     + _REQUEST
     + """
@@ -83,13 +102,13 @@ record = Contact.model_validate_json(reply.json()["choices"][0]["message"]["cont
 from extractor import extract
 record = extract(Contact, text, model=model, base_url=url, api_key=key)
 """,
-    "extractor async": _MODEL
+    "extractor: async": _MODEL
     + """
 import asyncio
 from extractor import aextract
 record = asyncio.run(aextract(Contact, text, model=model, base_url=url, api_key=key))
 """,
-    "openai parse": _MODEL
+    "OpenAI SDK": _MODEL
     + _MESSAGES
     + """
 from openai import OpenAI
@@ -102,16 +121,32 @@ record = reply.choices[0].message.parsed
     + """
 import instructor
 from openai import OpenAI
-client = instructor.from_openai(OpenAI(base_url=url.replace("/content/", "/tool/"), api_key=key))
+client = instructor.from_openai(OpenAI(base_url=url, api_key=key))
 record = client.chat.completions.create(model=model, messages=messages, response_model=Contact)
 """,
     "pydantic-ai": _MODEL
     + """
-from pydantic_ai import Agent, NativeOutput
+from pydantic_ai import Agent
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.providers.openai import OpenAIProvider
 asked = OpenAIChatModel(model, provider=OpenAIProvider(base_url=url, api_key=key))
-record = Agent(asked, output_type=NativeOutput(Contact)).run_sync(text).output
+record = Agent(asked, output_type=Contact).run_sync(text).output
+""",
+    "LangChain": _MODEL
+    + _MESSAGES
+    + """
+from langchain_openai import ChatOpenAI
+chain = ChatOpenAI(model=model, base_url=url, api_key=key).with_structured_output(Contact, method="json_schema")
+record = chain.invoke(messages)
+""",
+    "trustcall": _MODEL
+    + _MESSAGES
+    + """
+from langchain_openai import ChatOpenAI
+from trustcall import create_extractor
+llm = ChatOpenAI(model=model, base_url=url, api_key=key)
+bound = create_extractor(llm, tools=[Contact], tool_choice="Contact")
+record = bound.invoke({"messages": messages})["responses"][0]
 """,
 }
 """Contender → its program; it finds `url`, `model`, `key` and `text`, and leaves a `record`."""
@@ -145,49 +180,80 @@ def run(script: str, url: str, bytecode: str) -> Run:
     return used, modules, peak
 
 
+def _contender(name: str) -> Contender:
+    return CONTENDERS[name.removesuffix(": async")]
+
+
 def measure(root: str, runs: int) -> dict[str, list[Run]]:
     """All contenders that can be run, in turns."""
-    url = f"{root}/cold/flat/content/v1"
     measured: dict[str, list[Run]] = {}
     with tempfile.TemporaryDirectory() as bytecode:
-        for name, script in SCRIPTS.items():
+
+        def one(name: str) -> Run:
+            return run(SCRIPTS[name], f"{root}/cold/flat/{_contender(name).mode}/v1", bytecode)
+
+        for name in SCRIPTS:
             try:
-                run(script, url, bytecode)
+                one(name)
             except subprocess.CalledProcessError as error:
                 print(f"without {name}: {error.stderr.strip().splitlines()[-1]}", file=sys.stderr)
             else:
                 measured[name] = []
-        for _ in range(runs):
-            for name, done in measured.items():
-                done.append(run(SCRIPTS[name], url, bytecode))
+        for order in orders(measured, runs):
+            for name in order:
+                measured[name].append(one(name))
     return measured
 
 
-def _report(measured: Mapping[str, list[Run]]) -> str:
-    plain = [used for used, _, _ in measured[PLAIN]]
-    rows = []
+_COLUMNS = (
+    Column(name="CPU ms", form=",.0f", better="less"),
+    Column(name="times httpx", better="less"),
+    Column(name="modules", form=",.0f", better="less"),
+    Column(name="peak MiB", form=",.1f", better="less"),
+)
+
+
+def _tabled(measured: Mapping[str, list[Run]]) -> Table:
+    hand = [used for used, _, _ in measured[HAND]]
+    rows: dict[str, list[Cell]] = {}
     for name, runs in measured.items():
         used, modules, peaks = zip(*runs, strict=True)
         peak = statistics.median(peaks) / 1024
-        times = [f"{statistics.median(used):,.0f}", f"{ratio(used, plain):.2f}"]
-        rows.append([name, *times, f"{statistics.median(modules):,.0f}", f"{peak:.1f}"])
-    return table(["", "CPU ms", "/ plain", "modules", "peak MiB"], rows)
+        rows[name] = [statistics.median(used), ratio(used, hand), statistics.median(modules), peak]
+    return Table(
+        title="A fresh process with one extraction",
+        columns=_COLUMNS,
+        rows=rows,
+        ours=tuple(name for name in rows if _contender(name).kind == "ours"),
+        floors=tuple(name for name in rows if _contender(name).kind == "floor"),
+    )
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--runs", type=int, default=9, help="fresh processes for each contender")
-    parser.add_argument("--json", action="store_true", help="print all runs as JSON instead of a table")
+    options(parser)
     arguments = parser.parse_args()
     isolated()
+    began = time.perf_counter()
     with serving() as root:
         measured = measure(root, arguments.runs)
-    if arguments.json:
-        print(json.dumps({"environment": environment(), "runs": measured}))
-        return
-    print(f"{environment()}\n{arguments.runs} runs\n")
-    print(_report(measured))
+    report = Report(
+        name="cold_start",
+        question="What does a program pay for its first extraction?",
+        command=command(),
+        environment=machine(),
+        versions=versions(installed(*dict.fromkeys(_contender(name).name for name in measured))),
+        tables=(_tabled(measured),),
+        notes=(
+            f"{arguments.runs} fresh processes each; CPU is user and system time of the whole process, its bytecode "
+            "compiled beforehand. All of them define a pydantic model, which is most of what the floors pay for.",
+        ),
+        seconds=time.perf_counter() - began,
+        data={"runs": measured},
+    )
+    publish(report, arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Whether a confident value is right: how well confidence tells right values from wrong ones, and what it is worth.
 
-    python benchmarks/confidence.py --data DIR [--documents 10] [--mode MODE] [--replies FILE] [--fit] [--plot SVG]
+    python benchmarks/confidence.py --data DIR [--documents 10] [--skip 0] [--kinds NAME …]
+        [--mode MODE] [--replies FILE] [--fit] [--into FOLDER]
 
 DIR has the folder `extraction` with one file of documents (JSON lines: id, text, gold, perhaps alt) for each kind,
 `models.py` with a pydantic model for each, and `score.py` with the normal form in which values are compared. The
@@ -8,7 +9,7 @@ embedded model is asked once for each document, with 400 tokens at the most; its
 that are there are not asked for again (0 documents: only those). Every scalar of the values that conform is held
 against the document's record.
 
-Prints the AUC (the probability that a right value has a higher number than a wrong one) of the confidence and of each
+Gives the AUC (the probability that a right value has a higher number than a wrong one) of the confidence and of each
 signal alone, for all values, for those that are not null, and by kind; and how confidence and the share of right values
 lie together, before and after a calibration on every other document, on the documents between. `--fit` prints what a
 logistic regression gives for the constants in `extractor/evidence/confidence.py`.
@@ -21,25 +22,29 @@ import importlib
 import json
 import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from loopback import command, isolated, machine
 from pydantic import TypeAdapter
+from results import Cell, Column, Plot, Report, Series, Table, options, publish
 
-from extractor import ExtractionFailed, Extractor
+from extractor import CallerError, ExtractionFailed, Extractor
 from extractor.chat.wire import TokenLogprob
 from extractor.evidence import confidence as constants
+from extractor.evidence.alignment import aligned
 from extractor.evidence.calibration import Bin, auc, calibrate, ece, reliability
 from extractor.evidence.confidence import confident
-from extractor.evidence.consensus import aligned
 from extractor.evidence.field import Field
 from extractor.evidence.grounding import ground
 from extractor.evidence.logprobs import Tokens, tokens_of
 from extractor.evidence.source import source_of
-from extractor.schema.nodes import escaped, value_at
+from extractor.schema.pointers import escaped, value_at
 
 
 @dataclass(frozen=True)
@@ -145,18 +150,21 @@ def _alone(each: Told) -> dict[str, Field]:
     return confident(each.fields, data=each.data)
 
 
-def table(values: Sequence[Value]) -> None:
+def areas(values: Sequence[Value]) -> Table:
     """The AUC of every signal, for all values and by kind."""
     present = [(each, at) for each, at in values if value_at(each.data, at) not in (None, "")]
     kinds = sorted({each.kind for each, _ in values})
-    groups = {"all": values, "not null": present}
+    groups = {"all values": values, "those that are not null": present}
     groups |= {kind: [(each, at) for each, at in present if each.kind == kind] for kind in kinds}
-    print(f"{'':16}{'values':>8}{'right':>7}", *(f"{name:>14}" for name in SIGNALS))
+    rows: dict[str, list[Cell]] = {}
     for name, group in groups.items():
         right = [each.right[at] for each, at in group]
-        areas = [auc([signal(each, at) for each, at in group], right) for signal in SIGNALS.values()]
-        share = sum(right) / max(1, len(right))
-        print(f"{name:16}{len(group):8}{share:7.0%}", *(f"{'-':>14}" if a is None else f"{a:14.3f}" for a in areas))
+        found = [auc([signal(each, at) for each, at in group], right) for signal in SIGNALS.values()]
+        rows[name] = [len(group), 100 * sum(right) / max(1, len(right)), *found]
+    columns = [Column(name="values", form=",.0f"), Column(name="right, %", form=".0f")]
+    columns += [Column(name=name, form=".3f") for name in SIGNALS]
+    title = "How often a right value has a higher number than a wrong one (AUC)"
+    return Table(title=title, columns=tuple(columns), rows=rows, ours=(), of="values of", bars="")
 
 
 def calibrated(documents: Sequence[Told]) -> tuple[tuple[Bin, ...], tuple[Bin, ...]]:
@@ -213,55 +221,81 @@ def solved(matrix: list[list[float]], right: Sequence[float]) -> list[float]:
 # ------------------------------------------------------------------------------ showing
 
 
-def plot(before: Sequence[Bin], after: Sequence[Bin]) -> str:
-    """A reliability diagram as SVG: a point for each bin, as large as there are values in it; right is the diagonal."""
-    most = max(each.count for each in (*before, *after))
-
-    def line(bins: Sequence[Bin], colour: str) -> str:
-        at = [(40 + 320 * each.predicted, 360 - 320 * each.observed, each.count) for each in bins]
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in at)
-        dots = (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{2 + 10 * (n / most) ** 0.5:.1f}"/>' for x, y, n in at)
-        drawn = f'<polyline points="{points}" fill="none" stroke="{colour}"/>'
-        return f'{drawn}<g fill="{colour}" fill-opacity=".5">{"".join(dots)}</g>'
-
-    words = (
-        '<text x="200" y="392" text-anchor="middle">confidence</text>'
-        '<text transform="translate(14 200) rotate(-90)" text-anchor="middle">share that is right</text>'
-        '<text x="50" y="56" fill="#c33">before</text><text x="50" y="74" fill="#27c">after calibration</text>'
+def reliable(before: Sequence[Bin], after: Sequence[Bin]) -> tuple[Table, Plot]:
+    """How confidence and the share of right values lie together: right is the diagonal."""
+    both = {"extractor": before, "extractor: calibrated": after}
+    columns = (
+        Column(name="expected error", form=".3f", better="less"),
+        Column(name="values", form=",.0f"),
     )
-    frame = '<path d="M40 40v320h320M40 360 360 40" fill="none" stroke="#999"/>'
-    lines = line(before, "#c33") + line(after, "#27c")
-    head = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" font-family="sans-serif" font-size="13">'
-    return f'{head}<rect width="400" height="400" fill="#fff"/>{frame}{lines}{words}</svg>\n'
+    rows: dict[str, list[Cell]] = {name: [ece(bins), sum(each.count for each in bins)] for name, bins in both.items()}
+    lines = [
+        Series(name=name, x=tuple(each.predicted for each in bins), y=tuple(each.observed for each in bins))
+        for name, bins in both.items()
+    ]
+    lines.append(Series(name="as it should be", x=(0.0, 1.0), y=(0.0, 1.0)))
+    title = "Expected error of the confidence, on documents that it was not calibrated on"
+    return (
+        Table(title=title, columns=columns, rows=rows, ours=tuple(rows), of="", bars=""),
+        Plot(title="Confidence and the share that is right", x="confidence", y="right", series=tuple(lines)),
+    )
+
+
+def report(asked: Sequence[Any], documents: Sequence[Told], values: Sequence[Value], started: float) -> Report:
+    """What is known of the confidence."""
+    try:
+        before, after = calibrated(documents)
+        reliability_of = [reliable(before, after)]
+    except CallerError as error:
+        before, after, reliability_of = (), (), []
+        print(error, file=sys.stderr)  # too few values
+    return Report(
+        name="confidence",
+        question="Is a confident value right?",
+        command=command(),
+        environment=machine(),
+        versions={"extractor": metadata.version("extractor"), "xllamacpp": metadata.version("xllamacpp")},
+        tables=(areas(values), *(table for table, _ in reliability_of)),
+        plots=tuple(plot for _, plot in reliability_of),
+        notes=(
+            f"{len(asked)} documents were asked for, {len(documents)} conform, with {len(values):,} values. The model "
+            "is the embedded one, with 135 million parameters: most of its values are wrong.",
+            "An AUC of 0.5 is chance, 1 is perfect. The columns after confidence are what it is made of, each alone.",
+            "Calibrated: on every other document, measured on those between.",
+            "No other library takes part: none of them says how sure a value is.",
+        ),
+        seconds=time.perf_counter() - started,
+        data={
+            "before": [[each.predicted, each.observed, each.count] for each in before],
+            "after": [[each.predicted, each.observed, each.count] for each in after],
+        },
+    )
 
 
 def main() -> None:
-    """Ask, measure, print."""
+    """Ask, measure, publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--documents", type=int, default=10)
     parser.add_argument("--skip", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", help="these alone")
     parser.add_argument("--mode", default="")
     parser.add_argument("--replies", type=Path)
-    parser.add_argument("--plot", type=Path)
     parser.add_argument("--fit", action="store_true")
+    options(parser)
     given = parser.parse_args()
+    isolated()
+    started = time.perf_counter()
     sys.path.insert(0, str(given.data / "extraction"))
     kinds: Mapping[str, Any] = importlib.import_module("models").MODELS
+    kinds = {name: model for name, model in kinds.items() if not given.kinds or name in given.kinds}
     norm = importlib.import_module("score").norm
     asked = replies(given, kinds)
     documents = [told(each, kinds[each["kind"]], norm) for each in asked if each["ok"]]
     values = [(each, at) for each in documents for at in each.right if at in each.tokens]
-    print(f"{len(asked)} documents, {len(documents)} conform, {len(values)} values with tokens")
-    table(values)
-    before, after = calibrated(documents)
-    for name, bins in (("before", before), ("after calibration", after)):
-        print(f"{name}: expected calibration error {ece(bins):.3f}")
-        print(*(f"  {each.predicted:.2f} → {each.observed:.2f}  ({each.count})" for each in bins), sep="\n")
     if given.fit:
         print({name: round(weight, 2) for name, weight in fitted(values).items()})
-    if given.plot:
-        given.plot.write_text(plot(before, after), encoding="utf-8")
+    publish(report(asked, documents, values, started), given)
 
 
 if __name__ == "__main__":

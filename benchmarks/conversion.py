@@ -1,19 +1,20 @@
 """How well schemas from the wild are turned into what an endpoint takes, and how well others do it.
 
-    python benchmarks/conversion.py --data DIR [--sample N] [--corpus jsb pyd store] [--peers] [--show N]
-        [--dialects openai gemini llama.cpp]
+    python benchmarks/conversion.py --data DIR [--sample N] [--corpus pyd jsb store] [--alone] [--show N]
+        [--dialects openai gemini llama.cpp] [--into FOLDER]
 
 DIR has the folder `schemas` with `NAME.jsonl.gz`: JSON lines of `key`, `schema` and, where there are some, `tests`
-(`valid`, `data`). With --peers, the converters of openai, langchain-core and pydantic-ai get the same schemas, for
-OpenAI's strict form. `rules.py` beside this file judges what is sent; values are judged by jsonschema-rs.
+(`valid`, `data`). The converters of openai, langchain-core and pydantic-ai get the same schemas, for OpenAI's strict
+form; --alone leaves them out. `rules.py` beside this file judges what is sent; values are judged by jsonschema-rs.
 
-Columns. Of all schemas: `crash` (any exception that is not our SchemaError, or over 5 s), `refused` (SchemaError),
+Columns, in percent. Of all schemas: `faultless` (sent, and nothing of what follows is wrong but for the values),
+`crash` (any exception that is not our SchemaError, or over 5 s), `refused` (SchemaError),
 `strict` (sent as strict). Of those sent as strict: `broken` (a documented rule), `doubt` (one that is in doubt). Of
 those sent: `forced` (an optional property must be given and cannot be null), `emptied` (an object with free keys can
 only be {}), `lost` (a constraint that is neither on the wire, nor in its words, nor among the rewrites). Of the valid
 instances of those sent: `accepted` (allowed on the wire, and put back to what the schema allows); what is not splits
 into `unnamed` (has properties that the schema neither names nor opens explicitly) and `other`.
---show prints that many examples of each kind of failure.
+--show prints on stderr why schemas were refused, which rules were broken, and so many examples of each.
 """
 
 from __future__ import annotations
@@ -38,13 +39,21 @@ from types import FrameType
 from typing import Any
 
 import jsonschema_rs
+from loopback import command, machine
+from results import Better, Cell, Column, Report, Table, options, publish
 
 import extractor
 from extractor.errors import SchemaError
 
 SECONDS = 5  # for one conversion; whatever takes longer hangs, as far as a caller can tell
 PAIRS = 5_000  # places of a schema that are compared with the wire: enough for all but a few giants
-PACKAGES = ("openai", "langchain-core", "pydantic-ai-slim", "jsonschema-rs", "pydantic")
+PACKAGES = ("extractor", "openai", "langchain-core", "pydantic-ai-slim", "jsonschema-rs", "pydantic")
+CORPORA = {
+    "pyd": "Schemas as pydantic emits them",
+    "jsb": "Schemas from the wild (JSONSchemaBench)",
+    "store": "Schemas of configuration files (SchemaStore)",
+    "suite": "The JSON Schema Test Suite",
+}
 
 Schema = Mapping[str, Any]
 Place = tuple[Any, ...]
@@ -131,10 +140,10 @@ def pydantic_ai(strict: bool | None) -> Convert:
 
 
 PEERS: Mapping[str, Convert] = {
-    "openai SDK": openai_sdk,
-    "langchain": langchain,
-    "pydantic-ai strict": pydantic_ai(True),
-    "pydantic-ai auto": pydantic_ai(None),
+    "OpenAI SDK": openai_sdk,
+    "LangChain": langchain,
+    "pydantic-ai: strict": pydantic_ai(True),
+    "pydantic-ai: it chooses": pydantic_ai(None),
 }
 
 
@@ -815,11 +824,13 @@ def judged(row: Mapping[str, Any], convert: Convert, score: Score) -> None:
 def measured(row: Mapping[str, Any], sent: Sent, score: Score) -> None:
     """Count what is wrong with what is sent for one schema."""
     key = row["key"]
+    faults = 0
     if sent.strict:
         score.counts["strict"] += 1
         if broken := RULES.broken(sent.schema, score.rules):
             score.note("broken", f"{key}: {broken[0]}")
             score.broken.update({shortened(each.rpartition(": ")[2]) for each in broken})
+            faults += 1
         score.counts["doubt"] += bool(RULES.doubtful(sent.schema, score.rules))
     whole, plain = Whole(row["schema"]), sent
     if '"nullable": true' in json.dumps(sent.schema):
@@ -828,51 +839,68 @@ def measured(row: Mapping[str, Any], sent: Sent, score: Score) -> None:
     for kind, found in (("forced", compared.forced()), ("emptied", compared.emptied), ("lost", lost(whole, sent))):
         if found:
             score.note(kind, f"{key}: {found[0]}" + (f" (and {len(found) - 1} more)" if len(found) > 1 else ""))
+            faults += 1
+    score.counts["faultless"] += not faults
     instances(row, plain, whole, score)
 
 
 # --------------------------------------------------------------------------------------------- printing
 
-# Column, what it counts, of what.
-COLUMNS = (
-    ("crash", "n"),
-    ("refused", "n"),
-    ("strict", "n"),
-    ("broken", "strict"),
-    ("doubt", "strict"),
-    ("forced", "sent"),
-    ("emptied", "sent"),
-    ("lost", "sent"),
-    ("accepted", "instances"),
-    ("unnamed", "instances"),
-    ("other", "instances"),
+# What it counts, of what, which is better.
+COLUMNS: tuple[tuple[str, str, Better], ...] = (
+    ("faultless", "n", "more"),
+    ("crash", "n", "less"),
+    ("refused", "n", ""),
+    ("strict", "n", "more"),
+    ("broken", "strict", "less"),
+    ("doubt", "strict", ""),
+    ("forced", "sent", "less"),
+    ("emptied", "sent", "less"),
+    ("lost", "sent", "less"),
+    ("accepted", "instances", "more"),
+    ("unnamed", "instances", ""),
+    ("other", "instances", ""),
 )
 FAILURES = ("crash", "refused", "broken", "forced", "emptied", "lost", "unnamed", "other", "not judged")
 
 
-def share(counts: Counter[str], of: str, kind: str) -> str:
-    """A share in percent."""
-    return f"{100 * counts[kind] / counts[of]:.1f}" if counts[of] else "–"
-
-
-def line(name: str, score: Score) -> str:
+def cells(score: Score) -> list[Cell]:
     """One row of the table."""
-    cells = [f"{share(score.counts, of, kind):>9}" for kind, of in COLUMNS]
-    return f"{name:30}{score.counts['n']:>6}" + "".join(cells) + f"{score.counts['instances']:>10}{score.seconds:>7.1f}"
+    counts = score.counts
+    shares = [100 * counts[kind] / counts[of] if counts[of] else None for kind, of, _ in COLUMNS]
+    return [*shares, counts["instances"] or None, score.seconds / max(1, counts["n"]) * 1_000]
+
+
+def table(corpus: str, scores: Mapping[str, Score], *, ours: tuple[str, ...], title: str) -> Table:
+    """The converters beside each other."""
+    columns = [Column(name=kind, form=".1f", better=better) for kind, _, better in COLUMNS]
+    columns += [Column(name="values", form=",.0f"), Column(name="ms for each", form=".2f")]
+    number = max((score.counts["n"] for score in scores.values()), default=0)
+    rows = {name: cells(score) for name, score in scores.items()}
+    return Table(
+        title=f"{CORPORA.get(corpus, corpus)}, {title} ({number:,} schemas)",
+        columns=tuple(columns),
+        rows=rows,
+        ours=ours,
+    )
 
 
 def details(name: str, score: Score, show: int) -> None:
     """Why schemas were refused, which rules were broken, and examples."""
-    print(f"\n{name}")
+    out = sys.stderr
+    print(f"\n{name}", file=out)
     if score.refusals:
-        print(f"  refused {score.counts['refused']}, of which {score.counts['refused, invalid itself']} are no schemas")
+        print(
+            f"  refused {score.counts['refused']}, of which {score.counts['refused, invalid itself']} are no schemas",
+            file=out,
+        )
     for message, count in score.refusals.most_common():
-        print(f"    {count:5}  {message}")
+        print(f"    {count:5}  {message}", file=out)
     for message, count in score.broken.most_common():
-        print(f"    {count:5}  broken: {message}")
+        print(f"    {count:5}  broken: {message}", file=out)
     for kind in FAILURES:
         for example in score.examples.get(kind, ())[:show]:
-            print(f"  {kind}: {example}")
+            print(f"  {kind}: {example}", file=out)
 
 
 def rows(folder: Path, corpus: str, sample: int | None) -> list[dict[str, Any]]:
@@ -882,31 +910,89 @@ def rows(folder: Path, corpus: str, sample: int | None) -> list[dict[str, Any]]:
     return found if sample is None or sample >= len(found) else random.Random(0).sample(found, sample)
 
 
+def scored(given: argparse.Namespace, corpus: str) -> dict[str, dict[str, Score]]:
+    """The schemas of a corpus with every converter: those for OpenAI's strict form, and ours for other endpoints."""
+    found: dict[str, dict[str, Score]] = {"strict": {}, "others": {}}
+    wanted = [("others", f"extractor: {each}", ours(each), each) for each in given.dialects if each != "openai"]
+    if "openai" in given.dialects:
+        wanted.insert(0, ("strict", "extractor", ours("openai"), "openai"))
+    if not given.alone:
+        wanted += [("strict", name, convert, "openai") for name, convert in PEERS.items() if _there(name)]
+    schemas = rows(given.data / "schemas", corpus, given.sample)
+    for group, name, convert, rules in wanted:
+        score = found[group][name] = Score(rules)
+        convert({"title": "Nothing", "type": "object", "properties": {}})  # what is loaded at first is not measured
+        for row in schemas:
+            judged(row, convert, score)
+        print(f"{corpus}, {name}: {score.counts['faultless']} of {score.counts['n']}", file=sys.stderr, flush=True)
+        if given.show:
+            details(f"{corpus} {name}", score, given.show)
+    return found
+
+
+NEEDS = {"OpenAI SDK": "openai", "LangChain": "langchain_core"}
+
+
+def _there(name: str) -> bool:
+    needed = NEEDS.get(name, "pydantic_ai")
+    there = importlib.util.find_spec(needed) is not None
+    if not there:
+        print(f"without {name}: {needed} is not installed", file=sys.stderr)
+    return there
+
+
 def main() -> None:
-    """Convert, judge, print."""
+    """Convert, judge, publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--sample", type=int)
-    parser.add_argument("--corpus", nargs="+", default=["jsb", "pyd", "store"])
+    parser.add_argument("--corpus", nargs="+", default=["pyd", "jsb", "store"])
     parser.add_argument("--dialects", nargs="*", default=["openai", "gemini", "llama.cpp"], choices=[*RULES.RULES])
-    parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--alone", action="store_true", help="without other libraries")
     parser.add_argument("--show", type=int, default=0)
+    options(parser)
     given = parser.parse_args()
-    converters = {f"extractor {dialect}": (ours(dialect), dialect) for dialect in given.dialects}
-    if given.peers:
-        converters |= {name: (convert, "openai") for name, convert in PEERS.items()}
-        print(", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES))
-    scores: dict[str, Score] = {}
-    print(f"{'% of …':30}{'n':>6}" + "".join(f"{kind:>9}" for kind, _ in COLUMNS) + f"{'instances':>10}{'s':>7}")
+    started, tables, broken = time.perf_counter(), [], {}
     for corpus in given.corpus:
-        schemas = rows(given.data / "schemas", corpus, given.sample)
-        for name, (convert, rules) in converters.items():
-            score = scores[f"{corpus} {name}"] = Score(rules)
-            for row in schemas:
-                judged(row, convert, score)
-            print(line(f"{corpus} {name}", score), flush=True)
-    for name, score in scores.items():
-        details(name, score, given.show)
+        found = scored(given, corpus)
+        if found["strict"]:
+            tables.append(table(corpus, found["strict"], ours=("extractor",), title="to OpenAI's strict form"))
+        if found["others"]:
+            names = tuple(found["others"])
+            tables.append(replace(table(corpus, found["others"], ours=names, title="to other endpoints"), bars=""))
+        broken[corpus] = {name: dict(score.broken) for each in found.values() for name, score in each.items()}
+    installed = [name for name in PACKAGES if importlib.util.find_spec(MODULES.get(name, name.replace("-", "_")))]
+    report = Report(
+        name="conversion",
+        question="What becomes of a schema that an endpoint does not take as it is?",
+        command=command(),
+        environment=machine(),
+        versions={name: importlib.metadata.version(name) for name in installed},
+        tables=tuple(tables),
+        notes=NOTES,
+        seconds=time.perf_counter() - started,
+        data={"rules that were broken": broken},
+    )
+    publish(report, given)
+
+
+MODULES = {"pydantic-ai-slim": "pydantic_ai"}
+NOTES = (
+    "All numbers but the last two are percent. Of all schemas: faultless (sent, no documented rule broken, no "
+    "property forced, no map emptied, no constraint lost), crash (any exception but one that says that the schema is "
+    "refused, or over 5 s), refused, strict (sent as strict).",
+    "Of those sent as strict: broken (breaks a documented rule of the endpoint), doubt (does something on which "
+    "sources differ). Of those sent: forced (an optional property must be given and cannot be null), emptied (an "
+    "object with free keys can only be {}), lost (a constraint is neither in the schema nor in words nor reported).",
+    "Of the valid values that come with the schemas: accepted (the endpoint's schema allows it, and it comes back as "
+    "one that the original allows). What is not accepted is unnamed (it has properties that the schema does not name) "
+    "or other.",
+    "Of a schema that crashes or is refused nothing else can be wrong: a low number there is to be read beside these. "
+    "Of one that is not sent as strict the endpoint promises nothing, so that no rule can be broken.",
+    "The converters of the others are made for what pydantic emits: the first table is the fair one for them, the "
+    "other corpora are what somebody else's schema may look like.",
+    "instructor has no row: it sends what pydantic emits, with `strict` set or not.",
+)
 
 
 if __name__ == "__main__":

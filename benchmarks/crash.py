@@ -1,6 +1,7 @@
 """Whether a job keeps what it promises when its process dies: nothing is lost, nothing is asked for twice.
 
     python benchmarks/crash.py [--kills 100] [--seed 1] [--documents 150] [--only TEXT] [--fast] [--keep FOLDER]
+                               [--into FOLDER]
 
 A child works at a job: `Extractor.map(…, job=)`, the async one, or `extractor batch`, in turn at the same file. It is
 killed (SIGKILL) at a random moment and started again, until all is done. The endpoint runs in a process of its own and
@@ -9,7 +10,7 @@ since the first reply does not conform; some stand there twice; some are read in
 may be left; in one scenario they are cut into chunks. Then the other ways for it to go wrong: a full disk, a folder
 that cannot be written to, several processes at one job, a wall clock that jumps by days, Ctrl-C, SIGTERM.
 
-Prints for each scenario how often a process was ended, the documents, those that were `lost` (shown or in the file
+Gives for each scenario how often a process was ended, the documents, those that were `lost` (shown or in the file
 once, and at the end not, or with another value), those with two results or asked for after they were finished
 (`twice`), the requests, those that were paid twice (the same `Idempotency-Key`, not refused), and how many could not be
 helped (`allowed`). Those are the requests that were under way when the process died: it had sent them (they are in the
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -39,14 +41,15 @@ import time
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ledger import MODEL, Case, Entry, Ledger, Slip, case, keeping
-from loopback import environment, isolated, table
+from loopback import command, isolated, machine
+from results import Cell, Column, Report, Table, options, publish
 
 Driver: TypeAlias = Literal["threads", "tasks", "command"]
 DRIVERS: tuple[Driver, ...] = ("threads", "tasks", "command")
@@ -518,7 +521,7 @@ def _sum(name: str, rows: Sequence[Row]) -> Row:
     added = ("ended", "documents", "lost", "twice", "requests", "paid_twice", "allowed")
     sums: dict[str, Any] = {each: sum(getattr(row, each) for row in rows) for each in added}
     broken = tuple(said for row in rows for said in row.broken)
-    return Row(scenario=name, oldest=max(row.oldest for row in rows), broken=broken, **sums)
+    return Row(scenario=name, oldest=max((row.oldest for row in rows), default=0.0), broken=broken, **sums)
 
 
 def together(ledger: Ledger, plan: Plan, name: str, *, drivers: Sequence[Driver], kill: bool, clock: bool) -> Row:
@@ -624,6 +627,10 @@ def _can_mount(folder: Path) -> bool:
         return False
 
 
+def _can_chunk() -> bool:
+    return importlib.util.find_spec("semantic_text_splitter") is not None
+
+
 Scenario: TypeAlias = "Callable[[Ledger, Plan, str], Row]"
 
 
@@ -635,12 +642,13 @@ def scenarios(kills: int, *, mount: bool) -> dict[str, Scenario]:
     found: dict[str, Scenario] = {
         "killed: files": partial(killed, kills=kills - 2 * few, drivers=DRIVERS),
         "killed: texts": partial(killed, kills=few, drivers=DRIVERS[:2], texts=True),
-        "killed: chunks": partial(killed, kills=few, drivers=DRIVERS, chunked=True),
         "2 processes": partial(together, drivers=two, kill=False, clock=False),
         "2 processes, 1 killed": partial(together, drivers=two, kill=True, clock=False),
         "3 processes, 1 killed": partial(together, drivers=three, kill=True, clock=False),
         "clocks jump, 2 processes, 1 killed": partial(together, drivers=two, kill=True, clock=True),
     }
+    if _can_chunk():
+        found["killed: chunks"] = partial(killed, kills=few, drivers=DRIVERS, chunked=True)
     for driver in DRIVERS:
         for number in (signal.SIGINT, signal.SIGTERM):
             found[f"{number.name}, {driver}"] = partial(signalled, driver=driver, number=number)
@@ -652,18 +660,29 @@ def scenarios(kills: int, *, mount: bool) -> dict[str, Scenario]:
     return found
 
 
-def reported(rows: Sequence[Row]) -> str:
-    """The table."""
-    header = ["scenario", "ended", "documents", "lost", "twice", "requests", "paid twice", "allowed", "oldest ms", ""]
-    lines = [
-        [
-            *(row.scenario, str(row.ended), f"{row.documents:,}", str(row.lost), str(row.twice)),
-            *(f"{row.requests:,}", str(row.paid_twice), str(row.allowed), f"{row.oldest * 1e3:.0f}"),
-            "BROKEN" if row.broken else "kept",
+_COLUMNS = (
+    Column(name="ended", form=",.0f"),
+    Column(name="documents", form=",.0f"),
+    Column(name="lost", form=",.0f", better="less"),
+    Column(name="twice", form=",.0f", better="less"),
+    Column(name="requests", form=",.0f"),
+    Column(name="paid twice", form=",.0f"),
+    Column(name="allowed", form=",.0f"),
+    Column(name="oldest ms", form=",.0f"),
+    Column(name="promise"),
+)
+
+
+def tabled(rows: Sequence[Row]) -> Table:
+    """A row for each scenario."""
+    cells: dict[str, list[Cell]] = {
+        row.scenario: [
+            *(row.ended, row.documents, row.lost, row.twice, row.requests, row.paid_twice, row.allowed),
+            *(row.oldest * 1e3, "BROKEN" if row.broken else "kept"),
         ]
         for row in rows
-    ]
-    return table(header, lines)
+    }
+    return Table(title="What is left of a job", columns=_COLUMNS, rows=cells, ours=tuple(cells), of="scenario", bars="")
 
 
 def _arguments() -> argparse.Namespace:
@@ -682,31 +701,60 @@ def _arguments() -> argparse.Namespace:
         parser.add_argument(name, type=int, help=argparse.SUPPRESS)
     for name in ("--texts", "--chunked"):
         parser.add_argument(name, action="store_true", help=argparse.SUPPRESS)
+    options(parser)
     return parser.parse_args()
 
 
+def played(plan: Plan, kills: int, only: str) -> list[Row]:
+    """All scenarios, or those with this in their name; each is told on stderr."""
+    rows = []
+    for name, scenario in scenarios(kills, mount=_can_mount(plan.folder)).items():
+        if only in name:
+            with keeping(think=THINK) as ledger:
+                rows.append(scenario(ledger, plan, name))
+            print(f"{name}: {'BROKEN' if rows[-1].broken else 'kept'}", file=sys.stderr, flush=True)
+            for said in rows[-1].broken[:5]:
+                print(f"    {said}", file=sys.stderr, flush=True)
+    return rows
+
+
 def main() -> None:
-    """Kill, and print what came of it."""
+    """Kill, and publish what came of it."""
     arguments = _arguments()
     isolated()
     if arguments.child:
         return child(arguments)
+    from contenders import installed, versions
+
     kills, documents = (10, 60) if arguments.fast else (arguments.kills, arguments.documents)
-    print(f"{environment()}\n{kills} kills, seed {arguments.seed}, {documents} documents a job\n", flush=True)
-    rows: list[Row] = []
+    began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="extractor-crash-") as temporary:
         folder = (arguments.keep or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         plan = Plan(kills=kills, documents=documents, chance=random.Random(arguments.seed), folder=folder)
-        for name, scenario in scenarios(kills, mount=_can_mount(folder)).items():
-            if arguments.only in name:
-                with keeping(think=THINK) as ledger:
-                    rows.append(scenario(ledger, plan, name))
-                print(reported(rows[-1:]).splitlines()[-1], flush=True)
-                for said in rows[-1].broken[:5]:
-                    print(f"    {said}", flush=True)
-    print(f"\n{reported(rows)}")
-    if any(row.broken for row in rows):
+        rows = played(plan, kills, arguments.only)
+    broken = [f"{row.scenario}: {said.splitlines()[0]}" for row in rows for said in row.broken[:5]]
+    report = Report(
+        name="crash",
+        question="Does a job keep what it promises when its process dies?",
+        command=command(),
+        environment=machine(),
+        versions=versions(installed("extractor")),
+        tables=(tabled(rows),),
+        notes=(
+            f"{kills} kills, {documents} documents a job, seed {arguments.seed}. No other library holds a job's "
+            "results in a file.",
+            "`twice`: with two results, or asked for after it was finished. `paid twice`: the same idempotency key, "
+            "not refused. `allowed`: requests under way when a process died, which cannot be helped. `oldest ms`: how "
+            "long a reply that was asked for again had been there at most.",
+            *([] if _can_chunk() else ["Without chunks: semantic-text-splitter is not installed."]),
+            *broken,
+        ),
+        seconds=time.perf_counter() - began,
+        data={"scenarios": [asdict(row) for row in rows]},
+    )
+    publish(report, arguments)
+    if broken:
         raise SystemExit(1)
     return None
 

@@ -1,7 +1,7 @@
 """What becomes of an extraction when the endpoint does something wrong, here and in other libraries.
 
     python benchmarks/faults.py [--only TEXT] [--fast] [--json FILE] [--jobs 6]
-    python benchmarks/faults.py --write docs/faults.md
+    python benchmarks/faults.py --write docs/reference/faults.md
 
 Every fault of the table in tests/endpoint/faulty.py is done by a server on loopback to each contender, in a process
 of its own that is given 10 seconds and a gigabyte. Counted are:

@@ -1,31 +1,34 @@
 """How well the number of requests under way finds an endpoint's hidden limit, and what asking costs.
 
-    python benchmarks/governor.py [--seeds 3] [--only TEXT] [--plot FILE.svg] [--json]
+    python benchmarks/governor.py [--seeds 3] [--only TEXT] [--into FOLDER]
 
 Each scenario of tests/endpoint/simulated.py is played by a simulator, event by event (no clock, no network): clients
 that always have something to send, over a network of 8 to 12 ms each way, before an endpoint with a limit that nobody
 has told them. Of the fixed windows from 1 to 512 the best is looked for twice: `best` is the most that any of them
 gets accepted, whatever is refused meanwhile, and `polite` the most with at most 2 % refused.
 
-Prints for each: both, with the window; ours in the mean of the seeds, and as a part of either; how much is refused
+Gives for each: both, with the window; ours in the mean of the seeds, and as a part of either; how much is refused
 once settled (after 10 s, where nothing else is said), and the seconds until 80 % of the limit is first reached. Where
 the limit changes after 30 s: the same from 10 s after that on. Then the CPU time of entering and leaving, a request.
-
-`--plot` draws the window and the throughput of some scenarios over time.
+The window and the throughput of some scenarios are drawn over time.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import itertools
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "endpoint"))
 
-from simulated import SCENARIOS, Fixed, Outcome, Scenario
+from contenders import installed, versions
+from loopback import command, machine
+from results import Cell, Column, Plot, Report, Series, Table, options, publish
+from simulated import SCENARIOS, Fixed, Scenario
 
 from extractor.endpoint.governor import Governor, Result
 
@@ -97,17 +100,9 @@ def row(name: str, scenario: Scenario, seeds: int) -> Row:
     return found
 
 
-def shown(found: Row) -> str:
-    """One line."""
-    polite = f"{found.polite:6.1f} ({found.polite_window:3})" if found.polite_window else "     – (  –)"
-    part = f"{found.ours / found.polite:5.2f}" if found.polite else "    –"
-    line = (
-        f"{found.name:34} {found.best:6.1f} ({found.best_window:3}) {polite} {found.ours:7.1f}"
-        f" {found.ours / found.best:5.2f} {part} {100 * found.refused:6.2f} {found.to_80:7.1f}"
-    )
-    if found.after is not None and found.after_limit is not None and found.after_refused is not None:
-        line += f"   then {found.after:6.1f} of {found.after_limit:6.1f}, {100 * found.after_refused:.2f} % refused"
-    return line
+def played(name: str, seeds: int) -> Row:
+    """The same by its name, as another process can be told."""
+    return row(name, SCENARIOS[name], seeds)
 
 
 def costs() -> dict[str, float]:
@@ -131,84 +126,106 @@ def costs() -> dict[str, float]:
     return {"with room": min(calm), "with 1,000 who wait": min(waiting)}
 
 
-# -------------------------------------------------------------------------------------------- the plot
+# -------------------------------------------------------------------------------------------- reporting
 
-WIDTH, HEIGHT, MARGIN, ACROSS = 420, 200, 40, 2
+_COLUMNS = (
+    Column(name="limit", form=",.1f"),
+    Column(name="best fixed", form=",.1f"),
+    Column(name="best: window", form=",.0f"),
+    Column(name="polite fixed", form=",.1f"),
+    Column(name="polite: window", form=",.0f"),
+    Column(name="ours", form=",.1f"),
+    Column(name="of the best"),
+    Column(name="of the polite"),
+    Column(name="refused %"),
+    Column(name="80 % after s", form=",.1f"),
+)
+_CHANGED = (
+    Column(name="new limit", form=",.1f"),
+    Column(name="ours", form=",.1f"),
+    Column(name="of the new limit"),
+    Column(name="refused %"),
+)
+_COSTS = (Column(name="CPU µs a request", form=",.1f"),)
 
 
-def line(points: list[tuple[float, float]], seconds: float, most: float, colour: str) -> str:
-    """A polyline of points in seconds and whatever is at most `most`."""
-    across, up = (WIDTH - 2 * MARGIN) / seconds, (HEIGHT - 2 * MARGIN) / most
-    places = " ".join(f"{MARGIN + x * across:.1f},{HEIGHT - MARGIN - min(y, most) * up:.1f}" for x, y in points)
-    return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-
-
-def panel(name: str, scenario: Scenario, outcome: Outcome) -> str:
-    """The window (blue), the accepted (green) and the refused (red) a second, and the limit (grey) of one run."""
-    seconds = scenario.seconds
-    slots = [float(each) for each in range(int(seconds))]
-    accepted = [(at + 0.5, outcome.throughput(at, at + 1)) for at in slots]
-    refused = [(at + 0.5, float(sum(at <= each < at + 1 for each in outcome.refused))) for at in slots]
-    windows = [(now, float(window)) for now, window, _ in outcome.windows[::4]]
-    after = scenario.best if scenario.after is None else scenario.after
-    limit = [(0.0, scenario.best), (scenario.change, scenario.best), (scenario.change, after), (seconds, after)]
-    most = 1.1 * max(y for points in (accepted, windows, limit) for _, y in points)
-    lines = [(limit, "#bbb"), (refused, "#d33"), (windows, "#36c"), (accepted, "#2a2")]
-    drawn = "".join(line(points, seconds, most, colour) for points, colour in lines)
-    left, bottom, right, top = MARGIN, HEIGHT - MARGIN, WIDTH - MARGIN, MARGIN
-    axes = f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="#000"/>'
-    words = "".join(
-        f'<text x="{x}" y="{y}" text-anchor="{anchor}">{text}</text>'
-        for x, y, anchor, text in (
-            (left, top - 10, "start", name),
-            (left - 4, top + 4, "end", f"{most:.0f}"),
-            (left - 4, bottom + 4, "end", "0"),
-            (right, bottom + 14, "end", f"{seconds:.0f} s"),
+def tabled(rows: list[Row], cost: dict[str, float]) -> tuple[Table, ...]:
+    """Before the limit changes, after it has, and what it costs."""
+    before: dict[str, list[Cell]] = {}
+    after: dict[str, list[Cell]] = {}
+    for each in rows:
+        polite = each.polite_window or None
+        before[each.name] = [
+            *(SCENARIOS[each.name].best, each.best, each.best_window),
+            *((each.polite, polite) if polite else (None, None)),
+            *(each.ours, each.ours / each.best, each.ours / each.polite if each.polite else None),
+            *(100 * each.refused, each.to_80),
+        ]
+        if each.after is not None and each.after_limit is not None and each.after_refused is not None:
+            part = each.after / each.after_limit
+            after[each.name] = [each.after_limit, each.after, part, 100 * each.after_refused]
+    costly: dict[str, list[Cell]] = {what: [us] for what, us in cost.items()}
+    return tuple(
+        Table(title=title, columns=columns, rows=found, ours=(), of=of, bars="")
+        for title, columns, found, of in (
+            ("Requests accepted a second, once settled", _COLUMNS, before, "endpoint"),
+            ("From 10 s after the limit has changed on", _CHANGED, after, "endpoint"),
+            ("CPU of entering and leaving", _COSTS, costly, "governor"),
         )
+        if found
     )
-    return axes + drawn + words
 
 
-def plot(path: Path) -> None:
-    """Write the picture."""
-    panels = [panel(name, SCENARIOS[name], SCENARIOS[name].play(Governor())) for name in PLOTTED]
-    placed = "".join(
-        f'<g transform="translate({number % ACROSS * WIDTH} {number // ACROSS * HEIGHT})">{each}</g>'
-        for number, each in enumerate(panels)
+def drawn(name: str, scenario: Scenario) -> Plot:
+    """The window, and the accepted and the refused a second, of one run; and the limit."""
+    outcome = scenario.play(Governor())
+    starts = [float(each) for each in range(int(scenario.seconds))]
+    after = scenario.best if scenario.after is None else scenario.after
+    lines = {
+        "window": [(now, float(window)) for now, window, _ in outcome.windows[::4]],
+        "accepted a second": [(at + 0.5, outcome.throughput(at, at + 1)) for at in starts],
+        "refused a second": [(at + 0.5, float(sum(at <= each < at + 1 for each in outcome.refused))) for at in starts],
+        "limit, a second": [
+            *((0.0, scenario.best), (scenario.change, scenario.best)),
+            *((scenario.change, after), (scenario.seconds, after)),
+        ],
+    }
+    series = tuple(
+        Series(name=line, x=tuple(x for x, _ in points), y=tuple(y for _, y in points))
+        for line, points in lines.items()
     )
-    width, height = ACROSS * WIDTH, -(-len(panels) // ACROSS) * HEIGHT + 20
-    legend = "blue: window; green: accepted a second; red: refused a second; grey: the limit, a second"
-    path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" '
-        f'font-size="11"><rect width="100%" height="100%" fill="#fff"/>{placed}'
-        f'<text x="{MARGIN}" y="{height - 6}">{legend}</text></svg>\n',
-        encoding="utf-8",
-    )
+    return Plot(title=f"An endpoint that bears {name}", x="seconds", y="requests", series=series)
 
 
 def main() -> None:
-    """Play, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Play and publish."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=3, help="how often each is played with ours")
     parser.add_argument("--only", default="", help="the scenarios whose name has this in it")
-    parser.add_argument("--plot", type=Path, help="an SVG file to write")
-    parser.add_argument("--json", action="store_true", help="all results as JSON")
+    options(parser)
     arguments = parser.parse_args()
-    if arguments.plot:
-        plot(arguments.plot)
-    found: list[Row] = []
-    if not arguments.json:
-        print(f"{'a second (window)':34}          best       polite    ours /best /polite refused%  80% at s")
-    for name, scenario in SCENARIOS.items():
-        if arguments.only in name:
-            found.append(row(name, scenario, arguments.seeds))
-            if not arguments.json:
-                print(shown(found[-1]), flush=True)
+    began = time.perf_counter()
+    wanted = [name for name in SCENARIOS if arguments.only in name]
+    with ProcessPoolExecutor() as pool:  # nothing is timed in there
+        found = list(pool.map(played, wanted, itertools.repeat(arguments.seeds)))
     cost = costs()
-    if arguments.json:
-        json.dump({"scenarios": [asdict(each) for each in found], "microseconds": cost}, sys.stdout, indent=2)
-        return
-    print("\nCPU of entering and leaving, a request: " + ", ".join(f"{us:.1f} µs {what}" for what, us in cost.items()))
+    report = Report(
+        name="governor",
+        question="How well is an endpoint's hidden limit found?",
+        command=command(),
+        environment=machine(),
+        versions=versions(installed("extractor")),
+        tables=tabled(found, cost),
+        plots=tuple(drawn(name, SCENARIOS[name]) for name in PLOTTED if arguments.only in name),
+        notes=(
+            f"A simulation without clock or network; ours in the mean of {arguments.seeds} seeds. `best fixed` is the "
+            "fixed window with the most accepted, `polite fixed` that with at most 2 % refused: each was found by "
+            "trying all of them, which nobody can do at a real endpoint. No other library looks for a limit.",
+        ),
+        seconds=time.perf_counter() - began,
+        data={"scenarios": [asdict(each) for each in found], "microseconds": cost},
+    )
+    publish(report, arguments)
 
 
 if __name__ == "__main__":

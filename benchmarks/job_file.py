@@ -1,13 +1,13 @@
 """What a job of so many documents is as a file: how large it is, and how long what one does with it takes.
 
-    python benchmarks/job_file.py [--documents 100000] [--size 2000] [--evidence] [--folder FOLDER] [--json]
+    python benchmarks/job_file.py [--documents 100000] [--size 2000] [--evidence] [--folder FOLDER] [--into FOLDER]
 
 Nobody is asked but for one document: its result is finished, with another text and another value each time, for all
 the others, 64 under way at a time, as a `map` does it. One in a hundred fails. Texts have about `--size` characters,
 which are as hard to pack as a language; the model has six fields, the reply about 200 characters. The file is on the
 disk of the temporary folder, or of `--folder`.
 
-Prints for everything the seconds, the CPU seconds, and either for a document: writing it; opening the file; counting;
+Gives for everything the seconds, the CPU seconds, and either for a document: writing it; opening the file; counting;
 going on with the job when all is done (`Extractor.map` gives every result from the file, and sends nothing); reading
 the records, with and without evidence; exporting them; having the failed ones asked again; checking the file. And the
 bytes of the file, and by how many MB the memory of the process grew at its peak in each step.
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import itertools
-import json
 import random
 import tempfile
 import time
@@ -30,8 +30,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import throughput
-from loopback import CASES, KEY, MODEL, environment, isolated, table
+from contenders import installed, versions
+from limited import thinking
+from loopback import CASES, KEY, MODEL, command, isolated, machine
+from own_process import most_memory
+from results import Cell, Column, Report, Table, options, publish
 
 from extractor import Extractor
 from extractor.batch.job import Job
@@ -66,10 +69,10 @@ class Stopwatch:
         """Time this, which is done to all documents, or to so many."""
         with contextlib.suppress(OSError):  # the peak so far is forgotten; elsewhere it only ever rises
             Path("/proc/self/clear_refs").write_text("5")
-        before, wall, cpu = throughput._most(), time.perf_counter(), time.process_time()
+        before, wall, cpu = most_memory(), time.perf_counter(), time.process_time()
         do()
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        grown = (throughput._most() - before) / 1024
+        grown = (most_memory() - before) / 1024
         self.took.append(Took(what=what, wall=wall, cpu=cpu, grown=grown, documents=documents or self._documents))
 
 
@@ -110,7 +113,7 @@ def _finish(worker: Worker, begun: Begun, number: int, model: Finished) -> Futur
     own = replace(model, data=data)
     if number % FAILS == FAILS - 1:
         failure = Failure(type="RequestTooLarge", message="The document is too long.", hint="Cut it.")
-        own = replace(model, data=None, fields={}, lists=(), failure=failure)
+        own = replace(model, data=None, fields={}, lists=(), error=failure)
     return worker.finish(begun, own)
 
 
@@ -150,7 +153,7 @@ def _consume(things: Iterator[Any]) -> None:
 def measured(documents: int, size: int, evidence: bool, folder: Path) -> tuple[list[Took], int]:
     """What everything took; and the bytes of the file."""
     path, watch = folder / "job.db", Stopwatch(documents)
-    with throughput._serving(1.0) as root:
+    with thinking(0.001) as root:
         model = begun_with(root, path, size, evidence)
         watch.of("write", lambda: write(path, documents, size, model))
         bytes_of_file = sum(each.stat().st_size for each in folder.glob("job.db*"))
@@ -165,7 +168,8 @@ def measured(documents: int, size: int, evidence: bool, folder: Path) -> tuple[l
             watch.of("read the records", lambda: _consume(job.records()))
             watch.of("read them without evidence", lambda: _consume(store.records(1, evidence=False)))
             watch.of("read the first 100", lambda: _consume(itertools.islice(job.records(), 100)), 100)
-            for kind in ("jsonl", "csv", "parquet", "sqlite"):
+            there = ["parquet"] if importlib.util.find_spec("pyarrow") else []
+            for kind in ("jsonl", "csv", *there, "sqlite"):
                 watch.of(f"export {kind}", lambda kind=kind: job.export(folder / f"out.{kind}"))  # type: ignore[misc]
             watch.of("export jsonl, evidence", lambda: job.export(folder / "fields.jsonl", evidence=True))
             watch.of("check the file", lambda: _check(store))
@@ -179,33 +183,54 @@ def _check(store: Store) -> None:
         raise SystemExit(f"The file is damaged: {wrong}")
 
 
+_COLUMNS = (
+    Column(name="s", form=",.3f"),
+    Column(name="CPU s", form=",.3f"),
+    Column(name="µs each", form=",.1f"),
+    Column(name="CPU µs each", form=",.1f"),
+    Column(name="MB more", form=",.1f"),
+)
+
+
+def tabled(took: list[Took]) -> Table:
+    """A row for each thing that was done."""
+    rows: dict[str, list[Cell]] = {
+        each.what: [
+            *(each.wall, each.cpu, each.wall / each.documents * 1e6, each.cpu / each.documents * 1e6, each.grown),
+        ]
+        for each in took
+    }
+    return Table(title="What one does with a job", columns=_COLUMNS, rows=rows, ours=(), of="what", bars="")
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=2_000, help="characters of a text")
     parser.add_argument("--evidence", action="store_true", help="have what is known of the fields worked out at once")
     parser.add_argument("--folder", type=Path, help="where the file is made")
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    options(parser)
     arguments = parser.parse_args()
     isolated()
+    began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="extractor-job-", dir=arguments.folder) as folder:
         took, size = measured(arguments.documents, arguments.size, arguments.evidence, Path(folder))
-    if arguments.json:
-        print(json.dumps({"environment": environment(), "bytes": size, "took": [asdict(each) for each in took]}))
-        return
-    print(f"{environment()}\n{arguments.documents:,} documents of {arguments.size:,} characters\n")
-    rows = [
-        [
-            each.what,
-            *(f"{each.wall:.3f}", f"{each.cpu:.3f}"),
-            *(f"{each.wall / each.documents * 1e6:.1f}", f"{each.cpu / each.documents * 1e6:.1f}"),
-            f"{each.grown:.1f}",
-        ]
-        for each in took
-    ]
-    print(table(["what", "s", "CPU s", "µs each", "CPU µs each", "MB more"], rows))
-    print(f"\n{size:,} bytes, {size / arguments.documents:,.0f} for each document")
+    report = Report(
+        name="job_file",
+        question="How large is a job as a file, and how long does what one does with it take?",
+        command=command(),
+        environment=machine(),
+        versions=versions(installed("extractor")),
+        tables=(tabled(took),),
+        notes=(
+            f"{arguments.documents:,} documents of {arguments.size:,} characters; {size:,} bytes, "
+            f"{size / arguments.documents:,.0f} for each document.",
+        ),
+        seconds=time.perf_counter() - began,
+        data={"bytes": size, "took": [asdict(each) for each in took]},
+    )
+    publish(report, arguments)
 
 
 if __name__ == "__main__":

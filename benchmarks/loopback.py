@@ -2,7 +2,8 @@
 
 `serving()` starts the endpoint in another process, so that only the client's work is counted in the
 client's process. It answers every POST of `…/MODEL/content/v1/chat/completions` with the fixed reply for
-that model, of `…/MODEL/tool/v1/chat/completions` with the same as the call of a tool, and a GET with the
+that model, of `…/MODEL/tool/v1/chat/completions` with the same as the call of a tool that has the model's
+name, of `…/MODEL/final_result/v1/chat/completions` as the call of a tool of that name, and a GET with the
 size of the last request to each path.
 """
 
@@ -12,12 +13,13 @@ import asyncio
 import contextlib
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import metadata
@@ -25,21 +27,25 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from task import KEY, MODEL
 
 __all__ = [
     "CASES",
     "KEY",
+    "KINDS",
     "MODEL",
     "Case",
+    "command",
+    "completion",
     "environment",
     "isolated",
+    "machine",
+    "orders",
     "ratio",
     "sent_bytes",
     "serving",
     "table",
 ]
-
-MODEL, KEY = "fixed-model", "no-secret"
 
 # -------------------------------------------------------------------------------------- the models
 
@@ -229,10 +235,14 @@ CASES: Mapping[str, Case] = {
 # ------------------------------------------------------------------------------------ the endpoint
 
 
-def _completion(case: Case, kind: str) -> bytes:
-    """Make an HTTP response as it goes over the wire; `kind` is content or tool."""
+KINDS = ("content", "tool", "final_result")
+
+
+def completion(case: Case, kind: str) -> bytes:
+    """Make an HTTP response as it goes over the wire; `kind` is one of `KINDS`."""
     text = json.dumps(case.value, ensure_ascii=False)
-    call = {"id": "call_1", "type": "function", "function": {"name": case.model.__name__, "arguments": text}}
+    tool = case.model.__name__ if kind == "tool" else kind
+    call = {"id": "call_1", "type": "function", "function": {"name": tool, "arguments": text}}
     said = {"content": text} if kind == "content" else {"content": None, "tool_calls": [call]}
     body = {
         "id": "chatcmpl-20250301-0001",
@@ -310,9 +320,7 @@ def _length(head: bytes) -> int:
 
 
 async def _serve() -> None:
-    _Connection.replies = {
-        f"{name}/{kind}": _completion(case, kind) for name, case in CASES.items() for kind in ("content", "tool")
-    }
+    _Connection.replies = {f"{name}/{kind}": completion(case, kind) for name, case in CASES.items() for kind in KINDS}
     server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -345,7 +353,7 @@ def sent_bytes(root: str) -> dict[str, int]:
 # ------------------------------------------------------------------------------------- the reports
 
 _PACKAGES = ("extractor", "pydantic", "pydantic-core", "httpx", "openai", "instructor", "pydantic-ai-slim")
-_STEERING = ("PROXY", "EXTRACTOR_", "OPENAI_", "LOGFIRE_")
+_STEERING = ("PROXY", "EXTRACTOR_", "OPENAI_", "LOGFIRE_", "LANGCHAIN_", "LANGSMITH_")
 
 
 def isolated() -> None:
@@ -354,13 +362,35 @@ def isolated() -> None:
         del os.environ[name]
 
 
+def machine() -> str:
+    """Python and the number of CPUs."""
+    return f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs"
+
+
+def command() -> str:
+    """What was run, as one would type it; not where the results went."""
+    given = sys.argv[1:]
+    while "--into" in given:
+        at = given.index("--into")
+        del given[at : at + 2]
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *given])
+
+
+def orders(names: Iterable[str], rounds: int) -> Iterator[list[str]]:
+    """Everyone's turn in every round: each round begins with another one."""
+    waiting = list(names)
+    for number in range(rounds):
+        first = number % max(1, len(waiting))
+        yield waiting[first:] + waiting[:first]
+
+
 def environment() -> str:
     """Python, the number of CPUs and the versions of the packages, on one line."""
     versions = []
     for name in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions.append(f"{name} {metadata.version(name)}")
-    return f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs; " + ", ".join(versions)
+    return f"{machine()}; " + ", ".join(versions)
 
 
 def ratio(values: Sequence[float], reference: Sequence[float]) -> float:

@@ -1,33 +1,35 @@
 """Which imperfect replies cost no second request, and which lead to wrong data.
 
-    python benchmarks/one_request.py [--json]
+    python benchmarks/one_request.py [--into FOLDER]
 
 One loopback endpoint gives the same reply to every request. First the kinds of replies that say all that is wanted,
 but not in clean JSON or not with the right type: a library can mend them, ask again, or give up. Then the kinds that
-must not be taken as they stand. Each contender may send one request only, in the mode that sends a JSON Schema.
+must not be taken as they stand. Each contender may send one request only. Those that send the model as a tool get the
+same text as the arguments of that tool's call.
 
-Prints for each kind and contender: `right`, `none` (an error), or `WRONG` (a value that is not what the reply says).
-Other libraries take part where they are installed (`pip install "extractor[benchmarks]"`).
+Gives for each contender how many replies of the first kind it takes rightly with one request, of how many it takes
+another value than they say, and how many of the second kind it takes as data. Other libraries take part where they
+are installed (`pip install "extractor[benchmarks]"`).
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.metadata
 import json
 import logging
-import sys
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
+import peers
+from contenders import CONTENDERS, Call, Contender, Task, installed, versions
+from loopback import command, isolated, machine
 from pydantic import BaseModel
+from results import Cell, Column, Report, Table, options, publish
 
-from extractor import Extractor, ExtractorError
-from extractor.testing import FakeEndpoint, Reply
-
-Call: TypeAlias = "Callable[[str], Any]"
-"""Address → the value. Raises where there is none."""
+from extractor.testing import FakeEndpoint, Recorded, Reply
 
 
 class Item(BaseModel):
@@ -82,105 +84,121 @@ NOT_TO_BE_TAKEN: Mapping[str, str | Reply] = {
 """Replies of which nothing is to be taken as it stands."""
 
 
-def ours(url: str) -> Any:
-    """`Extractor.extract`."""
-    with Extractor("m", base_url=url, max_retries=0) as extractor:
-        return extractor.extract(Purchase, "…")
+BY_EXTRACTOR = ("extractor",)
+MARKDOWN = replace(
+    CONTENDERS["instructor: JSON Schema"],
+    name="instructor: Markdown JSON",
+    sync=peers.instructor("MD_JSON"),
+)
+"""Its mode for endpoints without structured output, which looks for a fence."""
+RIGHT_SAID, NONE, WRONG = "right", "none", "WRONG"
 
 
-def openai_sdk(url: str) -> Any:
-    """The OpenAI SDK's own structured output."""
-    client: Any = importlib.import_module("openai").OpenAI(base_url=url, api_key="k", max_retries=0)
-    reply = client.chat.completions.parse(
-        model="m", messages=[{"role": "user", "content": "…"}], response_format=Purchase
-    )
-    return reply.choices[0].message.parsed
+def taking_part() -> list[Contender]:
+    """Who is asked."""
+    names = [each.name for each in CONTENDERS.values() if each.sync and each.kind != "floor"]
+    found = installed(*(name for name in names if name != "extractor: function"), "httpx by hand")
+    return [*found, MARKDOWN] if any(each.name == "instructor" for each in found) else found
 
 
-def instructor(mode: str) -> Call:
-    """instructor, in one of its modes."""
-
-    def call(url: str) -> Any:
-        library: Any = importlib.import_module("instructor")
-        client = library.from_openai(
-            importlib.import_module("openai").OpenAI(base_url=url, api_key="k", max_retries=0),
-            mode=library.Mode[mode],
-        )
-        return client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": "…"}], response_model=Purchase, max_retries=0
-        )
-
-    return call
+def served(contender: Contender, reply: str | Reply, request: Recorded) -> Reply:
+    """A reply where the contender looks for one: in the content, or in the arguments of its tool's call."""
+    given = Reply(content=reply) if isinstance(reply, str) else reply
+    if contender.mode == "content" or given.message:
+        return given
+    name = "final_result" if contender.mode == "final_result" else request.body["tools"][0]["function"]["name"]
+    call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": given.content}}
+    finish = "tool_calls" if given.finish_reason == "stop" else given.finish_reason
+    return Reply(message={"content": None, "tool_calls": [call]}, finish_reason=finish)
 
 
-def pydantic_ai(url: str) -> Any:
-    """pydantic-ai, with the endpoint's structured output."""
-    library: Any = importlib.import_module("pydantic_ai")
-    models: Any = importlib.import_module("pydantic_ai.models.openai")
-    providers: Any = importlib.import_module("pydantic_ai.providers.openai")
-    model = models.OpenAIChatModel("m", provider=providers.OpenAIProvider(base_url=url, api_key="k"))
-    return library.Agent(model, output_type=library.NativeOutput(Purchase), retries=0).run_sync("…").output
-
-
-CONTENDERS: Mapping[str, tuple[str, str, Call]] = {
-    "extractor": ("extractor", "extractor", ours),
-    "openai": ("openai", "openai", openai_sdk),
-    "instructor": ("instructor", "instructor", instructor("JSON_SCHEMA")),
-    "instructor MD_JSON": ("instructor", "instructor", instructor("MD_JSON")),
-    "pydantic-ai": ("pydantic_ai", "pydantic-ai-slim", pydantic_ai),
-}
-"""Name → module, distribution, call."""
-
-
-def outcome(call: Call, reply: str | Reply, *, mendable: bool) -> str:
-    """What a contender makes of a reply."""
-    with FakeEndpoint(reply, repeat=True) as fake:
+def outcome(contender: Contender, reply: str | Reply, *, mendable: bool) -> tuple[str, int]:
+    """What a contender makes of a reply, and with how many requests."""
+    with FakeEndpoint(lambda request: served(contender, reply, request), repeat=True) as fake:
         try:
-            value = call(fake.base_url)
-        except ExtractorError:
-            return "none"
+            value: Any = _call(contender, fake.base_url)()
         except Exception:  # noqa: BLE001  # each has errors of its own
-            return "none"
-    if value is None:
-        return "none"
-    return "right" if mendable and value.model_dump() == RIGHT.model_dump() else "WRONG"
+            return NONE, len(fake.requests)
+        right = mendable and value.model_dump() == RIGHT.model_dump()
+        return (RIGHT_SAID if right else WRONG), len(fake.requests)
 
 
-def installed() -> dict[str, Call]:
-    """The contenders that can be imported."""
-    found = {}
-    for name, (module, _, call) in CONTENDERS.items():
-        try:
-            importlib.import_module(module)
-        except ImportError:
-            continue
-        found[name] = call
-    return found
+def _call(contender: Contender, url: str) -> Call:
+    assert contender.sync is not None  # `installed` gives no other
+    return contender.sync(Task(model=Purchase, document="…", base_url=url))
+
+
+# ---------------------------------------------------------------------------------------- reporting
+
+_COLUMNS = (
+    Column(name=f"right, of {len(MENDABLE)}", form=",.0f", better="more"),
+    Column(name="given up", form=",.0f"),
+    Column(name="silently another value", form=",.0f", better="less"),
+    Column(name=f"not to be taken, but taken, of {len(NOT_TO_BE_TAKEN)}", form=",.0f", better="less"),
+    Column(name="requests for one reply", form=",.0f"),
+)
+
+
+def _row(said: Mapping[str, tuple[str, int]]) -> list[Cell]:
+    mended = [said[kind][0] for kind in MENDABLE]
+    taken = [said[kind][0] for kind in NOT_TO_BE_TAKEN]
+    most = max(requests for _, requests in said.values())
+    return [mended.count(RIGHT_SAID), mended.count(NONE), mended.count(WRONG), taken.count(WRONG), most]
+
+
+def _tables(results: Mapping[str, Mapping[str, tuple[str, int]]]) -> tuple[Table, ...]:
+    floors = tuple(name for name in results if name == "httpx by hand")
+    kinds = {kind: [said[kind][0] for said in results.values()] for kind in (*MENDABLE, *NOT_TO_BE_TAKEN)}
+    return (
+        Table(
+            title="Imperfect replies, with one request",
+            columns=_COLUMNS,
+            rows={name: _row(said) for name, said in results.items()},
+            ours=BY_EXTRACTOR,
+            floors=floors,
+        ),
+        Table(
+            title="Reply by reply",
+            columns=tuple(Column(name=name) for name in results),
+            rows=kinds,
+            ours=(),
+            of="reply",
+        ),
+    )
 
 
 def main() -> None:
-    """Ask, and print the table."""
+    """Ask, and publish."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="all results as JSON")
+    options(parser)
     arguments = parser.parse_args()
+    isolated()
     logging.disable(logging.CRITICAL)  # failures are what is counted here
-    calls = installed()
+    warnings.simplefilter("ignore")
+    began, asked = time.perf_counter(), taking_part()
+    replies = {**MENDABLE, **NOT_TO_BE_TAKEN}
     results = {
-        kind: {name: outcome(call, reply, mendable=kind in MENDABLE) for name, call in calls.items()}
-        for kind, reply in {**MENDABLE, **NOT_TO_BE_TAKEN}.items()
+        each.name: {kind: outcome(each, reply, mendable=kind in MENDABLE) for kind, reply in replies.items()}
+        for each in asked
     }
-    if arguments.json:
-        json.dump(results, sys.stdout, indent=2)
-        return
-    packages = dict.fromkeys(CONTENDERS[name][1] for name in calls)
-    versions = [f"{package} {importlib.metadata.version(package)}" for package in packages]
-    print(", ".join(versions), "\n")
-    for kind, row in results.items():
-        print(f"{kind:34}" + "".join(f"{name} {row[name]:7}" for name in calls))
-    for name in calls:
-        right = sum(results[kind][name] == "right" for kind in MENDABLE)
-        wrong = sum(row[name] == "WRONG" for row in results.values())
-        print(f"{name}: {right} of {len(MENDABLE)} right with one request, {wrong} of {len(results)} silently wrong")
+    report = Report(
+        name="one_request",
+        question="Which imperfect replies cost no second request, and which lead to wrong data?",
+        command=command(),
+        environment=machine(),
+        versions=versions(asked),
+        tables=_tables(results),
+        notes=(
+            "`right`: the value that the reply says. `none`: an error, after which one would ask again. `WRONG`: a "
+            "value that is not what the reply says, or one of a reply that must not be taken, without an error.",
+            "All ways to ask again are switched off. instructor, pydantic-ai and trustcall, which send the model as a "
+            "tool, get the same text as the arguments of the call; two rows show them with JSON Schema, one shows "
+            "instructor's mode for Markdown.",
+        ),
+        seconds=time.perf_counter() - began,
+        data={"replies": {name: dict(said) for name, said in results.items()}},
+    )
+    publish(report, arguments)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How long a person waits at the review page: the queue of a large job, the next document, a check as they type.
 
-    python benchmarks/review.py [--documents 10000] [--rounds 30] [--lines 8] [--chars 3000] [--no-browser] [--json]
+    python benchmarks/review.py [--documents 10000] [--rounds 30] [--lines 8] [--chars 3000] [--no-browser]
+                                [--into FOLDER]
 
 A job of that many invoices is written to a file as a `map` would leave it (no model takes part): each has a text of
 about `--chars` characters and a value with `--lines` lines, one value in ten is wrong. `extractor review` is started
@@ -8,15 +9,19 @@ on it as a person starts it, in a process of its own, and asked over HTTP; then 
 documents are accepted by keyboard, one after the other. While the first half of that goes on, the server is still
 working out which documents are doubtful; how long that takes is told, and everything is timed again after it.
 
+Where the server's packages, Playwright or Chromium are missing, that is said on stderr and nothing is measured; with
+`--no-browser` the last two are not needed.
+
 The floor is the smallest thing of that kind: one row of the file by its number, over SQLite, as JSON.
 
-Prints the median, the 90th percentile and the worst of each, in milliseconds; and the server's memory.
+Gives the median, the 90th percentile and the worst of each, in milliseconds; and the server's memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -37,8 +42,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from loopback import environment, isolated, table
+from contenders import installed, versions
+from loopback import command, isolated, machine
 from pydantic import BaseModel
+from results import Cell, Column, Report, Table, options, publish
 
 from extractor.batch.store import Finished, Store
 from extractor.schema.target import target_of
@@ -147,11 +154,23 @@ class Times:
         self.of.setdefault(what, []).append(time.perf_counter() - started)
         return done
 
-    def rows(self) -> list[list[str]]:
-        """The table."""
-        return [
-            [what, str(len(all_)), *(f"{1000 * each:.1f}" for each in spread(all_))] for what, all_ in self.of.items()
-        ]
+    def tabled(self) -> Table:
+        """A row for each."""
+        rows: dict[str, list[Cell]] = {
+            what: [len(all_), *(1000 * each for each in spread(all_))] for what, all_ in self.of.items()
+        }
+        floors = tuple(what for what in rows if what.startswith("floor"))
+        return Table(
+            title="Milliseconds of waiting", columns=_COLUMNS, rows=rows, ours=(), floors=floors, of="what", bars=""
+        )
+
+
+_COLUMNS = (
+    Column(name="times", form=",.0f"),
+    Column(name="median", form=",.1f"),
+    Column(name="90 %", form=",.1f"),
+    Column(name="worst", form=",.1f"),
+)
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
@@ -232,14 +251,23 @@ _UNTIL_ANOTHER = """() => {
 }"""
 
 
+def missing_for_page() -> str:
+    """What is missing for the page to be seen; "" where nothing is."""
+    for package in ("uvicorn", "starlette", "playwright"):
+        if importlib.util.find_spec(package) is None:
+            return f"{package} is not installed"
+    return "" if _chromium() else "there is no Chromium"
+
+
+def _chromium() -> str | None:
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def in_browser(url: str, rounds: int, times: Times) -> None:
     """The page as it is seen: until the first document stands there, and until the next does after Ctrl+Enter."""
     from playwright.sync_api import sync_playwright
 
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        print("There is no Chromium: without the page.", file=sys.stderr)
-        return
+    program = _chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
@@ -281,16 +309,20 @@ def memory(process: int) -> float:
 
 
 def main() -> None:
-    """Make the job, serve it, wait, print."""
+    """Make the job, serve it, wait, publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--lines", type=int, default=8)
     parser.add_argument("--chars", type=int, default=3_000)
     parser.add_argument("--no-browser", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    options(parser)
     given = parser.parse_args()
+    missing = "" if given.no_browser else missing_for_page()
+    if missing:
+        return print(f"review: left out, {missing}.", file=sys.stderr)
     isolated()
+    began = time.perf_counter()
     times = Times()
     with tempfile.TemporaryDirectory(prefix="extractor-review-") as folder:
         path = Path(folder) / "invoices.db"
@@ -305,15 +337,22 @@ def main() -> None:
                 in_browser(url, given.rounds, times)
             megabytes = memory(process)
         floor(path, given.rounds, times)
-    told = {"environment": environment(), "documents": given.documents, "start": up, "scored": seconds}
-    if given.json:
-        print(json.dumps({**told, "megabytes": megabytes, "seconds": times.of}))
-        return
-    print(
-        f"{told['environment']}\n{given.documents:,} documents; up after {up:.1f} s, all scored {seconds:.0f} s later; "
+    told = {"documents": given.documents, "start": up, "scored": seconds, "megabytes": megabytes}
+    report = Report(
+        name="review",
+        question="How long does a person wait at the review page?",
+        command=command(),
+        environment=machine(),
+        versions=versions(installed("extractor")),
+        tables=(times.tabled(),),
+        notes=(
+            f"{given.documents:,} documents. The server is up after {up:.1f} s, and has scored all of them "
+            f"{seconds:.0f} s later; it has {megabytes:.0f} MB then.",
+        ),
+        seconds=time.perf_counter() - began,
+        data={**told, "seconds": times.of},
     )
-    print(f"the server has {megabytes:.0f} MB\n")
-    print(table(["milliseconds", "times", "median", "90 %", "worst"], times.rows()))
+    return publish(report, given)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import importlib as _importlib
 import logging as _logging
 from typing import TYPE_CHECKING
 
+from extractor.async_client import AsyncExtractor, aextract
 from extractor.chat.content import Audio, File, Image
-from extractor.client import AsyncExtractor, Extractor
+from extractor.client import Extractor, extract
 from extractor.errors import (
     AuthenticationFailed,
     BadReply,
@@ -53,16 +54,15 @@ from extractor.errors import (
     TimedOut,
 )
 from extractor.evidence.field import Span
-from extractor.ladder import Step
+from extractor.loop.ladder import Step
 from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Repair
 from extractor.result import Attempt, ChunkResult, DocumentResult, Extraction
 from extractor.schema.adapt import Adapted, adapt
+from extractor.schema.checked import FieldError
 from extractor.schema.dialects import Dialect, Limits
 from extractor.schema.marks import Grounded, Inferred, Merge
-from extractor.schema.target import FieldError
 from extractor.schema.walk import Rewrite
-from extractor.shared import aextract, extract
 
 if TYPE_CHECKING:  # for those who use them: see __getattr__
     from extractor.batch.job import Job

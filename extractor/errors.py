@@ -46,15 +46,15 @@ next (`hint`). No API key and no document text is ever part of a message.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from extractor.batch.record import Revision
     from extractor.chat.wire import Usage
-    from extractor.ladder import Step
+    from extractor.loop.ladder import Step
     from extractor.result import Attempt
-    from extractor.schema.target import FieldError
+    from extractor.schema.checked import FieldError
 
 __all__ = [
     "AuthenticationFailed",
@@ -215,7 +215,8 @@ def _cost(error: EndpointError | ExtractionFailed) -> Decimal | None:
         return kept
     costs = [attempt.cost for attempt in error.attempts]
     known = [cost for cost in costs if cost is not None]
-    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+    with localcontext(Context(prec=40)):  # as for all sums of money: whatever the caller's own rounds to
+        return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 # ----------------------------------------------------------------- the network's or server's fault

@@ -15,7 +15,8 @@ from extractor.chat.content import Document, text_of
 from extractor.chat.wire import Prefix
 from extractor.endpoint.resolve import Address
 from extractor.errors import OptionError, SchemaError, StatusError
-from extractor.ladder import OWN, RUNGS, Descent, Form, Ladder, Step, Way, applied, memory
+from extractor.loop.ladder import OWN, RUNGS, Descent, Form, Ladder, Step, Way, applied
+from extractor.loop.memory import memory
 from extractor.prices import Tariff
 from extractor.prompt import prompt
 from extractor.schema.dialects import Dialect, Mode
@@ -71,7 +72,7 @@ class Forms:
         """The request fields that a document has alone."""
         if form.way.mode != "grammar":
             return {}
-        from extractor.grammar.written import grammar_of
+        from extractor.grammar.schema_grammar import grammar_of
 
         # What only stands in the caller's own turns could not be copied.
         text = None if document is None or self._settings.messages else text_of(document)
@@ -134,7 +135,7 @@ class Forms:
         settings, rung = self._settings, OWN if way.mode is None else RUNGS[way.mode]
         adapted = rung.adapted(self._target, self._dialect, settings.absent, way.schema_slim)
         if way.mode == "grammar":
-            from extractor.grammar.written import grammar_of  # where one is taken
+            from extractor.grammar.schema_grammar import grammar_of  # where one is taken
 
             grammar_of(adapted.schema, None, copied=False)  # raises where the schema cannot be said in one
         shared = prompt(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from extractor.chat.wire import Usage
 from extractor.errors import OptionError
 
-__all__ = ["Amount", "Billed", "Price", "Tariff", "amount", "exact"]
+__all__ = ["Amount", "Billed", "Price", "Tariff", "amount", "exact", "total"]
 
 Amount: TypeAlias = int | float | str | Decimal
 """US dollars. A float means the digits it is written with: 0.1 is a tenth."""
@@ -104,6 +104,14 @@ class Price:
             fresh = billed.prompt - billed.cached
             dollars = fresh * self.input + billed.cached * self.cached_input + billed.output * self.output
             return dollars.scaleb(-6, context=context)
+
+
+def total(costs: Iterable[Decimal | None]) -> Decimal | None:
+    """What several things cost together; None where that of one of them is not known."""
+    listed = list(costs)
+    known = [cost for cost in listed if cost is not None]
+    with exact():
+        return sum(known, Decimal(0)) if len(known) == len(listed) else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

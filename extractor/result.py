@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from extractor.chat.wire import ChatReply, ChatRequest, Usage
 from extractor.errors import ExtractorError
 from extractor.evidence.field import Field
-from extractor.ladder import Step
+from extractor.loop.ladder import Step
+from extractor.prices import total
 from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Repair
+from extractor.schema.checked import FieldError
 from extractor.schema.dialects import Mode
-from extractor.schema.target import FieldError
 
 if TYPE_CHECKING:  # only where somebody wants to know
     from extractor.documents.merging import Conflict
@@ -132,9 +133,7 @@ class Extraction(Generic[T]):
         if "cost" in self._known:  # of one that was read from a job
             known_cost: Decimal | None = self._known["cost"]
             return known_cost
-        costs = [attempt.cost for attempt in self.attempts]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known, Decimal(0)) if len(known) == len(costs) else None
+        return total(attempt.cost for attempt in self.attempts)
 
     @property
     def fields(self) -> Mapping[str, Field]:

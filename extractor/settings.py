@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -22,8 +23,10 @@ from extractor.schema.adapt import Absent
 from extractor.schema.dialects import MODES, Mode
 
 if TYPE_CHECKING:  # only for those who use them
+    from extractor.batch.job import Job
     from extractor.budget import Budget
     from extractor.documents.chunking import Chunking
+    from extractor.documents.loaded import As
     from extractor.endpoint.cache import Cache
     from extractor.endpoint.errand import Journal
     from extractor.evidence.calibration import Calibration
@@ -33,7 +36,7 @@ if TYPE_CHECKING:  # only for those who use them
     from extractor.prices import Price
     from extractor.watching import Watcher
 
-__all__ = ["Call", "Defaults", "OneCall", "Settings"]
+__all__ = ["Call", "Defaults", "MapCall", "OneCall", "Settings", "SharedCall"]
 
 DEFAULT_MAX_RETRIES = 2
 DEFAULT_DEADLINE = 600.0
@@ -123,13 +126,35 @@ class Call(OneCall, total=False):
     """Another model of the same endpoint, its name sent as given."""
 
 
+class MapCall(Call, total=False):
+    """The keywords of a map. See `Extractor.map`."""
+
+    job: Job | str | os.PathLike[str] | None
+    """The file in which everything is kept, so that the same call again goes on where it was."""
+    ordered: bool
+    """Whether the results come in the order of the documents. Default false: as they complete."""
+    concurrency: int | None
+    """How many documents are under way at once at most. By default as many as the endpoint takes."""
+    as_: As
+    """As what files are read: "text" (the default), "image" or "file"."""
+    evidence: bool
+    """Whether what is known of the fields is worked out and kept at once. Default false."""
+
+
+class SharedCall(OneCall, total=False):
+    """The keywords of `extract(…)` and `aextract(…)`: which endpoint is asked, and those of one call."""
+
+    model: str | None
+    base_url: str | None
+    api_key: str | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand. A `journal` is
-    given by a job, for one document; a map that is closed has `given_up` what is under way. Of a `source` of examples
-    some are `chosen` for each document.
-
-    `several`: one flow is not enough for it.
+    """Everything that a call was told, checked. `fields` go on the wire, `extra_fields` as they stand. Of a `source`
+    of examples some are `chosen` for each document. It needs `several` flows where one is not enough, and is `patient`
+    where its deadline is the default one. No caller gives a `journal`, which a job has for each document, nor
+    `given_up`, by which a map says that it was closed: see `_INNER`.
     """
 
     model: str | None = None
@@ -171,7 +196,8 @@ class Settings:
         """The call's settings over the defaults. Raises `OptionError`."""
         both = {**defaults, **call}
         own = {name: _own(name, both.pop(name)) for name in _OWN if name in both}
-        fields = checked(both)
+        own |= {name.removeprefix("_"): both.pop(name) for name in _INNER if name in both}
+        fields = checked(both, _OWN)
         extra = fields.pop("extra_fields", {})
         policy = {name: own.pop(name) for name in _POLICY if name in own}
         if not isinstance(own.get("examples", ()), tuple):
@@ -229,14 +255,9 @@ def _is_several(own: Mapping[str, Any]) -> bool:
 
 
 _POLICY = tuple(Policy.__dataclass_fields__)
-_OWN = (
-    *_POLICY,
-    *(
-        item
-        for item in Settings.__dataclass_fields__
-        if item not in ("fields", "extra_fields", "policy", "patient", "several", "source", "chosen")
-    ),
-)
+_INNER = ("_journal", "_given_up")  # keywords that a job and a map give: by their names, no caller means them
+_MADE_HERE = {"fields", "extra_fields", "policy", "patient", "several", "source", "chosen", "journal", "given_up"}
+_OWN = (*_POLICY, *(name for name in Settings.__dataclass_fields__ if name not in _MADE_HERE))
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "mode": ("auto", *MODES),
     "absent": get_args(Absent),

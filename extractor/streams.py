@@ -8,24 +8,26 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pydantic_core import to_json
 
-from extractor.asking import Ask, Task
 from extractor.chat.sse import Piece
 from extractor.chat.wire import ChatReply
-from extractor.endpoint.errand import Errand
 from extractor.errors import BudgetExceeded, CallerError, EndpointError, TargetFailed
-from extractor.extraction import Flow
+from extractor.loop.task import Ask, Task
 from extractor.reply.live import Live
 from extractor.reply.node import CONTAINERS, Node
 from extractor.reply.partial import UNKNOWN
 from extractor.reply.reading import Wanted, read
 from extractor.reply.view import View
 from extractor.result import Extraction
+from extractor.schema.nodes import PREFIX
 from extractor.schema.plans import Plans, Wrapped
 from extractor.schema.target import Target, TypeTarget
+
+if TYPE_CHECKING:
+    from extractor.base_client import Begun
 
 __all__ = ["AsyncStream", "Items", "Partials", "Stream"]
 
@@ -114,7 +116,7 @@ def _may_be(root: Node, schema: Mapping[str, Any], definitions: Plans) -> bool:
 def _kinds(schema: Any, definitions: Plans) -> frozenset[str]:
     """The types that a wire schema names; none where it does not say."""
     if isinstance(schema, dict) and "$ref" in schema:
-        schema = definitions.get(schema["$ref"].rpartition("/")[2], (None,))[0]
+        schema = definitions.get(schema["$ref"].removeprefix(PREFIX), (None,))[0]
     said = schema.get("type", ()) if isinstance(schema, dict) else ()
     return frozenset((said,) if isinstance(said, str) else said)
 
@@ -204,21 +206,10 @@ def _listed(root: Node | None, key: str) -> Node | None:
     return root if root is not None and root.kind == "array" else None
 
 
-class Begun(Protocol):
-    """An extraction that can be driven: what the `flow` asks is streamed by `senders[errand.endpoint]`."""
-
-    @property
-    def flow(self) -> Flow[Any]: ...
-    @property
-    def errand(self) -> Errand: ...
-    @property
-    def senders(self) -> dict[int, Any]: ...
-
-
 class _Result(Generic[T]):
     """What both streams share: the result, and that they can be gone through once."""
 
-    def __init__(self, begun: Begun, shown: Shown[Any]) -> None:
+    def __init__(self, begun: Begun[Any], shown: Shown[Any]) -> None:
         self._flow = begun.flow
         self._errand = begun.errand
         self._senders = begun.senders

@@ -4,7 +4,7 @@ A `Watcher` is told; a `Watch` is what the code that tells holds. Three rules:
 
 - Nothing of the document, of a reply or of a value is in a record, unless the watcher asked for `content`.
 - A watcher that fails never breaks an extraction.
-- What nobody watches costs one truth test.
+- What nobody watches costs one test for None.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from extractor.chat.wire import ChatReply, Usage
 from extractor.errors import OptionError
 
 __all__ = [
-    "NOBODY",
     "Event",
     "Failing",
     "FallingBack",
@@ -300,10 +299,6 @@ class Watch:
                 _failed(watcher, method, error)
 
 
-NOBODY: Final = Watch()
-"""The watch of an extraction that nobody watches."""
-
-
 def _listens(watcher: Watcher, method: Method) -> bool:
     return getattr(getattr(watcher, method), "__func__", None) is not getattr(Watcher, method)
 
@@ -324,11 +319,13 @@ def _failed(watcher: Watcher, method: Method, error: Exception) -> None:
         logger.debug("What %s raised:", name, exc_info=error)
 
 
-def watch_of(watchers: tuple[Watcher, ...]) -> Watch:
-    """The watch for an extraction that starts now: the given watchers, and the log where it is listened to."""
+def watch_of(watchers: tuple[Watcher, ...]) -> Watch | None:
+    """The watch for an extraction that starts now: the given watchers, and the log where it is listened to. None where
+    nobody listens to anything.
+    """
     if logger.isEnabledFor(logging.INFO) and not any(isinstance(each, Logged) for each in watchers):
         return Watch((*watchers, _LOG))
-    return Watch(watchers) if watchers else NOBODY
+    return Watch(watchers) or None
 
 
 # -------------------------------------------------------------------------------------------- the log

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import certifi
 import pytest
+from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parent / "schema"))
+# Where modules are that several tests share.
+sys.path.extend(str(Path(__file__).parent / folder) for folder in (".", "schema", "several", "batch"))
 
 from documented import problems
 
 from extractor.endpoint import routes
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 __all__ = ["problems"]
+
+# How long an example takes is no law: the machine may be busy with others.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +61,50 @@ def _nothing_learned() -> Iterator[None]:
     """What is known of an endpoint stays when nobody uses it; the next test may have one at the same port."""
     yield
     routes._recent.clear()
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """What holds for both kinds of extractors is tested of both."""
+    said: str = request.param
+    return said
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium. Without it these tests are skipped, but not where all of them must run."""
+    absent = pytest.fail if os.environ.get("CI") else pytest.skip
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        absent("playwright is not installed")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        absent("there is no Chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A function that opens a window of a width. No script may fail in it."""
+    failed: list[str] = []
+    contexts = []
+
+    def opened(width: int, **more: Any) -> Page:
+        asked = {"viewport": {"width": width, "height": 800}, "reduced_motion": "reduce", **more}
+        context = browser.new_context(**asked)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not failed

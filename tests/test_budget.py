@@ -253,7 +253,7 @@ def test_the_mean_follows() -> None:
     assert 9_000 < left - budget.left.tokens <= 10_000
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.randoms(use_true_random=False), st.integers(1, 16))
 def test_nearly_all_is_used_and_little_more(chance: random.Random, at_once: int) -> None:
     """Without any bound known, a job stops near its limit: neither at half, nor far beyond it."""
@@ -319,7 +319,7 @@ def test_what_is_not_limited_need_not_be_known() -> None:
 PENNY = Decimal("0.001")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.integers(0, 2_000),
     st.integers(0, 20),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import pickle
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 import httpx
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
@@ -42,6 +44,7 @@ from extractor.errors import (
     ServerError,
     TimedOut,
 )
+from extractor.settings import Call, MapCall, OneCall, SharedCall
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,9 +60,6 @@ class Person(BaseModel):
     age: int
 
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
-
-
 def _run(
     kind: str,
     fake: FakeEndpoint,
@@ -71,15 +71,7 @@ def _run(
 ) -> Extraction[Any]:
     """One call of an extractor of either kind; `settings` are for the extractor, the rest for the call."""
     made = {"base_url": fake.base_url, **(settings or {})}
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            return await one.run(target, document, **call)
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
 def _body(fake: FakeEndpoint, number: int = -1) -> dict[str, Any]:
@@ -102,7 +94,6 @@ def _python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 # ---------------------------------------------------------------------------------------- what is sent
 
 
-@both
 def test_nothing_unset_is_on_the_wire(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Without options the body has the model, the schema and the messages, and nothing else."""
     fake_endpoint.answer(ANN)
@@ -115,7 +106,6 @@ def test_nothing_unset_is_on_the_wire(kind: str, fake_endpoint: FakeEndpoint) ->
     assert user == {"role": "user", "content": "Ann is 34."}
 
 
-@both
 def test_the_schema_on_the_wire(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The target's schema is sent as a strict json_schema with a name."""
     fake_endpoint.answer(ANN)
@@ -149,7 +139,6 @@ EVERY_FIELD: dict[str, Any] = {
 }
 
 
-@both
 @pytest.mark.parametrize("where", ["call", "defaults"])
 def test_every_request_field_is_on_the_wire(where: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every request field is a keyword of the extractor and of the call, and is sent under its name."""
@@ -162,7 +151,6 @@ def test_every_request_field_is_on_the_wire(where: str, kind: str, fake_endpoint
     assert body.keys() == EVERY_FIELD.keys() | {"model", "messages"}
 
 
-@both
 def test_a_call_wins_over_the_defaults(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A call's own setting replaces the default, None unsets it, and the others stay."""
     fake_endpoint.answer(ANN)
@@ -173,7 +161,6 @@ def test_a_call_wins_over_the_defaults(kind: str, fake_endpoint: FakeEndpoint) -
     assert "seed" not in body
 
 
-@both
 def test_a_call_leaves_the_defaults_alone(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What one call sets is not there in the next."""
     fake_endpoint.answer(*[ANN] * 3)
@@ -196,7 +183,6 @@ def test_a_call_leaves_the_defaults_alone(kind: str, fake_endpoint: FakeEndpoint
     assert (second["model"], third["model"]) == ("m", "other")
 
 
-@both
 def test_extra_fields_are_top_level(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Extra fields are put into the body as they stand."""
     fake_endpoint.answer(ANN)
@@ -206,7 +192,6 @@ def test_extra_fields_are_top_level(kind: str, fake_endpoint: FakeEndpoint) -> N
     assert "extra_fields" not in body
 
 
-@both
 def test_model_per_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A call can name another model of the same endpoint, which is sent as given."""
     fake_endpoint.answer(ANN)
@@ -214,7 +199,6 @@ def test_model_per_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert _body(fake_endpoint)["model"] == "openai/other"
 
 
-@both
 def test_key_and_headers(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The key goes as a bearer token; further headers go with every request."""
     fake_endpoint.answer({"name": "Ann"}, ANN)
@@ -224,7 +208,6 @@ def test_key_and_headers(kind: str, fake_endpoint: FakeEndpoint) -> None:
         assert request.headers["x-trace"] == "7"
 
 
-@both
 def test_instructions(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Instructions are added to the system message, before the document."""
     fake_endpoint.answer(ANN)
@@ -234,7 +217,6 @@ def test_instructions(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "Ages are in years." in messages[0]["content"]
 
 
-@both
 @pytest.mark.parametrize("value", [Person(name="Bea", age=2), {"name": "Bea", "age": 2}])
 def test_examples(value: Any, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Examples are turns before the document: a model's instance or plain data."""
@@ -247,7 +229,6 @@ def test_examples(value: Any, kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert document["content"] == "Ann is 34."
 
 
-@both
 def test_examples_have_the_form_of_the_wire(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An example's value is shown as the endpoint is asked to write it."""
     fake_endpoint.answer({"value": [3]})
@@ -255,7 +236,6 @@ def test_examples_have_the_form_of_the_wire(kind: str, fake_endpoint: FakeEndpoi
     assert json.loads(_body(fake_endpoint)["messages"][2]["content"]) == {"value": [1, 2]}
 
 
-@both
 def test_messages(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The caller's own turns come before the document, with one system message at the beginning."""
     fake_endpoint.answer(ANN)
@@ -268,7 +248,6 @@ def test_messages(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert turns[0] == {"role": "system", "content": "Be terse."}
 
 
-@both
 def test_messages_without_a_document(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With messages the document may be left out."""
     fake_endpoint.answer({"name": "Ann"}, {"age": 34})
@@ -277,7 +256,6 @@ def test_messages_without_a_document(kind: str, fake_endpoint: FakeEndpoint) -> 
     assert _body(fake_endpoint, 1)["messages"][1] == _body(fake_endpoint, 0)["messages"][1]
 
 
-@both
 @pytest.mark.parametrize(
     ("document", "kinds"),
     [
@@ -296,7 +274,6 @@ def test_documents_of_parts(document: Any, kinds: list[str], kind: str, fake_end
     assert [part["type"] for part in _body(fake_endpoint)["messages"][-1]["content"]] == kinds
 
 
-@both
 def test_stable_part_first(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Two documents of one target are asked for with the same bytes up to the document."""
     fake_endpoint.answer(ANN, ANN)
@@ -314,7 +291,6 @@ def test_stable_part_first(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert first.endswith(b'{"role":"user","content":"First."}]}')
 
 
-@both
 def test_streaming_gives_the_same(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With stream=True the call returns the same as without."""
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
@@ -374,7 +350,6 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-@both
 @pytest.mark.parametrize(
     ("target", "said", "value"),
     [
@@ -416,7 +391,6 @@ def test_targets(target: Any, said: Any, value: Any, kind: str, fake_endpoint: F
     assert _body(fake_endpoint)["response_format"]["json_schema"]["schema"]["type"] == "object"
 
 
-@both
 def test_schema_by_path_and_by_name(kind: str, fake_endpoint: FakeEndpoint, tmp_path: Path) -> None:
     """A JSON Schema can be given as a path, as a string too, or by the name of a ready one."""
     path = tmp_path / "thing.json"
@@ -430,7 +404,6 @@ def test_schema_by_path_and_by_name(kind: str, fake_endpoint: FakeEndpoint, tmp_
     assert names[:2] == ["Thing", "Thing"]
 
 
-@both
 def test_a_schema_target_is_held_to_the_whole_schema(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A value that the schema refuses is asked for again."""
     fake_endpoint.answer({"id": 0, "tags": None}, {"id": 1, "tags": None})
@@ -439,7 +412,6 @@ def test_a_schema_target_is_held_to_the_whole_schema(kind: str, fake_endpoint: F
     assert [error.pointer for error in result.attempts[0].errors] == ["/id"]
 
 
-@both
 @pytest.mark.parametrize(
     "target",
     [
@@ -458,7 +430,6 @@ def test_targets_that_cannot_be_asked_for(target: Any, kind: str, fake_endpoint:
     assert fake_endpoint.requests == []
 
 
-@both
 def test_context(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The validation context reaches the caller's validators, in every attempt."""
 
@@ -480,7 +451,6 @@ def test_context(kind: str, fake_endpoint: FakeEndpoint) -> None:
 # --------------------------------------------------------------------------------------- what comes back
 
 
-@both
 def test_the_result(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The result has the value, the usage of all attempts, the attempts, and the model that answered."""
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
@@ -494,7 +464,6 @@ def test_the_result(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.model == "fake"
 
 
-@both
 @pytest.mark.parametrize("max_retries", [0, 1, 3])
 def test_max_retries(max_retries: int, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """As many re-asks as max_retries says, as a default or in a call; the call wins."""
@@ -505,7 +474,6 @@ def test_max_retries(max_retries: int, kind: str, fake_endpoint: FakeEndpoint) -
     assert caught.value.value == {"name": "Ann"}
 
 
-@both
 def test_max_retries_by_default(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Without a word about it there are two re-asks."""
     fake_endpoint.answer(*[Reply(finish_reason="length")] * 9)
@@ -514,7 +482,6 @@ def test_max_retries_by_default(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(fake_endpoint.requests) == 3
 
 
-@both
 def test_an_endpoint_that_fails_at_the_re_ask(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What was answered before an endpoint failed is on the error, and survives pickling."""
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
@@ -526,7 +493,6 @@ def test_an_endpoint_that_fails_at_the_re_ask(kind: str, fake_endpoint: FakeEndp
     assert attempt.reply.usage.total_tokens == 15
 
 
-@both
 def test_after_a_failure_the_extractor_is_usable(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An extractor outlives every error."""
     script: list[Any] = [Reply(status=500, raw="no"), ANN, Reply(raw="<html>"), ANN, "no JSON", ANN]
@@ -553,7 +519,6 @@ def test_after_a_failure_the_extractor_is_usable(kind: str, fake_endpoint: FakeE
     assert raised == [ServerError, BadReply, ExtractionFailed]
 
 
-@both
 def test_the_deadline_bounds_all_attempts(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The deadline is for the whole of it: a re-ask does not start it anew."""
     over = threading.Event()
@@ -570,7 +535,6 @@ def test_the_deadline_bounds_all_attempts(kind: str, fake_endpoint: FakeEndpoint
     assert [attempt.value for attempt in caught.value.attempts] == [{"name": "Ann"}]
 
 
-@both
 def test_timeout(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A silent endpoint is given up after timeout seconds."""
     fake_endpoint.answer(Reply(content=ANN, delay=0.4))
@@ -581,7 +545,6 @@ def test_timeout(kind: str, fake_endpoint: FakeEndpoint) -> None:
 # ------------------------------------------------------------------------------------ the caller's errors
 
 
-@both
 @pytest.mark.parametrize("where", ["call", "defaults"])
 @pytest.mark.parametrize(
     ("option", "value"),
@@ -608,7 +571,6 @@ def test_wrong_settings(option: str, value: Any, where: str, kind: str, fake_end
     assert fake_endpoint.requests == []
 
 
-@both
 @pytest.mark.parametrize(
     "field",
     [{"extra_fields": {"a": {1, 2}}}, {"extra_fields": {"a": float("nan")}}, {"tools": [{"a": object()}]}],
@@ -621,7 +583,6 @@ def test_what_is_no_json_is_not_sent(field: dict[str, Any], kind: str, fake_endp
     assert fake_endpoint.requests == []
 
 
-@both
 @pytest.mark.parametrize("document", ["", " \n", [], [""], None, b"bytes", 17, [17], {"no": "type"}], ids=repr)
 def test_no_document(document: Any, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An empty or unreadable document is an error, and nothing is sent."""
@@ -630,7 +591,6 @@ def test_no_document(document: Any, kind: str, fake_endpoint: FakeEndpoint) -> N
     assert fake_endpoint.requests == []
 
 
-@both
 @pytest.mark.parametrize(
     "messages", [[], [{"content": "no role"}], [{"role": "wizard", "content": "x"}], ["text"]], ids=repr
 )
@@ -641,7 +601,6 @@ def test_wrong_messages(messages: Any, kind: str, fake_endpoint: FakeEndpoint) -
     assert fake_endpoint.requests == []
 
 
-@both
 def test_a_closed_extractor(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A closed extractor says so; closing twice does no harm."""
     if kind == "sync":
@@ -715,7 +674,6 @@ def test_the_environment_names_the_endpoint(
 # -------------------------------------------------------------------------------------- the own client
 
 
-@both
 def test_the_callers_client(kind: str) -> None:
     """With a client of the caller's own no connection is made otherwise, and it stays open."""
     fake = FakeEndpoint(ANN, ANN)
@@ -852,7 +810,6 @@ def test_a_cancelled_task_leaves_the_extractor_usable(fake_endpoint: FakeEndpoin
 # -------------------------------------------------------------------------- the functions of the package
 
 
-@both
 def test_the_functions(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """`extract` and `aextract` take the endpoint and everything that a call takes."""
     fake_endpoint.answer(ANN)
@@ -869,7 +826,6 @@ def test_the_functions(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert fake_endpoint.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-@both
 def test_the_functions_fail_as_the_extractors_do(kind: str) -> None:
     """Nothing listening there is a ConnectionFailed, also with the functions."""
     with FakeEndpoint() as fake:
@@ -1090,7 +1046,6 @@ def test_headers_are_not_doubled(fake_endpoint: FakeEndpoint) -> None:
 # --------------------------------------------------------------------------------- modes and absences
 
 
-@both
 def test_what_may_be_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With absent="allow" required fields are nullable on the wire, in one call or in all of them."""
     fake_endpoint.answer(*[ANN] * 3)
@@ -1116,7 +1071,6 @@ def test_settings_of_a_call_do_not_stick(fake_endpoint: FakeEndpoint) -> None:
     assert third["response_format"] != first["response_format"]
 
 
-@both
 def test_own_turns_when_stepping_down(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The caller's own turns, examples and instructions are there in every way of asking."""
     refusal = Reply(status=400, raw=json.dumps({"error": {"message": "json_schema is not supported"}}))
@@ -1197,3 +1151,27 @@ def test_a_text_like_a_path(fake_endpoint: FakeEndpoint) -> None:
     """A text that looks like a path is a text where there is no such file."""
     fake_endpoint.answer(ANN)
     assert extract(Person, "Ann is 34.txt", base_url=fake_endpoint.base_url).age == 34
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (Extractor.map, MapCall.__annotations__.keys() - Call.__annotations__.keys()),
+        (AsyncExtractor.map, MapCall.__annotations__.keys() - Call.__annotations__.keys()),
+        (extract, SharedCall.__annotations__.keys() - OneCall.__annotations__.keys()),
+        (aextract, SharedCall.__annotations__.keys() - OneCall.__annotations__.keys()),
+    ],
+)
+def test_keywords_that_are_typed_are_taken(function: Any, said: set[str]) -> None:
+    """The keywords that type checkers know are those that there are."""
+    parameters = inspect.signature(function).parameters.values()
+    assert {each.name for each in parameters if each.kind is each.KEYWORD_ONLY} == said
+
+
+@pytest.mark.parametrize("name", ["journal", "given_up"])
+def test_what_is_for_a_job_is_no_keyword(kind: str, name: str, fake_endpoint: FakeEndpoint) -> None:
+    """What only a job and a map set for a call is an unknown keyword to callers."""
+    with pytest.raises(OptionError, match=f"{name} is no request field"):
+        _run(kind, fake_endpoint, Person, **{name: lambda: True})
+    with pytest.raises(OptionError, match=f"{name} is no request field"):
+        _run(kind, fake_endpoint, Person, settings={name: lambda: True})

@@ -25,7 +25,7 @@ from extractor.errors import (
 )
 from extractor.reply.outcome import Outcome
 from extractor.result import Attempt
-from extractor.schema.target import FieldError
+from extractor.schema.checked import FieldError
 
 CLASSES: dict[str, type[ExtractorError]] = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ExtractorError)

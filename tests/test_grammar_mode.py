@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel
 
 from extractor import AsyncExtractor, Extraction, Extractor, Fallback, Image, Inferred
 from extractor.errors import BadRequest, OptionError
-from extractor.ladder import memory
+from extractor.loop.memory import memory
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 TEXT = "Zebedee Quux is 34, and lives in Bonn."
 PLACES: dict[str, tuple[str, ...]] = {
     "llama.cpp": ("grammar",),
@@ -46,15 +46,7 @@ def _run(
     kind: str, fake: FakeEndpoint, target: Any = Person, document: Any = TEXT, *, settings: Any = None, **call: Any
 ) -> Extraction[Any]:
     made = {"base_url": fake.base_url, "dialect": "llama.cpp", **(settings or {})}
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            return await one.run(target, document, **call)
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
 def _grammar(request: Recorded, dialect: str = "llama.cpp") -> str | None:
@@ -71,7 +63,6 @@ def _refusal(message: str, status: int = 400) -> Reply:
 # ------------------------------------------------------------------------------- where it stands
 
 
-@both
 @every
 def test_the_place_of_a_grammar(dialect: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Each kind of endpoint has its own field for a grammar; nothing else says what is wanted but the prompt."""
@@ -87,7 +78,6 @@ def test_the_place_of_a_grammar(dialect: str, kind: str, fake_endpoint: FakeEndp
     assert "summary" in request.body["messages"][0]["content"]
 
 
-@both
 def test_a_grammar_without_the_document(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With `copy=False` the grammar is made of the schema alone."""
     fake_endpoint.answer(GOOD, GOOD)
@@ -98,7 +88,6 @@ def test_a_grammar_without_the_document(kind: str, fake_endpoint: FakeEndpoint) 
     assert "Zebedee" not in str(first)
 
 
-@both
 def test_another_document(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every document has a grammar of its own, whatever is the same in the requests."""
     fake_endpoint.answer(*[GOOD] * 3)
@@ -120,7 +109,6 @@ def test_another_document(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert grammars[0] == grammars[2]
 
 
-@both
 @every
 def test_copying(dialect: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With `copy=True` a grammar is what is asked with first; without, it is not."""
@@ -131,7 +119,6 @@ def test_copying(dialect: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "response_format" in fake_endpoint.requests[1].body
 
 
-@both
 def test_an_endpoint_without_grammars(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where no grammar is taken, `copy=True` asks again for what was not copied, and `mode="grammar"` is refused."""
     fake_endpoint.answer(GOOD)
@@ -146,7 +133,6 @@ def test_an_endpoint_without_grammars(kind: str, fake_endpoint: FakeEndpoint) ->
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 @pytest.mark.parametrize("document", [Image(data=b"png"), [Image(data=b"png"), "a text"]], ids=["image", "both"])
 def test_an_image(document: Any, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """From an image nothing can be copied: the grammar is that of the schema."""
@@ -156,7 +142,6 @@ def test_an_image(document: Any, kind: str, fake_endpoint: FakeEndpoint) -> None
     assert "a text" not in str(_grammar(fake_endpoint.requests[0]))
 
 
-@both
 def test_the_callers_own_turns(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What stands in the caller's own turns could not be copied: nothing has to be."""
     fake_endpoint.answer(GOOD)
@@ -167,7 +152,6 @@ def test_the_callers_own_turns(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "Zebedee" not in grammar
 
 
-@both
 def test_a_document_in_parts(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A document in parts of text is copied from as one."""
     fake_endpoint.answer(GOOD)
@@ -177,7 +161,6 @@ def test_a_document_in_parts(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "34" in grammar
 
 
-@both
 def test_a_stream_with_a_grammar(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A streamed request has its grammar, too."""
     fake_endpoint.answer(GOOD)
@@ -210,7 +193,6 @@ UNSUPPORTED = {
 }
 
 
-@both
 @every
 def test_a_field_that_is_not_taken(dialect: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An endpoint without the field is asked in the next way, and that is remembered."""
@@ -225,7 +207,6 @@ def test_a_field_that_is_not_taken(dialect: str, kind: str, fake_endpoint: FakeE
     assert PLACES[dialect][0] not in fake_endpoint.requests[1].body
 
 
-@both
 @pytest.mark.parametrize(
     "said",
     ["grammar too large: 90000 rules", "failed to parse grammar", "Grammar error: Number of states exceeds limit"],
@@ -239,7 +220,6 @@ def test_a_grammar_that_is_not_taken(said: str, kind: str, fake_endpoint: FakeEn
     assert len(fake_endpoint.requests) == 3
 
 
-@both
 def test_a_forced_grammar_that_is_refused(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the grammar was forced, its refusal is raised, with what else could be tried."""
     fake_endpoint.answer(_refusal(UNSUPPORTED["llama.cpp"]))
@@ -249,7 +229,6 @@ def test_a_forced_grammar_that_is_refused(kind: str, fake_endpoint: FakeEndpoint
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_another_field_that_is_not_taken(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where another field is refused, it is left out, and the grammar stays."""
     fake_endpoint.answer(_refusal("Unsupported parameter: 'seed'"), GOOD)
@@ -262,7 +241,6 @@ def test_another_field_that_is_not_taken(kind: str, fake_endpoint: FakeEndpoint)
 # ------------------------------------------------------------------------------- asked again, and elsewhere
 
 
-@both
 def test_a_field_that_is_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What is asked again for a field has a grammar for that field."""
 
@@ -279,7 +257,6 @@ def test_a_field_that_is_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> 
     assert "response_format" not in fake_endpoint.requests[1].body
 
 
-@both
 def test_the_whole_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What is asked again as a whole has the same grammar."""
     fake_endpoint.answer("no json", GOOD)
@@ -289,7 +266,6 @@ def test_the_whole_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert first
 
 
-@both
 def test_a_refusal_when_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An endpoint that takes the first grammar and not the next is asked for the field in another way."""
     fake_endpoint.answer({**GOOD, "age": "old"}, _refusal("grammar too large"), {"age": 34})
@@ -300,7 +276,6 @@ def test_a_refusal_when_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> N
     assert list(last["response_format"]["json_schema"]["schema"]["properties"]) == ["age"]
 
 
-@both
 def test_a_fallback(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Whoever is asked instead is asked in its own way: with its own field for a grammar, or without one."""
     with FakeEndpoint(GOOD) as other:
@@ -317,7 +292,6 @@ def test_a_fallback(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "response_format" in other.requests[0].body
 
 
-@both
 def test_what_does_not_go_with_it(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The caller's own format is sent alone; with the caller's own tools there is no grammar."""
     fake_endpoint.answer(GOOD, GOOD)

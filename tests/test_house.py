@@ -28,25 +28,27 @@ SCHEMA = "extractor.schema"
 SENDING = ("extractor.errors", "extractor.chat")
 MONEY = ("extractor.prices", "extractor.budget")
 IN = (*SENDING, SCHEMA, "extractor.reply")
-ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prices", "extractor.prompt", "extractor.feedback")
+ALL_ASKED = (*SENDING, SCHEMA, "extractor.reply", "extractor.prices", "extractor.prompt")
 
 # The schema stage, from the questions about one node up to the whole: each may import those before it.
 ROOMS = (
-    *("words", "nodes", "ready", "identifiers", "references", "patterns", "dialects", "parts", "outline"),
+    *("pointers", "nodes", "words", "ready", "identifiers", "references", "patterns", "dialects", "parts", "outline"),
     *(
         "plans",
-        "choice",
+        "branch_chooser",
         "restore",
         "places",
         "to_wire",
         "absences",
+        "checked",
+        "schema_target",
         "target",
         "plain",
         "decimals",
-        "discreet",
+        "redaction",
     ),  # the way back, and who judges
     *("marks", "portion"),
-    *("merge", "standing", "scope", "answers"),  # parts of it
+    *("merge", "subschemas", "scope", "answers"),  # parts of it
     *("unions", "measure", "slim", "walk", "refer", "alternatives", "constants", "objects", "lists"),
     *("rewrite", "adapt"),
 )
@@ -62,29 +64,48 @@ REPLY_ROOMS = (
     *("partial", "live", "kinds", "view"),  # what is shown while it comes
 )
 
+# Ask, read, validate, ask again: each may import those before it.
+LOOP_ROOMS = (
+    *("memory", "ladder", "task"),  # what is asked
+    *("excerpt", "feedback", "part_answers", "reask"),  # what is asked again
+    *("failing", "extraction", "fallback", "watched"),
+)
 # HTTP, from who is asked up to asking: each may import those before it.
 ENDPOINT_ROOMS = (
     *("presets", "resolve"),  # who is asked
     *("inflate", "refusals", "faults", "events"),  # what an answer means
-    *("turns", "hints", "limits", "pace", "governor"),  # how many at a time
-    *("retry", "routes", "cache"),  # again, elsewhere, or from memory
+    *("turns", "hints", "window", "pace", "governor"),  # how many at a time
+    *("retry", "routes", "cache_file", "cache"),  # again, elsewhere, or from memory
     *("errand", "steps", "admission", "recovery", "recall"),
     *("delivery", "heads", "places", "http", "pipes", "ahttp"),
 )
 # Whether it is true: each may import those before it.
 EVIDENCE_ROOMS = (
     "field",
-    *("folding", "amounts", "days", "source", "place"),  # the document
-    *("leaves", "lining", "nearly", "search", "records", "anchors", "labels", "placing", "grounding", "holding"),
+    *("folding", "number_words", "amounts", "days", "source", "place"),  # the document
+    *(
+        "leaves",
+        "equality",
+        "alignment",
+        "misread",
+        "fuzzy",
+        "search",
+        "records",
+        "anchors",
+        "labels",
+        "placing",
+        "grounding",
+        "holding",
+    ),
     *("logprobs", "consensus", "confidence", "calibration"),  # how sure values are
-    *("units", "shapes", "rows", "items", "inline", "counts", "reach", "completeness"),  # what is missing
+    *("units", "shapes", "rows", "items", "inline", "counts", "reach", "tables", "completeness"),  # what is missing
     *("page_style", "page_parts", "page_values", "page"),  # to look at
     "fields",
 )
 DOCUMENT_ROOMS = (
     *("chunking", "lengths", "lines", "chunk", "part", "choosing", "joining", "merging", "regions", "found"),
     *("loaded", "files", "load", "processes", "loader"),  # from a file to its text
-    *("rows", "inputs"),  # many of them
+    *("table_files", "rows", "inputs"),  # many of them
 )
 FILE_ROOMS = (
     *("limits", "plain", "source", "writing", "elements", "archive", "rendering", "kinds"),
@@ -100,6 +121,7 @@ BATCH_ROOMS = (
         "writer",
         "rows",
         "reading",
+        "workers",
         "claims",
         "finishes",
         "connections",
@@ -108,42 +130,57 @@ BATCH_ROOMS = (
     *("options", "written", "holding", "restoring"),
     *("revisions", "queue", "tally", "scoring", "checks"),  # what people say, and what they see next
     *("store", "contents", "run"),
-    *("tables", "cells", "verdicts", "frames", "export"),
+    *("shapes", "tables", "cells", "verdicts", "flat", "frames", "related", "export"),
     *("entering", "reviewing", "job"),
 )
-EXAMPLE_ROOMS = ("index", "sources", "pool", "nearest")
+EXAMPLE_ROOMS = ("index", "json_lines", "sources", "pool", "nearest")
 EVALUATION_ROOMS = (
     *("normal", "shape", "trees", "assignment", "long_lists", "aligning", "comparing"),  # two values
-    *("scores", "surety", "telling", "plots", "page", "evaluation"),
-    *("sources", "judge", "evaluating", "leaving"),
+    *("scores", "reliability", "text_report", "plots", "html_report", "evaluation"),
+    *("sources", "preparing", "evaluating", "leaving"),
 )
 REVIEW_ROOMS = (
-    *("naming", "empties", "questions", "form", "places", "meaning"),  # a schema as a form
-    *("presence", "sheet", "checking", "chosen", "line", "shelf", "desk"),  # what can be asked
-    *("scans", "drawing", "keeping", "painter", "pictures"),  # pages
-    *("guard", "given", "server", "aside", "serving"),
+    *("naming", "definitions", "empties", "questions", "form", "places", "meaning"),  # a schema as a form
+    *(
+        "lru",
+        "presence",
+        "sheet",
+        "checking",
+        "run_choice",
+        "queue_walk",
+        "document_cache",
+        "desk",
+    ),  # what can be asked
+    *("scans", "render_worker", "renderer", "pictures"),  # pages
+    *("guard", "request_fields", "server", "idle", "serving"),
 )
 CLUSTER_ROOMS = (
-    *("gathering", "governing", "office", "coordinator"),  # one governor for all
-    *("keeper", "keeping"),  # one job for all
+    *("coalescing", "remote_governor", "governor_server", "coordinator"),  # one governor for all
+    *("job_server", "remote_worker"),  # one job for all
     *("columns", "crew", "worker"),
 )
 CLI_ROOMS = (
-    *("shown", "reading", "records", "pages", "asking", "run", "others"),
-    *("overview", "live", "stopping", "keeping", "batch", "jobs", "demo_batch"),
+    *("output", "reading", "records", "pages", "asking", "run", "schema", "models", "serve", "demo"),
+    *("overview", "live", "stopping", "batch_job", "batch", "jobs", "demo_batch"),
     *("review", "evaluate"),
 )
 GRAMMAR_ROOMS = (
     *("gbnf", "bounds", "units", "lines", "automaton"),
-    *("copied", "pattern", "references", "fitting", "written"),
+    *("copied", "pattern", "references", "fitting", "schema_grammar"),
 )
 SEVERAL_ROOMS = (
+    "threads",
     *("pieces", "candidates", "recalled", "chunks", "plan", "driving"),  # several for one document
-    *("feed", "line", "alone", "mapping", "mapping_async"),  # one for each of many
+    *("feed", "line", "alone", "mapping", "loops", "mapping_async"),  # one for each of many
 )
 EVIDENCE = "extractor.evidence"
 RESULT = (EVIDENCE, "extractor.documents.merging", "extractor.result")
 BESIDE = (*SENDING, *MONEY, "extractor.schema.dialects", "extractor.complaints", "extractor.watching")
+
+DRIVING = (
+    *(*SENDING, SCHEMA, *RESULT, "extractor.several", "extractor.endpoint", "extractor.settings"),
+    *("extractor.base_client", "extractor.reach", "extractor.loop", "extractor.streams"),
+)
 
 # Module prefix → the prefixes of this package that it may import while running. The longest prefix that
 # fits a module counts. Whatever stands lower may import what stands higher, never the other way round.
@@ -200,23 +237,16 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     "extractor.watching": SENDING,
     # the loop
     "extractor.prompt": (*SENDING, SCHEMA),
-    "extractor.feedback": (*SENDING, SCHEMA, "extractor.reply"),
-    "extractor.excerpt": (SCHEMA,),
     "extractor.complaints": ("extractor.errors", "extractor.schema.dialects"),
-    "extractor.ladder": (*SENDING, SCHEMA, "extractor.complaints", "extractor.prompt"),
-    "extractor.result": (*ALL_ASKED, "extractor.ladder", EVIDENCE, "extractor.documents.merging"),
-    "extractor.asking": (*ALL_ASKED, "extractor.ladder"),
-    "extractor.parts": (*ALL_ASKED, "extractor.ladder", "extractor.asking"),
-    "extractor.again": (*ALL_ASKED, "extractor.ladder", "extractor.asking", "extractor.excerpt", "extractor.parts"),
-    "extractor.extraction": (
-        *(*ALL_ASKED, *RESULT),
-        *(f"extractor.{each}" for each in ("ladder", "asking", "parts", "again")),
-    ),
-    "extractor.fallback": (*ALL_ASKED, *RESULT, "extractor.asking", "extractor.extraction", "extractor.watching"),
-    "extractor.watched": (
-        *(*ALL_ASKED, *RESULT),
-        *(f"extractor.{each}" for each in ("ladder", "complaints", "asking", "extraction", "watching")),
-    ),
+    "extractor.result": (*ALL_ASKED, "extractor.loop.ladder", EVIDENCE, "extractor.documents.merging"),
+    **{
+        f"extractor.loop.{name}": (
+            *(*ALL_ASKED, *RESULT, "extractor.complaints", "extractor.watching"),
+            *(f"extractor.loop.{each}" for each in LOOP_ROOMS[:number]),
+        )
+        for number, name in enumerate(LOOP_ROOMS)
+    },
+    "extractor.loop": (),
     # HTTP
     **{
         f"extractor.endpoint.{name}": (*BESIDE, *(f"extractor.endpoint.{each}" for each in ENDPOINT_ROOMS[:number]))
@@ -228,12 +258,12 @@ LADDER: Mapping[str, tuple[str, ...]] = {
         *("extractor.documents.chunking", "extractor.evidence.calibration", "extractor.examples.nearest"),
     ),
     "extractor.forms": (
-        *(*ALL_ASKED, "extractor.ladder", "extractor.grammar", "extractor.endpoint.resolve", "extractor.settings"),
+        *(*ALL_ASKED, "extractor.loop", "extractor.grammar", "extractor.endpoint.resolve", "extractor.settings"),
     ),
-    "extractor.streams": (*ALL_ASKED, *RESULT, "extractor.asking", "extractor.extraction", "extractor.endpoint"),
+    "extractor.streams": (*ALL_ASKED, *RESULT, "extractor.loop", "extractor.endpoint"),
     **{
         f"extractor.several.{name}": (
-            *(*ALL_ASKED, *RESULT, "extractor.documents", "extractor.ladder", "extractor.settings"),
+            *(*ALL_ASKED, *RESULT, "extractor.documents", "extractor.loop.ladder", "extractor.settings"),
             *(f"extractor.several.{each}" for each in SEVERAL_ROOMS[:number]),
         )
         for number, name in enumerate(SEVERAL_ROOMS)
@@ -250,7 +280,7 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     **{
         f"extractor.batch.cluster.{name}": (
             *(*ALL_ASKED, *RESULT, "extractor.documents", "extractor.settings", "extractor.endpoint"),
-            *("extractor.elsewhere", "extractor.client", "extractor.several"),
+            *("extractor.reach", "extractor.async_client", "extractor.several"),
             *(f"extractor.batch.{each}" for each in BATCH_ROOMS),
             *(f"extractor.batch.cluster.{each}" for each in CLUSTER_ROOMS[:number]),
         )
@@ -285,35 +315,25 @@ LADDER: Mapping[str, tuple[str, ...]] = {
     },
     **{f"extractor.{name}": () for name in ("examples", "evaluation")},
     "extractor.review": ("extractor.review.serving",),
-    "extractor.elsewhere": (
-        *(*ALL_ASKED, *MONEY, "extractor.asking", "extractor.endpoint", "extractor.fallback", "extractor.settings"),
-        "extractor.local",
+    "extractor.reach": (*SENDING, *MONEY, SCHEMA, "extractor.endpoint", "extractor.settings", "extractor.local"),
+    "extractor.fallback_clients": (
+        *(*ALL_ASKED, "extractor.loop", "extractor.endpoint", "extractor.settings"),
+        "extractor.reach",
     ),
-    "extractor.client": (
-        "extractor.elsewhere",
+    "extractor.base_client": (
         *(*ALL_ASKED, *RESULT, "extractor.several", "extractor.documents", "extractor.batch.job"),
-        "extractor.examples",
-        "extractor.ladder",
-        "extractor.forms",
-        "extractor.asking",
-        "extractor.extraction",
-        "extractor.streams",
-        "extractor.fallback",
-        "extractor.watching",
-        "extractor.watched",
-        "extractor.endpoint",
-        "extractor.settings",
-        "extractor.local",
+        *("extractor.examples", "extractor.forms", "extractor.loop", "extractor.watching", "extractor.endpoint"),
+        *("extractor.settings", "extractor.reach", "extractor.fallback_clients"),
     ),
-    "extractor.shared": (*SENDING, "extractor.endpoint", "extractor.settings", "extractor.client"),
+    "extractor.client": DRIVING,
+    "extractor.async_client": (*DRIVING, "extractor.client"),
     "extractor": (
         *(*ALL_ASKED, *MONEY, *RESULT),
         "extractor.documents",
-        "extractor.ladder",
-        "extractor.extraction",
+        "extractor.loop",
         "extractor.endpoint",
         "extractor.client",
-        "extractor.shared",
+        "extractor.async_client",
     ),
     # beside the ladder
     "extractor.local": ("extractor.errors",),
@@ -453,7 +473,9 @@ def test_a_thing_lives_where_it_is_born(path: Path) -> None:
 def test_http_is_in_one_place(path: Path) -> None:
     """Only the endpoint sends anything: the loop and all before it know no HTTP client."""
     name = _name(path)
-    if name in ("extractor.client", "extractor.testing") or _within(name, "extractor.endpoint"):
+    if name in ("extractor.client", "extractor.async_client", "extractor.testing") or _within(
+        name, "extractor.endpoint"
+    ):
         return  # the client names httpx in its signatures, the fake offers a transport of it
     loaded = {
         alias.name.partition(".")[0]
@@ -587,5 +609,5 @@ def test_one_call_passes_through_few_files(way: str, target: Any, said: Any) -> 
 
         call()
         files = _files_of(call)
-    assert "extraction.py" in files
+    assert "loop/extraction.py" in files
     assert len(files) <= 9, " ".join(sorted(files))

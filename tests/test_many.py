@@ -38,7 +38,7 @@ sys.path.insert(0, str(Path(__file__).parent / "documents" / "files"))
 
 from made_files import made
 
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=12)
 WAYS = ("sync", "async")
 OWN: Mapping[str, Any] = {"max_retries": 1, "transport_retries": 0, "price": Price(input=1, output=2)}
 

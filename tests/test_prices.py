@@ -7,8 +7,9 @@ import os
 import pickle
 import subprocess
 import sys
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from extractor import prices
 from extractor.chat.wire import CompletionTokensDetails, PromptTokensDetails, Usage
-from extractor.errors import OptionError
+from extractor.errors import ExtractionFailed, OptionError
 from extractor.prices import Billed, Price, Tariff
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,7 @@ def test_billed(said: Usage | None, expected: Billed | None) -> None:
     assert Billed.of(said) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.integers(), min_size=5, max_size=5))
 def test_billed_is_within_reason(numbers: list[int]) -> None:
     """Whatever an endpoint says, no number of tokens is negative or endless, and the parts are parts."""
@@ -77,6 +78,18 @@ def test_billed_is_within_reason(numbers: list[int]) -> None:
         assert 0 <= billed.cached + billed.audio <= billed.prompt <= prices.MOST_TOKENS
         assert 0 <= billed.output <= prices.MOST_TOKENS
         assert OWN.of(billed) >= 0
+
+
+@pytest.mark.parametrize("precision", [2, 28])
+def test_a_total_is_exact(precision: int) -> None:
+    """Costs are added up to the last digit, whatever the caller's own decimal context rounds to; unknown stays so."""
+    costs = [Decimal("0.0123"), Decimal("10.0001")]
+    attempts = tuple(SimpleNamespace(cost=cost) for cost in costs)
+    failed = ExtractionFailed("No.", attempts=attempts, value=None, errors=(), usage=Usage())  # type: ignore[arg-type]  # all that is asked of them
+    with localcontext(Context(prec=precision)):
+        assert prices.total(costs) == failed.cost == Decimal("10.0124")
+    assert prices.total([*costs, None]) is None
+    assert prices.total([]) == 0
 
 
 # ---------------------------------------------------------------------------------------- the caller's own
@@ -208,7 +221,7 @@ def test_no_price_is_made_up(model: str, base_url: str, provider: str) -> None:
     assert not tariff.known
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=10), st.builds(usage, *[st.integers()] * 2))
 def test_a_cost_never_raises(model: str, base_url: str, provider: str, said: Usage) -> None:
     """Whatever names an endpoint gives, asking for the cost raises nothing."""

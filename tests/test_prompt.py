@@ -108,7 +108,7 @@ def test_an_example_has_a_document() -> None:
     assert turns[1]["content"][0]["type"] == "image_url"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(one=st.text(min_size=1).filter(str.strip), two=st.text(min_size=1).filter(str.strip))
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_stable_part_is_the_same_for_every_document(dialect: str, one: str, two: str) -> None:

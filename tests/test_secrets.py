@@ -39,7 +39,7 @@ from extractor.errors import (
     ServerError,
     StatusError,
 )
-from extractor.ladder import Step
+from extractor.loop.ladder import Step
 from extractor.settings import Settings
 from extractor.telemetry import Telemetry
 from extractor.testing import FakeEndpoint, Reply, Scripted
@@ -56,9 +56,6 @@ class Person(BaseModel):
 
     name: str
     age: int
-
-
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 
 
 # ------------------------------------------------------------------------------------ where it is planted
@@ -361,7 +358,6 @@ SOME = ("a message", "plain text", "an error in a 200", "an event in the middle"
 CASES = [(place, echo) for place in PLACES for echo in (ECHOES if place in ("api_key=", "headers=") else SOME)]
 
 
-@both
 @pytest.mark.parametrize(("place", "echo"), CASES, ids=[f"{place}: {echo}" for place, echo in CASES])
 def test_a_failure_shows_no_key(
     place: str, echo: str, kind: str, scene: Scene, environ: Callable[[Place, str], None]
@@ -378,7 +374,6 @@ def test_a_failure_shows_no_key(
     assert _found({**found, "traceback": [_traced(caught.value)]}, MARK) == {}
 
 
-@both
 @pytest.mark.parametrize("place", ["api_key=", "headers="])
 @pytest.mark.parametrize("echo", IN_HEADERS)
 def test_a_header_shows_no_key(echo: str, place: str, kind: str, scene: Scene) -> None:
@@ -392,7 +387,6 @@ def test_a_header_shows_no_key(echo: str, place: str, kind: str, scene: Scene) -
     assert _found({**found, "traceback": [_traced(caught.value)]}, MARK) == {}
 
 
-@both
 @pytest.mark.parametrize("echo", ["a message", "HTML", "the first event", "an event in the middle", "plain text"])
 def test_a_stream_that_fails_shows_no_key(echo: str, kind: str, scene: Scene) -> None:
     """A stream that ends in an error shows no key either."""
@@ -404,7 +398,6 @@ def test_a_stream_that_fails_shows_no_key(echo: str, kind: str, scene: Scene) ->
     assert _found({**found, "traceback": [_traced(caught.value)]}, MARK) == {}
 
 
-@both
 @pytest.mark.parametrize("echo", ECHOES)
 def test_what_went_wrong_before_shows_no_key(echo: str, kind: str, scene: Scene) -> None:
     """Failures before a success (of other endpoints, and of the same request) are kept without the key."""
@@ -418,7 +411,6 @@ def test_what_went_wrong_before_shows_no_key(echo: str, kind: str, scene: Scene)
     assert _found(scene.surfaces(result), MARK) == {}
 
 
-@both
 def test_retries_show_no_key(kind: str, scene: Scene) -> None:
     """The failures that a reply carries as its retries have no key, nor has the error that carries them."""
     failing = _error(500, {"error": {"message": WORDS}})
@@ -428,7 +420,6 @@ def test_retries_show_no_key(kind: str, scene: Scene) -> None:
     assert _found(scene.surfaces(result), MARK) == {}
 
 
-@both
 def test_nobody_there_shows_no_key(kind: str, scene: Scene) -> None:
     """An address where nobody answers shows no key."""
     fake = FakeEndpoint().start()
@@ -443,7 +434,6 @@ def test_nobody_there_shows_no_key(kind: str, scene: Scene) -> None:
 LONG = "sk-" + "PLANTED+" * 30
 
 
-@both
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 @pytest.mark.parametrize("content_type", ["text/plain", "text/html"])
 def test_no_piece_of_a_long_key_is_left(status: int, content_type: str, kind: str, scene: Scene) -> None:
@@ -459,7 +449,6 @@ def test_no_piece_of_a_long_key_is_left(status: int, content_type: str, kind: st
 # ---------------------------------------------------------------------------- the key, in a chat completion
 
 
-@both
 @pytest.mark.parametrize("reply", REPLIES)
 def test_a_reply_that_does_not_conform_shows_no_key(reply: str, kind: str, scene: Scene) -> None:
     """A chat completion that quotes the key is evidence, and data; the key is in no words, log, or bare event."""
@@ -472,7 +461,6 @@ def test_a_reply_that_does_not_conform_shows_no_key(reply: str, kind: str, scene
     assert _found({**shown, "words": [str(caught.value), repr(caught.value)]}, MARK) == {}
 
 
-@both
 def test_a_value_of_the_caller_s_stays(kind: str, scene: Scene) -> None:
     """A key that the model wrote into a value that conforms is the caller's data: it stays, and is not cached."""
     with FakeEndpoint({"name": KEY, "age": 34}) as fake:
@@ -491,7 +479,6 @@ SAID: dict[str, tuple[str, str]] = {
 }
 
 
-@both
 @pytest.mark.parametrize("said", SAID.values(), ids=SAID)
 def test_no_reply_with_the_key_is_cached(said: tuple[str, str], kind: str, scene: Scene) -> None:
     """A reply that says the key is not kept on disk, however its JSON writes it."""
@@ -597,7 +584,6 @@ def test_the_environment_is_not_shown(wrong: dict[str, Any], make: Any, monkeypa
     assert _found({"traceback": [_traced(_wrongly(make, lambda: wrong, key=False))]}, MARK) == {}
 
 
-@both
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -729,7 +715,6 @@ def _run_on(kind: str, one: Any, target: Any) -> None:
     asyncio.run(run())
 
 
-@both
 @pytest.mark.parametrize(
     ("target", "answer"),
     [*WRONG.values(), *((Person, answer) for answer in STATUSES.values())],
@@ -751,7 +736,6 @@ def test_documents_are_in_no_message(target: Any, answer: Any, kind: str, scene:
     assert _found(said, ZEBRA) == {}
 
 
-@both
 def test_a_value_that_conforms_is_in_no_log(kind: str, scene: Scene) -> None:
     """What was extracted is in no log, and in no event without content."""
     with FakeEndpoint({"name": ZEBRA, "age": "x"}, {"age": 34}) as fake:
@@ -809,7 +793,6 @@ def test_errors_survive_pickling_with_all_evidence(kind: type[ExtractorError]) -
         assert back.retries[0].retries[0].message == "First."
 
 
-@both
 def test_a_real_one_survives_pickling_with_all_evidence(kind: str) -> None:
     """The error of an extraction has, after pickling, its attempts, its retries, its steps and what failed before."""
     complaint = _error(400, {"error": {"message": "response_format json_schema is not supported"}})

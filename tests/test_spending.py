@@ -869,7 +869,7 @@ def test_what_was_spent_is_never_lost(way: str) -> None:
 
 # --------------------------------------------------------------------------------------- what the docs say
 
-PAGE = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "how-to" / "endpoints.md").read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", PAGE, re.MULTILINE))
 
 

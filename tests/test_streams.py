@@ -42,8 +42,7 @@ from extractor.testing import FakeEndpoint, Recorded, Reply
 
 PATIENCE = 30.0  # seconds until a test that waits for something gives up
 ANN: dict[str, Any] = {"name": "Ann", "age": 34}
-both = pytest.mark.parametrize("kind", ["sync", "async"])
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Person(BaseModel):
@@ -165,7 +164,6 @@ def dumped(partials: Sequence[Any]) -> list[Any]:
 # ---------------------------------------------------------------------------------- what is shown
 
 
-@both
 def test_partials_and_the_result(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """After every piece there is a partial with what is known by then, and the result at the end."""
     fake_endpoint.answer(Reply(content='{"name": "Ann", "age": 34}', chunk=6))
@@ -177,7 +175,6 @@ def test_partials_and_the_result(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert stream.result.value == Person(name="Ann", age=34)
 
 
-@both
 @pytest.mark.parametrize("dialect", ["openai", "evolink", "anthropic"])
 def test_types_in_every_dialect(kind: str, dialect: str, fake_endpoint: FakeEndpoint) -> None:
     """Values are typed as in the model, and in its own shape, whatever the wire has."""
@@ -222,7 +219,6 @@ def _renamed(key: str, schema: dict[str, Any]) -> str:
     return next(each for each in names if each[:3] == key[:3])
 
 
-@both
 @pytest.mark.parametrize(("wanted", "value"), [(list[Person], PEOPLE), (dict[str, int], {"a": 1, "b": 2})])
 @pytest.mark.parametrize("dialect", ["openai", "evolink", "anthropic"])
 def test_roots_that_are_no_object(
@@ -242,7 +238,6 @@ def test_roots_that_are_no_object(
     assert stream.result.value == ([Person(**each) for each in value] if isinstance(value, list) else value)
 
 
-@both
 def test_a_schema_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Of a JSON Schema there is plain data."""
     schema = {"type": "object", "properties": {"born": {"type": "string", "format": "date"}}, "required": ["born"]}
@@ -254,7 +249,6 @@ def test_a_schema_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
 
 @few
 @given(size=st.integers(1, 60), looked=st.booleans())
-@both
 def test_any_chunking_gives_the_same_end(kind: str, fake_endpoint: FakeEndpoint, size: int, looked: bool) -> None:
     """However the reply is cut, each partial is what was known by then, and the end is the same."""
     text = json.dumps(ORDER, ensure_ascii=False)
@@ -280,7 +274,6 @@ def _fresh(text: str) -> Any:
 
 @few
 @given(places=st.lists(st.integers(0, 10**6), max_size=30), end=st.sampled_from(["\n", "\r\n"]))
-@both
 def test_bytes_cut_anywhere(kind: str, places: list[int], end: str) -> None:
     """Where the network cuts the stream, even within a character or a line, makes no difference."""
     text = json.dumps({"name": "Añ 😀", "age": 34}, ensure_ascii=False)
@@ -318,7 +311,6 @@ def _over(kind: str, chunks: Sequence[bytes]) -> Shown:
     return shown(kind, "http://x/v1", Person, made=made)
 
 
-@both
 @pytest.mark.parametrize(
     "before", ["Here it is:\n```json\n", "<think>{so} [it] is</think>\n", "<thinking>\n", "\n\n ", "```\n"]
 )
@@ -335,7 +327,6 @@ def test_what_stands_before_and_after(kind: str, before: str, fake_endpoint: Fak
 # ----------------------------------------------------------------------------------- what is sent
 
 
-@both
 def test_what_is_sent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A stream with its usage is asked for, and all else as `run` asks; nothing is sent before the iteration."""
     fake_endpoint.answer(Reply(content=ANN, usage={"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}), ANN)
@@ -352,7 +343,6 @@ def test_what_is_sent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert sent == usual
 
 
-@both
 def test_the_result_is_that_of_run(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The end is what `run` makes of the same reply, mending and asking again included."""
     script: list[Any] = ['```json\n{"name": "Ann", "age": "old",}\n```', {"age": 34}, ANN]
@@ -399,7 +389,7 @@ drawn_chunks: st.SearchStrategy[Any] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(drawn_chunks, st.lists(texts, max_size=3)), max_size=6))
 def test_chunks_that_differ_in_their_content(drawn: list[tuple[Any, list[str]]]) -> None:
     """Chunks that are the same but for their content, which are read faster, mean what they do one by one."""
@@ -426,7 +416,6 @@ def call(arguments: str, **more: Any) -> str:
     return delta(tool_calls=[{"index": 0, **more, "function": {"arguments": arguments, **more.get("function", {})}}])
 
 
-@both
 def test_a_tool_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The arguments of the call are shown as they come."""
     begun = delta(
@@ -441,7 +430,6 @@ def test_a_tool_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert stream.result.value == Person(name="Ann", age=34)
 
 
-@both
 def test_content_instead_of_a_tool_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where a content comes instead of the call, it is shown, unless the call comes before anything is known."""
     said = contents("```json\n" + ARGUMENTS + "\n```", 9)
@@ -457,7 +445,6 @@ def test_content_instead_of_a_tool_call(kind: str, fake_endpoint: FakeEndpoint) 
     assert stream.result.value == Person(name="Ann", age=34)
 
 
-@both
 @pytest.mark.parametrize(
     "before", ["[1] Ann, [2] Bob {sic}: ", "Of [ ] and {}:\n", "{curly [1]} ", '[{"x": 1}] gives ', "[[1]]"]
 )
@@ -476,7 +463,6 @@ def test_brackets_before_it(kind: str, before: str, wanted: Any, size: int, fake
     assert seen[-1].model_dump() == allowed[-1]
 
 
-@both
 def test_thoughts_and_comments(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Thoughts beside the content, comments and empty events show nothing."""
     thoughts = [delta(reasoning_content=each) for each in ('{"name": ', '"Zoe"}')]
@@ -488,7 +474,6 @@ def test_thoughts_and_comments(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert stream.result.attempts[0].reply.choices[0].message.reasoning_content == '{"name": "Zoe"}'
 
 
-@both
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -506,7 +491,6 @@ def test_an_error_in_the_stream(kind: str, error: Any, expected: type[Exception]
     assert seen[-1].model_dump() == ANN
 
 
-@both
 def test_no_done(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A finish reason is an end, too."""
     fake_endpoint.answer(streamed(contents(json.dumps(ANN)), STOP))
@@ -514,7 +498,6 @@ def test_no_done(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert [each.outcome for each in stream.result.attempts] == [Outcome.CONFORMING]
 
 
-@both
 def test_no_finish_reason(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Without any end the reply is taken as broken off, and asked for again: the partials begin anew."""
     fake_endpoint.answer(streamed(contents('{"name": "Zoe", "a')), streamed(contents(json.dumps(ANN)), STOP, DONE))
@@ -525,7 +508,6 @@ def test_no_finish_reason(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "Zoe" in [each.name for each in seen]
 
 
-@both
 def test_asked_for_again_as_a_whole(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the whole is asked for again, its partials are shown, too; those of the first stay what they were."""
     fake_endpoint.answer(Reply(content="I cannot see", chunk=3), Reply(content=ANN, chunk=100))
@@ -534,7 +516,6 @@ def test_asked_for_again_as_a_whole(kind: str, fake_endpoint: FakeEndpoint) -> N
     assert len(stream.result.attempts) == 2
 
 
-@both
 def test_asked_for_again_in_part(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where some fields are asked for again, their reply is in the result only."""
     fake_endpoint.answer(Reply(content={**ANN, "age": "old"}, chunk=100), {"age": 34})
@@ -544,7 +525,6 @@ def test_asked_for_again_in_part(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert [each.asked for each in stream.result.attempts] == [(), ("/age",)]
 
 
-@both
 def test_an_endpoint_that_does_not_stream(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the endpoint answers at once there are no partials, but the result."""
     message = {"role": "assistant", "content": json.dumps(ANN)}
@@ -555,7 +535,6 @@ def test_an_endpoint_that_does_not_stream(kind: str, fake_endpoint: FakeEndpoint
     assert stream.result.value == Person(name="Ann", age=34)
 
 
-@both
 def test_refused_fields(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A refused request is asked in another way, as by `run`."""
     refused = {"error": {"message": "Unsupported parameter: 'seed'.", "param": "seed", "code": "unsupported_parameter"}}
@@ -568,7 +547,6 @@ def test_refused_fields(kind: str, fake_endpoint: FakeEndpoint) -> None:
 # --------------------------------------------------------------------------------------- failures
 
 
-@both
 def test_failures_are_those_of_run(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where no reply conforms, the failure has all attempts; what was shown stays."""
     fake_endpoint.answer(Reply(content={"name": "Ann"}, chunk=100), repeat := {"name": "Bob"}, repeat)
@@ -579,7 +557,6 @@ def test_failures_are_those_of_run(kind: str, fake_endpoint: FakeEndpoint) -> No
     assert seen[0].model_dump() == {"name": "Ann"}
 
 
-@both
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
@@ -597,7 +574,6 @@ def test_errors(kind: str, reply: Reply, expected: type[Exception], fake_endpoin
         shown(kind, fake_endpoint.base_url, Person, max_retries=0)
 
 
-@both
 def test_a_result_too_early(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Before the stream has come to its end there is no result; a stream can be gone through once."""
     fake_endpoint.answer(ANN)
@@ -629,7 +605,6 @@ def test_a_result_too_early(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert early == []
 
 
-@both
 def test_no_result_after_a_failure(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A stream that failed, or was left, has no result."""
     fake_endpoint.answer(Reply(status=500, raw="{}"))
@@ -704,7 +679,6 @@ class Held:
                     self._gone.set()
 
 
-@both
 def test_a_partial_comes_before_the_rest(kind: str) -> None:
     """What has come is shown while the endpoint is still writing."""
     early: list[Any] = []
@@ -720,7 +694,6 @@ def test_a_partial_comes_before_the_rest(kind: str) -> None:
     assert stream.result.value.age == 34
 
 
-@both
 def test_breaking_off_closes_the_connection(kind: str) -> None:
     """Who leaves the loop early leaves no connection open: the endpoint can stop writing."""
     with Held(delta(content='{"name": "Ann"'), "") as held:
@@ -742,7 +715,6 @@ def test_breaking_off_closes_the_connection(kind: str) -> None:
             assert held.is_left()
 
 
-@both
 @pytest.mark.parametrize("mode", ["auto", "prompt"])
 def test_an_item_comes_before_the_rest(kind: str, mode: str) -> None:
     """An item is shown, validated, with the character that completes it."""
@@ -765,7 +737,6 @@ def test_an_item_comes_before_the_rest(kind: str, mode: str) -> None:
 
 @few
 @given(size=st.integers(1, 60), more=st.integers(0, 3))
-@both
 def test_items_come_once(kind: str, fake_endpoint: FakeEndpoint, size: int, more: int) -> None:
     """Each item is shown once, equal ones as often as they are there, in their order."""
     people = [*PEOPLE, *PEOPLE[:more]]
@@ -774,7 +745,6 @@ def test_items_come_once(kind: str, fake_endpoint: FakeEndpoint, size: int, more
     assert seen == [Person(**each) for each in people] == stream.result.value
 
 
-@both
 def test_items_of_a_schema(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The items of a JSON Schema are plain data."""
     schema = {"title": "Tag", "type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
@@ -783,7 +753,6 @@ def test_items_of_a_schema(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert seen == stream.result.value == [{"a": 1}, {"a": 2}]
 
 
-@both
 def test_no_items(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An empty list shows nothing."""
     fake_endpoint.answer({"value": []})
@@ -791,7 +760,6 @@ def test_no_items(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert seen == stream.result.value == []
 
 
-@both
 @pytest.mark.parametrize("dialect", ["openai", "evolink", "anthropic"])
 def test_an_invalid_item_is_asked_for_again(kind: str, dialect: str, fake_endpoint: FakeEndpoint) -> None:
     """An item that is not valid is asked for by itself, and shown at the end; the list has it in its place."""
@@ -808,7 +776,6 @@ def test_an_invalid_item_is_asked_for_again(kind: str, dialect: str, fake_endpoi
     assert len(stream.result.attempts) == 2
 
 
-@both
 def test_items_that_are_mended(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An item that is valid once a number is no text any more is shown so, at once, and once."""
     fake_endpoint.answer({"value": [{"name": "Ann", "age": "34"}, PEOPLE[1]]})
@@ -816,7 +783,6 @@ def test_items_that_are_mended(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert seen == stream.result.value == [Person(**each) for each in PEOPLE[:2]]
 
 
-@both
 def test_items_of_a_list_that_comes_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the whole list is asked for again, what was shown is not shown again, and what is new is."""
     broken = json.dumps({"value": PEOPLE[:2]})[:-3] + "…"
@@ -826,7 +792,6 @@ def test_items_of_a_list_that_comes_again(kind: str, fake_endpoint: FakeEndpoint
     assert [each.name for each in stream.result.value] == ["Ann", "Ann", "Bob", "Eve"]
 
 
-@both
 def test_items_of_an_endpoint_that_does_not_stream(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the endpoint answers at once, all items come at the end; also where there is an object around them."""
     message = {"role": "assistant", "content": json.dumps({"value": PEOPLE})}
@@ -836,7 +801,6 @@ def test_items_of_an_endpoint_that_does_not_stream(kind: str, fake_endpoint: Fak
     assert seen == stream.result.value == [Person(**each) for each in PEOPLE]
 
 
-@both
 def test_items_that_fail(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the list never conforms, what was valid has been shown, and the failure has the rest."""
     people = [PEOPLE[0], {"name": "Bob", "age": "old"}]
@@ -849,7 +813,6 @@ def test_items_that_fail(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert [error.pointer for error in caught.value.errors] == ["/1/age"]
 
 
-@both
 def test_single_values_as_items(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Items can be of any type."""
     fake_endpoint.answer(Reply(content={"value": ["2025-03-17", "2025-03-18"]}, chunk=1))
@@ -884,7 +847,6 @@ class Code(BaseModel):
 CODES = '[{"code": 1.50, "rates": {"a": 2.0}}, {"code": "7", "rates": {}}, {"code": 1e2, "rates": {}}]'
 
 
-@both
 @pytest.mark.parametrize("size", [1, 5, 200])
 def test_an_item_is_read_as_the_whole_is(kind: str, size: int, fake_endpoint: FakeEndpoint) -> None:
     """What the whole mends by how it was written is mended so in an item: it is shown once, and as it will be."""
@@ -896,7 +858,6 @@ def test_an_item_is_read_as_the_whole_is(kind: str, size: int, fake_endpoint: Fa
     assert len(stream.result.attempts) == 1
 
 
-@both
 @pytest.mark.parametrize(
     "before", ["[1] and [5] {x}: ", '[a] {1} [[5]] ([x, 5]) {"value": 5} ', '{"value": ["x"]} or ']
 )
@@ -909,7 +870,6 @@ def test_prose_is_no_item(kind: str, before: str, fake_endpoint: FakeEndpoint) -
     assert seen == [7, 8]
 
 
-@both
 def test_a_list_without_what_should_be_around_it(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the object around the list is left out, its items come at the end."""
     fake_endpoint.answer(PEOPLE)
@@ -928,7 +888,6 @@ class Breaking(BaseModel):
         return 1 // (age - 5) + age
 
 
-@both
 @pytest.mark.parametrize("items", [False, True])
 def test_a_validator_that_breaks(kind: str, items: bool, fake_endpoint: FakeEndpoint) -> None:
     """A validator that breaks down is an error at the end, with what was asked; until then all else is shown."""
@@ -945,7 +904,6 @@ def test_a_validator_that_breaks(kind: str, items: bool, fake_endpoint: FakeEndp
         assert seen[-1].age is UNKNOWN
 
 
-@both
 def test_an_empty_list_is_all(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """After an empty list nothing else is taken for items."""
     fake_endpoint.answer(Reply(content='{"value": []} as in {"value": [5]}', chunk=3))

@@ -23,7 +23,6 @@ from extractor import watching
 from extractor.chat.wire import ChatReply, Usage
 from extractor.errors import OptionError
 from extractor.watching import (
-    NOBODY,
     Event,
     Failing,
     FallingBack,
@@ -236,7 +235,6 @@ class Counting(Watcher):
 
 def test_nobody() -> None:
     """A watch is true only where somebody listens to something."""
-    assert not NOBODY
     assert not Watch()
     assert not Watch((Watcher(), Watcher()))
     assert Watch((Watcher(), Counting()))
@@ -398,7 +396,7 @@ def test_the_log_has_it_all(method: Method) -> None:
     assert "extraction=…" in str(inspect.getdoc(getattr(Logged, method)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(st.characters(), max_size=400), min_size=3, max_size=3))
 def test_a_line_is_one_line(texts: list[str]) -> None:
     """Whatever an endpoint puts into its names, a line is one, of bounded length, with nothing to obey in it."""
@@ -433,14 +431,16 @@ def test_the_log_is_watched_where_it_is_enabled() -> None:
     own = Counting()
     try:
         watching.logger.setLevel(logging.WARNING)
-        assert watch_of(()) is NOBODY
-        assert not watch_of((Watcher(),))
+        assert watch_of(()) is None
+        assert watch_of((Watcher(),)) is None
         watching.logger.setLevel(logging.INFO)
         handler = Lines()
         watching.logger.addHandler(handler)
         for watchers in ((), (own,), (Logged(),)):
-            watch_of(watchers).emit("on_wait", lambda content: WAITED)
-            watch_of(watchers).emit("on_fallback", lambda content: EVENTS[7][1])
+            watch = watch_of(watchers)
+            assert watch is not None
+            watch.emit("on_wait", lambda content: WAITED)
+            watch.emit("on_fallback", lambda content: EVENTS[7][1])
         assert handler.lines == [EVENTS[7][3]] * 3
         assert own.told == [WAITED]
     finally:

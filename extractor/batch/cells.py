@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from extractor.batch.tables import UNWRITABLE, Items, Kind, Scalar, Shape, Struct, is_numeral
-from extractor.schema.nodes import escaped
+from extractor.batch.shapes import UNWRITABLE, Items, Kind, Scalar, Shape, Struct, is_numeral
+from extractor.schema.pointers import escaped
 
 __all__ = ["ARROW", "CSV", "MISFIT", "SQLITE", "Fit", "Fits", "Fitting", "fitting", "json_text", "safe"]
 

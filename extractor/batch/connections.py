@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from extractor.batch import finishes
-from extractor.batch.opening import connected, readable, told
+from extractor.batch.opening import connected, job_errors, readable
 from extractor.batch.writer import Writer
 from extractor.errors import JobError
 
@@ -67,8 +67,13 @@ class JobFile:
     def read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """What is read from the file. Raises `JobError`."""
         self.check()
-        with told(self.path), self._lock:
+        with job_errors(self.path), self._lock:
             return read(self._reader)
+
+    def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What is done to the file, once it is committed. Raises `JobError`, and what the work raises."""
+        written: T = self.writer.submit(lambda: work).result()
+        return written
 
     def close(self) -> None:
         """Write what waits, and close it. Nothing happens the second time, or in a fork."""

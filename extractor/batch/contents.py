@@ -21,11 +21,11 @@ from typing import Any
 
 from extractor.chat.content import content_of, text_of
 from extractor.documents.files.limits import FileLimits
-from extractor.documents.loaded import Input, Loaded
+from extractor.documents.loaded import Input, Loaded, Names
 from extractor.errors import DocumentError, DocumentTooLarge, DocumentUnsupported
 from extractor.several.alone import name_of
 
-__all__ = ["Content", "Item", "Names", "content_of_file", "glimpse_of_file", "known_content", "named_item", "own_files"]
+__all__ = ["Content", "Item", "content_of_file", "glimpse_of_file", "known_content", "named_item", "own_files"]
 
 BLOCK = 1 << 20  # bytes of a file that are hashed at once
 
@@ -58,23 +58,6 @@ class Content:
     media_type: str = "text/plain"
     size: int = 0
     mtime_ns: int = 0
-
-
-class Names:
-    """The names so far: a second document of the same name gets `#2`, since a job knows documents by their names."""
-
-    def __init__(self) -> None:
-        self._seen: set[int] = set()  # by hash: a million names would take much room, and a mistake harms nobody
-        self._last: dict[str, int] = {}  # of those that came more than once
-
-    def distinct(self, name: str) -> str:
-        """The name, or another one that has not been there."""
-        own = name
-        while hash(own) in self._seen:
-            self._last[name] = self._last.get(name, 1) + 1
-            own = f"{name}#{self._last[name]}"
-        self._seen.add(hash(own))
-        return own
 
 
 def named_item(number: int, given: Any, names: Names) -> Item:

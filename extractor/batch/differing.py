@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from extractor.batch.record import State
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["Difference", "differing", "is_same"]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from extractor.batch.record import Record
 from extractor.evidence.field import Field
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 
 __all__ = ["DOUBTFUL", "FAILED", "doubt_of", "doubts"]
 

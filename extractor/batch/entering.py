@@ -17,12 +17,13 @@ from typing import Any
 
 from extractor.batch import claims
 from extractor.batch.claims import Offer
-from extractor.batch.contents import Content, Item, Names, content_of_file, known_content, named_item, own_files
+from extractor.batch.contents import Content, Item, content_of_file, known_content, named_item, own_files
 from extractor.batch.packing import packed
 from extractor.batch.restoring import failure_of
 from extractor.batch.rows import name_of, stored_name
 from extractor.batch.run import Loads, name_of_none
 from extractor.batch.store import Store
+from extractor.documents.loaded import Names
 from extractor.errors import DocumentError, DocumentUnsupported, MissingExtra
 from extractor.several.alone import check_documents, check_given
 

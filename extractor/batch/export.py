@@ -12,30 +12,19 @@ import os
 import re
 import secrets
 import sqlite3
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias, get_args
 
-from extractor.batch.cells import CSV, SQLITE, Fits, fitting, json_text, safe
-from extractor.batch.frames import EVIDENCE, Flat, RowFields, data_of, error_of, evidence_of, sampled, write_parquet
+from extractor.batch.cells import CSV, SQLITE, json_text, safe
+from extractor.batch.flat import Flat, sampled
+from extractor.batch.frames import write_parquet
 from extractor.batch.record import Record
-from extractor.batch.tables import (
-    ITEM,
-    UNWRITABLE,
-    Kind,
-    Names,
-    Scalar,
-    Struct,
-    Table,
-    related,
-    root_of,
-    settled,
-    shape_of,
-    title_of,
-)
-from extractor.batch.verdicts import VERDICT, told_of, verdict_of
+from extractor.batch.related import Related
+from extractor.batch.shapes import Kind
+from extractor.batch.tables import Names
+from extractor.batch.verdicts import told_of
 from extractor.errors import JobError, OptionError
 
 __all__ = ["Format", "export"]
@@ -89,7 +78,11 @@ def export(
     sample, every = sampled(records)
     told = {"evidence": evidence, "reviewed": reviewed}
     if not isinstance(target, (str, os.PathLike)):
-        return _streamed(every, sample, schema, target, chosen, bom=bom, apart=children, **told)
+        if chosen == "sqlite" or children:
+            raise OptionError("This is written to a path only.", option="format", hint="Give a path, not a stream.")
+        if chosen == "parquet":
+            return write_parquet(every, schema, target, **told)
+        return _streamed(every, target, *_layout(chosen, schema, sample, bom=bom, **told))
     path = Path(target).resolve()
     with ExitStack() as stack:
         if chosen == "parquet":
@@ -104,7 +97,7 @@ def export(
 
         if children:
             return _csv_files(every, Related(schema, sample, CSV, **told), opened, bom=bom)
-        return _lines(every, sample, schema, opened(), chosen, bom=bom, **told)
+        return _written(every, opened(), *_layout(chosen, schema, sample, bom=bom, **told))
 
 
 def _format(target: Any, wanted: str | None) -> Format:
@@ -118,53 +111,34 @@ def _format(target: Any, wanted: str | None) -> Format:
     return chosen
 
 
-def _streamed(
-    records: Iterator[Record],
-    sample: list[Record],
-    schema: Mapping[str, Any],
-    stream: Any,
-    chosen: Format,
-    *,
-    evidence: bool,
-    reviewed: bool,
-    bom: bool,
-    apart: bool,
-) -> int:
-    if chosen == "sqlite" or apart:
-        raise OptionError("This is written to a path only.", option="format", hint="Give a path, not a stream.")
-    if chosen == "parquet":
-        return write_parquet(records, schema, stream, evidence=evidence, reviewed=reviewed)
+def _layout(
+    chosen: Format, schema: Mapping[str, Any], sample: list[Record], *, evidence: bool, reviewed: bool, bom: bool
+) -> tuple[str, Callable[[Record], str]]:
+    """What a file of lines begins with, and what makes the line of a document."""
+    if chosen == "jsonl":
+        return "", lambda record: json_text(_object(record, evidence)) + "\n"
+    flat = Flat(schema, sample, CSV, evidence=evidence, reviewed=reviewed)
+    head = "\ufeff" * bom + _csv_line([safe(name) for name, _ in flat.columns])
+    return head, lambda record: _csv_line(flat.row(record))
+
+
+def _written(records: Iterator[Record], write: Written, head: str, line: Callable[[Record], str]) -> int:
+    if head:
+        write(head)
+    number = 0
+    for record in records:
+        write(line(record))
+        number += 1
+    return number
+
+
+def _streamed(records: Iterator[Record], stream: Any, head: str, line: Callable[[Record], str]) -> int:
     raw: Any = getattr(stream, "buffer", None) if isinstance(stream, io.TextIOBase) else stream
     stream.flush()
     # A terminal's own encoding may lack what is in the documents: its bytes are written, as UTF-8.
     write = stream.write if raw is None else lambda text: raw.write(text.encode())
-    number = _lines(records, sample, schema, write, chosen, evidence=evidence, reviewed=reviewed, bom=bom)
+    number = _written(records, write, head, line)
     (stream if raw is None else raw).flush()
-    return number
-
-
-def _lines(
-    records: Iterator[Record],
-    sample: list[Record],
-    schema: Mapping[str, Any],
-    write: Written,
-    chosen: Format,
-    *,
-    evidence: bool,
-    reviewed: bool,
-    bom: bool,
-) -> int:
-    number = 0
-    if chosen == "jsonl":
-        for record in records:
-            write(json_text(_object(record, evidence)) + "\n")
-            number += 1
-        return number
-    flat = Flat(schema, sample, CSV, evidence=evidence, reviewed=reviewed)
-    write("\ufeff" * bom + _csv_line([safe(name) for name, _ in flat.columns]))
-    for record in records:
-        write(_csv_line(flat.row(record)))
-        number += 1
     return number
 
 
@@ -236,104 +210,6 @@ def _csv_files(records: Iterator[Record], sheets: Related, opened: Callable[[str
             writes[table](_csv_line(cells))
         number += 1
     return number
-
-
-# ------------------------------------------------------------------------------------------ related tables
-
-
-class Related:
-    """Records as rows of several tables: the documents, one for each list in them, and the evidence.
-
-    `names` are those of the tables, `columns` their columns with their kinds; `above` is the table that a table's
-    rows belong to. Each row has a number, its document's for the first table.
-    """
-
-    def __init__(
-        self, schema: Mapping[str, Any], sample: list[Record], fits: Fits, *, evidence: bool, reviewed: bool = False
-    ) -> None:
-        shape = shape_of(schema)
-        self._wrapped = not isinstance(shape, Struct)
-        told = settled(root_of(shape), [data_of(record, self._wrapped) for record in sample])
-        root = told if isinstance(told, Struct) else root_of(shape)
-        names = Names()
-        self._row = RowFields(sample, fits)
-        self._said = VERDICT if reviewed else {}
-        self._table = related(root, title_of(schema), self._row.kinds, names, tuple(self._said))
-        self._fits = fits
-        # Lists are tables here, whatever the format has for them.
-        self._fit = fitting(root, Fits(scalars=fits.scalars))
-        self._cell = {kind: fitting(Scalar(kind), fits) for kind in fits.scalars}
-        self.names: list[str] = []
-        self.columns: list[list[tuple[str, Kind]]] = []
-        self.above: list[tuple[int, str] | None] = []
-        self._numbers: dict[int, int] = {}
-        self._documents = 0  # so far: their places in the input may be those of several inputs
-        self._counts: Counter[int] = Counter()
-        self._list(self._table, None)
-        self._evidence = len(self.names) if evidence else None
-        if evidence:
-            self.names.append(names.distinct("evidence", self._table.name + "_"))
-            self.columns.append([("document", "integer"), ("pointer", "text"), *EVIDENCE.items()])
-            self.above.append((0, "document"))
-
-    def _list(self, table: Table, above: int | None) -> None:
-        number = self._numbers[id(table)] = len(self.names)
-        self.names.append(table.name)
-        self.above.append(None if above is None else (above, table.keys["parent"]))
-        shapes = [(each.name, each.shape) for each in table.columns]
-        own: list[tuple[str, Kind]] = [
-            (name, shape.kind if isinstance(shape, Scalar) else "json") for name, shape in shapes
-        ]
-        keys: list[tuple[str, Kind]] = [(name, self._key_kind(key)) for key, name in table.keys.items()]
-        last = [keys.pop()] if above is None else []  # the rest
-        self.columns.append([*keys, *own, *last])
-        for each in table.lists:
-            self._list(each, number)
-
-    def _key_kind(self, key: str) -> Kind:
-        rows = {f"row/{name}": kind for name, kind in self._row.kinds.items()}
-        return "integer" if key in ITEM else {**rows, **self._said}.get(key, "json" if key == "rest" else "text")
-
-    def rows(self, record: Record) -> Iterator[tuple[int, list[Any]]]:
-        """The rows of a document: of which table, and the cells."""
-        rest: dict[str, Any] = {}
-        number, self._documents = self._documents, self._documents + 1
-        fitted = self._fit(data_of(record, self._wrapped), "", rest)
-        row = self._row.cells(record, rest)
-        cells = [column.value(fitted) for column in self._table.columns]
-        if self._wrapped:
-            rest = {key.removeprefix("/value"): value for key, value in rest.items()}
-        head = [self._told("integer", number), self._told("text", UNWRITABLE.sub("\ufffd", record.name))]
-        state = [self._told("text", record.state), self._told("text", error_of(record))]
-        if self._said:
-            told = zip(self._said.values(), verdict_of(record), strict=True)
-            state += [self._told(kind, each) for kind, each in told]
-        yield 0, [*head, *row, *state, *cells, self._told("json", rest or None)]
-        yield from self._items(self._table, fitted, number)
-        if self._evidence is not None:
-            for pointer, field in record.fields.items():
-                told = zip(EVIDENCE.values(), evidence_of(field), strict=True)
-                cells = [self._told(kind, each) for kind, each in told]
-                place = [self._told("integer", number), self._told("text", UNWRITABLE.sub("\ufffd", pointer))]
-                yield self._evidence, [*place, *cells]
-
-    def _told(self, kind: Kind, value: Any) -> Any:
-        return self._cell[kind](value, "", {})
-
-    def _items(self, above: Table, row: Any, parent: int) -> Iterator[tuple[int, list[Any]]]:
-        """The rows of the lists in a row."""
-        for table in above.lists:
-            number = self._numbers[id(table)]
-            found: Any = row
-            for step in table.steps:
-                found = found.get(step) if isinstance(found, dict) else None
-            for position, item in enumerate(found or ()):
-                self._counts[number] += 1
-                own = self._counts[number]
-                item = {"value": item} if table.wrapped else item  # noqa: PLW2901  # the same as a row
-                keys = [self._told("integer", each) for each in (own, parent, position)]
-                yield number, [*keys, *(column.value(item) for column in table.columns)]
-                yield from self._items(table, item, own)
 
 
 # ------------------------------------------------------------------------------------------------- SQLite

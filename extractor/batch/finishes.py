@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from extractor.batch import reading
-from extractor.batch.claims import FORGET_DOUBT, Content
-from extractor.batch.packing import NOTHING, Evidence, Summary, packed, unpacked
-from extractor.batch.record import AttemptRecord, Failure
-from extractor.batch.rows import Row, name_of, stored_name
-from extractor.chat.wire import Usage
+from extractor.batch.claims import Content
+from extractor.batch.packing import NOTHING, Evidence, Summary, packed, part_of, unpacked
+from extractor.batch.record import AttemptRecord
+from extractor.batch.rows import DONE, FAILED, Row, name_of, stored_name
+from extractor.batch.workers import FORGET_DOUBT
 from extractor.errors import OptionError
 from extractor.evidence.field import Field
 
@@ -25,32 +25,21 @@ __all__ = ["UNANSWERED", "Finished", "finish", "functions", "retry"]
 UNANSWERED = frozenset({"BadReply", "ConnectionFailed", "DeadlineExceeded", "RateLimited", "ServerError", "TimedOut"})
 """Errors with which a document fails although nothing is wrong with it: it is asked for again when its run goes on."""
 
-DONE, FAILED = 2, 3  # see migrations; in SQL the states are written as they are
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
-    """What became of a document, as it is kept: see `Record`. It failed where there is a `failure`.
+class Finished(Summary):
+    """What became of a document, as it is kept: see `Record`. It failed where there is an `error`.
 
-    `value` is `...` where it is the same as `data`. `text`, with its `pages` and `media_type`, is kept instead of what
-    was known when it was begun: that of a file is read only then.
+    `value` is `...` where it is the same as `data`. `requests` are counted from the `attempts`. `text`, with its
+    `pages` and `media_type`, is kept instead of what was known when it was begun: that of a file is read only then.
     """
 
     data: Any = None
     value: Any = ...
-    outcome: str = ""
-    absent: tuple[str, ...] = ()
-    complete: bool | None = None
-    model: str = ""
-    mode: str | None = None
-    seconds: float = 0.0
-    usage: Usage = NOTHING
-    cost: Decimal | None = None
     fields: Mapping[str, Field] = field(default_factory=dict, repr=False)
     lists: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     chunks: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     conflicts: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
-    failure: Failure | None = None
     attempts: tuple[AttemptRecord, ...] = field(default=(), repr=False)
     text: str | None = field(default=None, repr=False)
     pages: tuple[int, ...] = field(default=(), repr=False)
@@ -64,32 +53,18 @@ def finish(finished: Finished, run: int, document: int, attempt: int) -> Callabl
     second one took is counted, too.
     """
     requests = len(finished.attempts)
-    summary = Summary(
-        outcome=finished.outcome,
-        absent=finished.absent,
-        complete=finished.complete,
-        model=finished.model,
-        mode=finished.mode,
-        seconds=finished.seconds,
-        usage=finished.usage,
-        cost=finished.cost,
-        requests=requests,
-        error=finished.failure,
-    )
-    evidence = Evidence(
-        fields=finished.fields, lists=finished.lists, chunks=finished.chunks, conflicts=finished.conflicts
-    )
+    evidence = part_of(Evidence, finished)
     result = (
-        packed(summary),
+        packed(replace(part_of(Summary, finished), requests=requests)),
         *_kept(finished),
-        packed(evidence) if finished.fields or finished.lists or finished.chunks or finished.conflicts else None,
+        packed(evidence) if any((evidence.fields, evidence.lists, evidence.chunks, evidence.conflicts)) else None,
         packed(finished.attempts) if finished.attempts else None,
     )
     text, pages, media_type = finished.text, finished.pages, finished.media_type
     content = None if text is None else Content(text=text, pages=pages, media_type=media_type)
     spent = _spent(finished, requests)
-    failed = finished.failure is not None
-    unanswered = finished.failure is not None and finished.failure.type in UNANSWERED
+    failed = finished.error is not None
+    unanswered = finished.error is not None and finished.error.type in UNANSWERED
 
     def work(connection: sqlite3.Connection) -> Row | None:
         number = None if content is None else content.number(connection)
@@ -177,19 +152,20 @@ def _add_cost(known: str, more: str) -> str:
 # --------------------------------------------------------------------------------------------- again
 
 
-def retry(connection: sqlite3.Connection, run: int, *, failed: bool, names: Collection[str] | None) -> int:
-    """Make finished documents pending again; how many inputs these are. Raises `OptionError` for unknown names."""
+def retry(connection: sqlite3.Connection, run: int, *, names: Collection[str] | None) -> int:
+    """Make documents pending again, those that failed or those of the `names` that are finished; how many inputs these
+    are. Raises `OptionError` for unknown names.
+    """
     before = _pending(connection, run)
-    again = _RETRY_FAILED if failed else _RETRY_FINISHED
     if names is None:
         connection.execute(FORGET_DOUBT + _OF_FAILED, (run,))
-        connection.execute(again + "AND run = ?", (run,))
+        connection.execute(_RETRY_FAILED, (run,))
         connection.execute(_UNREAD, (run,))
     else:
         each = [(run, stored_name(name)) for name in dict.fromkeys(names)]
         _check_names(connection, each)
         connection.executemany(FORGET_DOUBT + _OF_NAMED, each)
-        connection.executemany(again + _NAMED, each)
+        connection.executemany(_RETRY_NAMED, each)
         connection.executemany(_UNREAD + "AND name = ?", each)
     return _pending(connection, run) - before
 
@@ -206,11 +182,10 @@ def _check_names(connection: sqlite3.Connection, each: Collection[tuple[int, str
 NAMED = 5  # names that a message lists
 
 _AGAIN = "UPDATE document SET state = 0, attempt = attempt + 1, unanswered = 0 WHERE inputs > 0 "
-_RETRY_FAILED = _AGAIN + "AND state = 3 "
-_RETRY_FINISHED = _AGAIN + "AND state >= 2 "
-_NAMED = "AND id = (SELECT document FROM input WHERE run = ? AND name = ?)"
+_RETRY_FAILED = _AGAIN + "AND state = 3 AND run = ?"
 _OF_FAILED = "IN (SELECT id FROM document WHERE run = ? AND state = 3)"
 _OF_NAMED = "= (SELECT document FROM input WHERE run = ? AND name = ?)"
+_RETRY_NAMED = f"{_AGAIN}AND state >= 2 AND id {_OF_NAMED}"
 _UNREAD = "UPDATE input SET failure = NULL WHERE document IS NULL AND failure IS NOT NULL AND run = ? "
 
 

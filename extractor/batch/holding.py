@@ -15,9 +15,11 @@ from extractor.batch.record import Record, Run
 from extractor.errors import OptionError
 from extractor.evidence.leaves import leaves
 from extractor.reply.outcome import Outcome
+from extractor.schema.checked import FieldError, shown
 from extractor.schema.decimals import DECIMAL, is_numeral, no_numeral
-from extractor.schema.nodes import escaped, text_of, value_at
-from extractor.schema.target import FieldError, Target, TypeTarget, shown, target_of
+from extractor.schema.nodes import text_of
+from extractor.schema.pointers import escaped, value_at
+from extractor.schema.target import Target, TypeTarget, target_of
 
 __all__ = ["conforming", "judged", "wanted_of"]
 

@@ -144,7 +144,7 @@ class Job(Reviewed):
         For several runs, go through them one after the other, and let each finish: endpoints cache the beginning of a
         prompt, which is the same within a run.
         """
-        return self._store.retry(self._number(run), failed=names is None, names=names)
+        return self._store.retry(self._number(run), names=names)
 
     @overload
     def results(
@@ -203,31 +203,32 @@ class Job(Reviewed):
         """
         from extractor.batch.export import export
 
-        chosen = self.get_run(run)
-        records = self._records(chosen, evidence=evidence)
-        own = {"evidence": evidence, "overwrite": overwrite, "children": children, "bom": bom}
-        own["reviewed"] = self._store.any_said(chosen.number)
-        return export(records, chosen.shape, path, format, **own)
+        records, schema, own = self._tabled(run, evidence)
+        return export(records, schema, path, format, overwrite=overwrite, children=children, bom=bom, **own)
 
     def to_pandas(self, run: int | Run | None = None, *, evidence: bool = False) -> pandas.DataFrame:
         """The documents of a run as a table of pandas. Raises `MissingExtra`."""
         from extractor.batch.frames import to_pandas
 
-        chosen = self.get_run(run)
-        records = self._records(chosen, evidence=evidence)
-        said = self._store.any_said(chosen.number)
-        frame: pandas.DataFrame = to_pandas(records, chosen.shape, evidence=evidence, reviewed=said)
+        records, schema, own = self._tabled(run, evidence)
+        frame: pandas.DataFrame = to_pandas(records, schema, **own)
         return frame
 
     def to_polars(self, run: int | Run | None = None, *, evidence: bool = False) -> polars.DataFrame:
         """The documents of a run as a table of polars. Raises `MissingExtra`."""
         from extractor.batch.frames import to_polars
 
-        chosen = self.get_run(run)
-        records = self._records(chosen, evidence=evidence)
-        said = self._store.any_said(chosen.number)
-        frame: polars.DataFrame = to_polars(records, chosen.shape, evidence=evidence, reviewed=said)
+        records, schema, own = self._tabled(run, evidence)
+        frame: polars.DataFrame = to_polars(records, schema, **own)
         return frame
+
+    def _tabled(
+        self, run: int | Run | None, evidence: bool
+    ) -> tuple[Iterator[Record], Mapping[str, Any], dict[str, bool]]:
+        """The documents of a run, the schema of their values, and what tables are to tell besides."""
+        chosen = self.get_run(run)
+        told = {"evidence": evidence, "reviewed": self._store.any_said(chosen.number)}
+        return self._records(chosen, evidence=evidence), chosen.shape, told
 
     # ----------------------------------------------------------------------------------- going on with it
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from extractor.batch.migrations import bring_up, check_kind, is_old, stand_in
 from extractor.errors import JobError
 
-__all__ = ["FAILURES", "PATIENCE", "connected", "job_error", "located", "readable", "told"]
+__all__ = ["FAILURES", "PATIENCE", "connected", "job_error", "job_errors", "located", "readable"]
 
 PATIENCE = 30.0  # seconds to wait for other processes: each writes for some milliseconds, and they take turns
 
@@ -77,7 +77,7 @@ def job_error(path: Path, error: BaseException) -> JobError:
 
 
 @contextlib.contextmanager
-def told(path: Path) -> Iterator[None]:
+def job_errors(path: Path) -> Iterator[None]:
     """Errors of a file as `JobError`."""
     try:
         yield
@@ -102,7 +102,7 @@ def connected(path: Path, *, create: bool) -> sqlite3.Connection:
     Raises `JobError`.
     """
     _make(path, create=create)
-    with told(path):
+    with job_errors(path):
         connection = _connection(path, "mode=rw")
         try:
             check_kind(connection, path, may_be_empty=create)
@@ -117,7 +117,7 @@ def connected(path: Path, *, create: bool) -> sqlite3.Connection:
 def readable(path: Path) -> sqlite3.Connection:
     """A connection that only reads. Raises `JobError`."""
     _make(path, create=False)
-    with told(path):
+    with job_errors(path):
         try:
             # One that could write clears up behind itself, also after a process that was killed.
             connection = _reading(path, "mode=rw")

@@ -29,6 +29,7 @@ __all__ = [
     "made",
     "packed",
     "packed_text",
+    "part_of",
     "plain",
     "unpacked",
     "unpacked_text",
@@ -56,6 +57,12 @@ class Summary:
     cost: Decimal | None = None
     requests: int = 0
     error: Failure | None = None
+
+
+def part_of(kind: type[T], record: Any) -> T:
+    """The members that a record shares with a kind of records, as one of these."""
+    names = (item.name for item in fields(typing.cast("Any", kind)))
+    return kind(**{name: getattr(record, name) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

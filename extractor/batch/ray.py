@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from extractor.batch.cluster.columns import COLUMNS
 from extractor.batch.cluster.coordinator import Coordinator
 from extractor.batch.cluster.crew import Task
-from extractor.batch.cluster.governing import LOST
-from extractor.batch.cluster.keeper import Keeper
+from extractor.batch.cluster.job_server import JobServer
+from extractor.batch.cluster.remote_governor import LOST
 from extractor.batch.cluster.worker import Worker
 from extractor.batch.store import Store
 from extractor.endpoint.routes import RateLimits
@@ -99,12 +99,12 @@ def extract(
         endpoint={**_here(endpoint), "dialect": dialect, "limits": limits},
         settings=settings,
     )
-    keeper = None if job is None else _keeper(ray, Path(job).expanduser().absolute())
+    job_server = None if job is None else _job_server(ray, Path(job).expanduser().absolute())
     return dataset.map_batches(
         Worker,
         batch_size=batch_size,
         batch_format="pyarrow",
-        fn_constructor_kwargs={"task": task, "coordinator": _coordinator(ray), "keeper": keeper},
+        fn_constructor_kwargs={"task": task, "coordinator": _coordinator(ray), "job_server": job_server},
         compute=_pool(ray, workers),
         udf_modifying_row_count=False,
     )
@@ -116,7 +116,7 @@ def _check(settings: Mapping[str, Any], batch_size: int, concurrency: int) -> No
         raise OptionError(
             "A budget counts within one process.", option="budget", hint="Limit the account at the endpoint instead."
         )
-    for name in ("idempotency_key", "messages", "http_client", "journal"):
+    for name in ("idempotency_key", "messages", "http_client"):
         if settings.get(name) is not None:
             raise OptionError(f"{name} is not for many documents.", option=name, hint="Leave it out.")
     for name, number in (("batch_size", batch_size), ("concurrency", concurrency)):
@@ -164,13 +164,13 @@ def _coordinator(ray: Any) -> Any:
     return known
 
 
-def _keeper(ray: Any, path: Path) -> Any:
+def _job_server(ray: Any, path: Path) -> Any:
     """Who has the file of the job: a process on this machine. Raises `JobError` where it cannot be used."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     Store(path).close()
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    actor = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=PROCESSES)(Keeper)
+    actor = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=PROCESSES)(JobServer)
     return actor.options(scheduling_strategy=here).remote(str(path), LOST)
 
 

@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from extractor.batch.owners import is_seen_at_work
 from extractor.batch.packing import made, unpacked
 from extractor.batch.record import AttemptRecord, Counts, Run
-from extractor.batch.rows import STATES, Row, object_of, stored_name, text_of
+from extractor.batch.rows import DONE, FAILED, STATES, Row, object_of, stored_name, text_of
 from extractor.chat.wire import Usage
 from extractor.errors import OptionError
 
@@ -31,8 +32,6 @@ __all__ = [
     "runs",
     "valued",
 ]
-
-FINISHED = (2, 3)
 
 AT_ONCE = 100  # documents that are read in one step: no reader keeps others from making the file smaller
 
@@ -171,8 +170,7 @@ def record(connection: sqlite3.Connection, run: int, name: str, job: Path | None
     """
     gone = () if job is None else _gone(connection, run, job)
     statement = f"{_select(text=True, evidence=True, gone=gone)}WHERE i.run = ? AND i.name = ?"
-    row: Row | None = connection.execute(statement, (run, stored_name(name))).fetchone()
-    return row
+    return _row(connection, statement, run, stored_name(name))
 
 
 def finished(
@@ -182,8 +180,8 @@ def finished(
     finished, for `unpack`; None where it is another or is not.
     """
     statement = f"{_select(text=text, evidence=True)}WHERE i.run = ? AND i.name = ?"
-    row: Row | None = connection.execute(statement, (run, stored_name(name))).fetchone()
-    if row is None or row[_KEPT_STATE] not in FINISHED:
+    row = _row(connection, statement, run, stored_name(name))
+    if row is None or row[_KEPT_STATE] not in (DONE, FAILED):
         return None
     return row if row[_SHA] == sha or (sha is None and row[-2:] == seen) else None
 
@@ -192,23 +190,20 @@ def numbered(connection: sqlite3.Connection, run: int, document: int) -> Row | N
     """The row of a document by its number, with the name of the first of its inputs, for `unpack`."""
     first = FIRST_INPUT.format(document="?")
     statement = f"{_select(text=True, evidence=True)}WHERE i.id = {first} AND i.run = ?"
-    row: Row | None = connection.execute(statement, (document, run)).fetchone()
-    return row
+    return _row(connection, statement, document, run)
 
 
 def extracted(connection: sqlite3.Connection, document: int) -> Row | None:
     """The same as it was extracted, whatever people said of it since."""
     first = FIRST_INPUT.format(document="?")
     statement = f"{_select(text=True, evidence=True, said=_NOTHING_SAID)}WHERE i.id = {first}"
-    row: Row | None = connection.execute(statement, (document,)).fetchone()
-    return row
+    return _row(connection, statement, document)
 
 
 def extracted_of(connection: sqlite3.Connection, run: int, name: str) -> Row | None:
     """The same of a document by its name."""
     statement = f"{_select(text=True, evidence=True, said=_NOTHING_SAID)}WHERE i.run = ? AND i.name = ?"
-    row: Row | None = connection.execute(statement, (run, stored_name(name))).fetchone()
-    return row
+    return _row(connection, statement, run, stored_name(name))
 
 
 def valued(connection: sqlite3.Connection, run: int, *, after: int) -> list[tuple[int, Row]]:
@@ -223,6 +218,11 @@ def valued(connection: sqlite3.Connection, run: int, *, after: int) -> list[tupl
 _VALUED = (
     "SELECT document FROM review NOT INDEXED WHERE run = ? AND document > ? AND decision < 2 ORDER BY document LIMIT ?"
 )
+
+
+def _row(connection: sqlite3.Connection, statement: str, *given: Any) -> Row | None:
+    row: Row | None = connection.execute(statement, given).fetchone()
+    return row
 
 
 def _select(*, text: bool, evidence: bool, gone: tuple[int, ...] = (), said: str = "w.decision IS NOT NULL") -> str:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from extractor import errors
 from extractor.batch.finishes import Finished
-from extractor.batch.record import AttemptRecord, Failure, Record, Revision
+from extractor.batch.record import AttemptRecord, Failure, Record
 from extractor.batch.written import written
 from extractor.chat.wire import ChatReply, usage_of
 from extractor.documents.merging import Conflict
@@ -30,10 +29,11 @@ from extractor.errors import (
 )
 from extractor.evidence.completeness import Gap, ListReport
 from extractor.evidence.field import Span
-from extractor.prices import exact
+from extractor.prices import total
 from extractor.reply.outcome import Outcome
 from extractor.result import Attempt, ChunkResult, DocumentResult, Extraction
-from extractor.schema.target import FieldError, Target
+from extractor.schema.checked import FieldError
+from extractor.schema.target import Target
 
 __all__ = ["error_of", "evident", "failed", "failure_of", "finished", "restored", "restored_document"]
 
@@ -64,7 +64,6 @@ def finished(result: Extraction[Any], attempt: int, *, evidence: bool = False) -
         lists=tuple(asdict(each) for each in result.lists) if evidence else (),
         chunks=tuple(map(_chunk_record, result.chunks)),
         conflicts=tuple(asdict(each) for each in result.conflicts),
-        failure=None,
         attempts=_attempt_records(result.attempts, attempt),
     )
 
@@ -74,20 +73,12 @@ def failed(error: ExtractorError, attempt: int, seconds: float) -> Finished:
     attempts: tuple[Attempt, ...] = getattr(error, "attempts", ())
     last = attempts[-1] if attempts else None
     return Finished(
-        data=None,
         outcome="" if last is None else last.outcome.value,
-        absent=(),
-        complete=None,
         model="" if last is None else last.reply.model,
-        mode=None,
         seconds=seconds,
         usage=usage_of(each.reply for each in attempts),
-        cost=_cost(attempts),
-        fields={},
-        lists=(),
-        chunks=(),
-        conflicts=(),
-        failure=failure_of(error),
+        cost=total(each.cost for each in attempts),
+        error=failure_of(error),
         attempts=_attempt_records(attempts, attempt),
     )
 
@@ -108,13 +99,6 @@ def failure_of(error: ExtractorError) -> Failure:
 def _details(kind: type[ExtractorError]) -> dict[str, Any]:
     """What an error has beside its words, as it is where that is not kept."""
     return {name: absent for base, own in _EVIDENCE.items() if issubclass(kind, base) for name, absent in own.items()}
-
-
-def _cost(attempts: Sequence[Attempt]) -> Decimal | None:
-    costs = [each.cost for each in attempts]
-    known = [cost for cost in costs if cost is not None]
-    with exact():
-        return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def _chunk_record(chunk: ChunkResult) -> dict[str, Any]:
@@ -166,8 +150,8 @@ def restored_document(
     """
     result: Extraction[T] | None = None
     error: ExtractorError | None = None
-    if record.revision is not None and record.revision.decision == "rejected":
-        error = _rejected(record, record.revision)
+    if is_rejected(record):
+        error = _rejected(record)
     elif record.error is not None:
         error = error_of(record.error, record)
     else:
@@ -180,7 +164,9 @@ def restored_document(
     )
 
 
-def _rejected(record: Record, said: Revision) -> DocumentRejected:
+def _rejected(record: Record) -> DocumentRejected:
+    said = record.revision
+    assert said is not None  # noqa: S101  # of one that was rejected
     why = f": {said.note}" if said.note else "."
     return DocumentRejected(
         f"{record.name} was rejected by {said.who or 'somebody'}{why}", hint="Whoever reopens it has it back."
@@ -255,13 +241,11 @@ def error_of(failure: Failure, record: Record | None = None) -> ExtractorError:
     own = _details(kind)
     error.__dict__.update(own | {name: value for name, value in failure.details.items() if name in own})
     if isinstance(error, ExtractionFailed):
-        error.attempts = ()  # they are in the job
-    if isinstance(error, ExtractionFailed):
         wrong = tuple(_field_error(each) for each in failure.errors)
         usage = usage_of(()) if record is None else record.usage
-        error.__dict__.update(value=failure.value, errors=wrong, usage=usage)
+        error.__dict__.update(attempts=(), value=failure.value, errors=wrong, usage=usage)  # the job has the attempts
     if isinstance(error, (ExtractionFailed, EndpointError)) and record is not None:
-        error.__dict__["_known"] = {"cost": record.cost}  # its attempts are in the job
+        error.__dict__["_known"] = {"cost": record.cost}  # likewise
     return error
 
 

@@ -20,8 +20,9 @@ from extractor.batch.store import Store
 from extractor.batch.tally import Tally
 from extractor.batch.written import written_schema, written_value
 from extractor.errors import OptionError
+from extractor.schema.checked import FieldError
 from extractor.schema.plain import plain
-from extractor.schema.target import FieldError, Target, TypeTarget, target_of
+from extractor.schema.target import Target, TypeTarget, target_of
 
 __all__ = ["Reviewed", "reference_of"]
 

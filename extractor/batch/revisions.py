@@ -14,7 +14,7 @@ from typing import Any, cast
 from extractor.batch.finishes import UNANSWERED
 from extractor.batch.packing import Summary, made, packed, unpacked
 from extractor.batch.record import Decision, Revision
-from extractor.batch.rows import DECISIONS, before_of, revision_of, stored_name
+from extractor.batch.rows import DECISIONS, DONE, FAILED, PENDING, before_of, revision_of, stored_name
 from extractor.errors import JobError, OptionError, Overtaken
 
 __all__ = ["BY_HAND", "ExtractedAnew", "Said", "any_said", "by_hand", "revise", "revisions"]
@@ -23,7 +23,6 @@ BY_HAND = {"by": "hand"}
 """The options of a run whose documents people enter: its pending ones can be reviewed, too."""
 
 LONGEST_NAME, LONGEST_NOTE = 200, 10_000  # characters of who says it, and of why
-PENDING, RUNNING, DONE, FAILED = range(4)  # see migrations
 _VALUED = ("accepted", "corrected")
 
 

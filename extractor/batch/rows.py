@@ -15,6 +15,9 @@ from extractor.reply.outcome import Outcome
 
 __all__ = [
     "DECISIONS",
+    "DONE",
+    "FAILED",
+    "PENDING",
     "STATES",
     "Row",
     "before_of",
@@ -30,6 +33,7 @@ __all__ = [
 Row: TypeAlias = tuple[Any, ...]
 """As `reading` selects it."""
 STATES: tuple[State, ...] = get_args(State)
+PENDING, RUNNING, DONE, FAILED = range(len(STATES))
 DECISIONS: tuple[Decision, ...] = get_args(Decision)
 """By their numbers in the file."""
 OUTCOMES = frozenset(each.value for each in Outcome)

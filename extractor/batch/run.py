@@ -27,7 +27,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from extractor.batch.contents import (
     Content,
     Item,
-    Names,
     content_of_file,
     glimpse_of_file,
     known_content,
@@ -38,7 +37,7 @@ from extractor.batch.finishes import UNANSWERED
 from extractor.batch.record import Record, Run
 from extractor.batch.restoring import failed, failure_of, finished, restored_document
 from extractor.batch.store import Begun, Finished, Worker
-from extractor.documents.loaded import As, Loaded
+from extractor.documents.loaded import As, Loaded, Names
 from extractor.errors import DocumentDamaged, DocumentError, ExtractorError, JobError
 from extractor.result import DocumentResult, Extraction
 from extractor.schema.target import Target
@@ -285,7 +284,7 @@ class JobFeed(Generic[T]):
     def _extracted(self, content: Content, begun: Begun) -> Generator[Step, Any, Extraction[T]]:
         own = {
             "idempotency_key": f"{begun.key}-{content.sha256[:16]}-{begun.attempt}",
-            "journal": self._worker.journal(begun),
+            "_journal": self._worker.journal(begun),
         }
         if begun.attempt > 1:
             own["cache"] = None  # it has what was said before

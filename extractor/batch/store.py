@@ -14,21 +14,21 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from extractor.batch import claims, finishes, reading, revisions, scoring
+from extractor.batch import claims, finishes, reading, revisions, scoring, workers
 from extractor.batch import queue as queues
 from extractor.batch import tally as tallies
 from extractor.batch.checks import problems
 from extractor.batch.claims import Begun, Offer
 from extractor.batch.connections import JobFile
 from extractor.batch.finishes import Finished
-from extractor.batch.opening import located, readable, told
+from extractor.batch.opening import job_errors, located, readable
 from extractor.batch.owners import Owner
 from extractor.batch.queue import Row
 from extractor.batch.record import AttemptRecord, Counts, Record, Revision, Run
 from extractor.batch.revisions import Said
 from extractor.batch.rows import unpack
 from extractor.batch.tally import Tally
-from extractor.batch.working import Journal, Worker
+from extractor.batch.working import Journal, Worker, record_of
 from extractor.errors import JobError
 
 __all__ = ["Begun", "Finished", "Journal", "Store", "Worker"]
@@ -69,7 +69,7 @@ class Store:
             "shape": shape,
             "reference": reference,
         }
-        number: int = self._file.writer.submit(partial(partial, claims.open_run, **own)).result()
+        number = self._file.write(partial(workers.open_run, **own))
         return next(run for run in self.runs() if run.number == number)
 
     def runs(self) -> tuple[Run, ...]:
@@ -82,8 +82,7 @@ class Store:
 
     def expect(self, run: int, total: int | None) -> None:
         """Note how many inputs there will be, until the next worker opens; None for not known."""
-        ready = partial(partial, claims.expect, run=run, total=total)
-        self._file.writer.submit(ready).result()
+        self._file.write(partial(workers.expect, run=run, total=total))
 
     def worker(self, run: int) -> Worker:
         """Go to work at a run. What workers held that are dead is pending again; and so is what the endpoint did not
@@ -98,12 +97,12 @@ class Store:
         def start(connection: sqlite3.Connection) -> str:
             while owners:  # of a transaction that came to nothing
                 owners.pop().drop()
-            owner, key = claims.start(connection, self.path, run)
+            owner, key = workers.start(connection, self.path, run)
             owners.append(owner)
             return key
 
         try:
-            key: str = self._file.writer.submit(lambda: start).result()
+            key = self._file.write(start)
         except BaseException:
             while owners:
                 owners.pop().drop()
@@ -132,7 +131,7 @@ class Store:
             read = partial(few, after=after, text=text, evidence=evidence)
             rows = self._file.read(read)
             for row in rows:
-                with told(self.path):
+                with job_errors(self.path):
                     record = unpack(row)
                 yield record
             if len(rows) < reading.AT_ONCE:
@@ -141,23 +140,19 @@ class Store:
 
     def record(self, run: int, name: str) -> Record | None:
         """All that is known of one document; None where there is none of that name."""
-        row = self._file.read(partial(reading.record, run=run, name=name, job=self.path))
-        with told(self.path):
-            return None if row is None else unpack(row)
+        return record_of(self.path, self._file.read(partial(reading.record, run=run, name=name, job=self.path)))
 
     def attempts(self, run: int, name: str) -> tuple[AttemptRecord, ...]:
         """Every request of one document, each time it was tried, in order."""
         return self._file.read(partial(reading.attempts, run=run, name=name))
 
-    def retry(self, run: int, *, failed: bool = True, names: Collection[str] | None = None) -> int:
-        """Have documents asked for again: those that failed, or with `failed=False` also those that are done; with
-        `names` only these. How many inputs these are. What they came to before stays in the file.
+    def retry(self, run: int, *, names: Collection[str] | None = None) -> int:
+        """Have documents asked for again: those that failed, or those of the `names`, done or failed. How many inputs
+        these are. What they came to before stays in the file.
 
         Raises `OptionError` where none has such a name.
         """
-        ready = partial(partial, finishes.retry, run=run, failed=failed, names=names)
-        number: int = self._file.writer.submit(ready).result()
-        return number
+        return self._file.write(partial(finishes.retry, run=run, names=names))
 
     # ----------------------------------------------------------------------------------------- people
 
@@ -179,21 +174,17 @@ class Store:
         after = 0
         while rows := self._file.read(partial(reading.valued, run=run, after=after)):
             for after, row in rows:  # noqa: B007  # the last of them
-                with told(self.path):
+                with job_errors(self.path):
                     record = unpack(row)
                 yield record
 
     def numbered(self, run: int, document: int) -> Record | None:
         """The document with a number in the file, by the first of its names; None where the run has none."""
-        row = self._file.read(partial(reading.numbered, run=run, document=document))
-        with told(self.path):
-            return None if row is None else unpack(row)
+        return record_of(self.path, self._file.read(partial(reading.numbered, run=run, document=document)))
 
     def extracted(self, run: int, name: str) -> Record | None:
         """A document as it was extracted, whatever people said of it; None where nothing was, or there is none."""
-        row = self._file.read(partial(reading.extracted_of, run=run, name=name))
-        with told(self.path):
-            return None if row is None else unpack(row)
+        return record_of(self.path, self._file.read(partial(reading.extracted_of, run=run, name=name)))
 
     def names(self, run: int, document: int) -> tuple[str, ...]:
         """All names of the document with a number in the file, in the order of the input."""
@@ -220,7 +211,7 @@ class Store:
         self._scored[run] = rows[-1][0] if rows else 0
         if rows:
             scores = scoring.scored(rows, schema)
-            self._file.writer.submit(partial(partial, scoring.keep, scores=scores)).result()
+            self._file.write(partial(scoring.keep, scores=scores))
         return len(rows)
 
     def enter(self, offer: Offer) -> Future[None]:
@@ -239,7 +230,7 @@ class Store:
         self._file.check()
         found: list[str] = []
         try:
-            with told(self.path), contextlib.closing(readable(self.path)) as connection:
+            with job_errors(self.path), contextlib.closing(readable(self.path)) as connection:
                 connection.execute("BEGIN")  # all of it as it is at one time
                 found.extend(problems(connection))
         except JobError as error:

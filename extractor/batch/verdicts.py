@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from extractor.batch.record import Record
-from extractor.batch.tables import UNWRITABLE, Kind
+from extractor.batch.shapes import Kind, writable
 
 __all__ = ["VERDICT", "said_at", "told_of", "verdict_of"]
 
@@ -28,7 +28,7 @@ def verdict_of(record: Record) -> tuple[str | None, ...]:
     said = record.revision
     if said is None:
         return (None,) * len(VERDICT)
-    return said.decision, UNWRITABLE.sub("\ufffd", said.who) or None, said_at(said.made)
+    return said.decision, writable(said.who) or None, said_at(said.made)
 
 
 def told_of(record: Record) -> dict[str, Any]:

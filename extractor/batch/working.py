@@ -14,19 +14,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from extractor.batch import claims, finishes, reading
+from extractor.batch import claims, finishes, reading, workers
 from extractor.batch.claims import Begun, Content, Offer
 from extractor.batch.connections import JobFile
 from extractor.batch.finishes import Finished
-from extractor.batch.opening import told
+from extractor.batch.opening import job_errors
 from extractor.batch.owners import Owner
 from extractor.batch.packing import packed
 from extractor.batch.record import Failure, Record
-from extractor.batch.rows import stands, stored_name, unpack
+from extractor.batch.rows import Row, stands, stored_name, unpack
 from extractor.batch.writer import Work, Writer
 from extractor.errors import JobError
 
-__all__ = ["Journal", "Worker"]
+__all__ = ["Journal", "Worker", "record_of"]
 
 
 class Worker:
@@ -113,7 +113,7 @@ class Worker:
         if found is None:
             return None
         now = (number, packed(row) if row else None, size, mtime_ns)
-        with told(self._file.path):
+        with job_errors(self._file.path):
             record = unpack((number, *found[1:]), text)
         if stands(found) == now:
             return record, None
@@ -125,12 +125,12 @@ class Worker:
 
     def go_through(self, expected: int | None) -> Future[None]:
         """Say that an input is gone through now, of as many as are `expected` (None: not known)."""
-        work = partial(claims.go_through, owner=self._owner, run=self.run, total=expected)
+        work = partial(workers.go_through, owner=self._owner, run=self.run, total=expected)
         return self._submit(lambda: work)
 
     def went_through(self) -> Future[None]:
         """Say that it was, to its end."""
-        work = partial(claims.went_through, owner=self._owner, run=self.run)
+        work = partial(workers.went_through, owner=self._owner, run=self.run)
         return self._submit(lambda: work)
 
     def finish(self, begun: Begun, finished: Finished) -> Future[Record | None]:
@@ -140,7 +140,7 @@ class Worker:
         result; else None.
         """
         ready = partial(finishes.finish, finished, self.run, begun.document, begun.attempt)
-        return self._submit(ready, partial(_record, self._file.path))
+        return self._submit(ready, partial(record_of, self._file.path))
 
     def fail_unread(
         self, *, number: int, name: str, row: Mapping[str, Any] | None = None, failure: Failure
@@ -178,7 +178,7 @@ class Worker:
         closed, self._closed = self._closed, True
         if closed or not self._file.is_ours:
             return
-        work = partial(claims.stop, owner=self._owner)
+        work = partial(workers.stop, owner=self._owner)
         with contextlib.suppress(JobError):
             self._file.writer.submit(lambda: work).result()
         self._owner.drop()
@@ -205,12 +205,13 @@ class Worker:
 
 
 def _shown(path: Path, key: str, row: tuple[Any, ...]) -> Begun:
-    with told(path):
+    with job_errors(path):
         return claims.begun(key, row)
 
 
-def _record(path: Path, row: tuple[Any, ...] | None) -> Record | None:
-    with told(path):
+def record_of(path: Path, row: Row | None) -> Record | None:
+    """The record of a row, if there is one. Raises `JobError`."""
+    with job_errors(path):
         return None if row is None else unpack(row)
 
 

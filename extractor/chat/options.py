@@ -6,7 +6,7 @@ on the wire. A field that is None or missing is not sent at all: an explicit nul
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -108,8 +108,8 @@ _WORDS: Mapping[type, str] = {
 }
 
 
-def checked(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that are set (not None), each within its range.
+def checked(options: Mapping[str, Any], beside: Iterable[str] = ()) -> dict[str, Any]:
+    """The options that are set (not None), each within its range. `beside` are keywords that may have been meant.
 
     Raises `OptionError` for an unknown name, a wrong type, a value out of range, or a field
     without its companion.
@@ -118,7 +118,7 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in given.items():
         rule = RULES.get(name)
         if rule is None:
-            raise _unknown(name)
+            raise _unknown(name, beside)
         _check(name, value, rule)
         if rule.needs is not None and not given.get(rule.needs):
             raise OptionError(
@@ -128,16 +128,15 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Keywords that other places take, for those who look for them here.
-_ELSEWHERE = frozenset({"base_url", "api_key", "http_client", "timeout", "headers", "dialect", "model", "limits"})
-_BESIDE = ("instructions", "examples", "messages", "context", "max_retries", "deadline", "mode", "coerce", "absent")
+_ELSEWHERE = frozenset({"base_url", "api_key", "http_client", "timeout", "headers", "dialect", "limits"})
 
 
-def _unknown(name: str) -> OptionError:
+def _unknown(name: str, beside: Iterable[str]) -> OptionError:
     import difflib  # not for every start
 
     if name in _ELSEWHERE:
         hint = f"Extractor(…) takes {name}, not its calls."
-    elif near := difflib.get_close_matches(name, [*RULES, *_BESIDE], n=1):
+    elif near := difflib.get_close_matches(name, [*RULES, *beside], n=1):
         hint = f"Did you mean {near[0]}?"
     else:
         hint = f"A field that only your endpoint knows goes into extra_fields={{{name!r}: …}}."

@@ -6,12 +6,7 @@ from typing import Annotated
 
 import typer
 
-from extractor.cli import batch as batches
-from extractor.cli import demo_batch as demonstration
-from extractor.cli import evaluate as evaluating
-from extractor.cli import jobs, others
-from extractor.cli import review as reviewing
-from extractor.cli import run as running
+from extractor.cli import batch, demo, demo_batch, evaluate, jobs, models, review, run, schema, serve
 
 __all__ = ["app"]
 
@@ -42,17 +37,13 @@ def main(
     """Extract validated records from documents."""
 
 
-app.command(epilog=running.EXAMPLES)(running.run)
-app.command(epilog=batches.EXAMPLES)(batches.batch)
+app.command(epilog=run.EXAMPLES)(run.run)
+app.command(epilog=batch.EXAMPLES)(batch.batch)
 app.add_typer(jobs.app)
-app.command(epilog=reviewing.EXAMPLES)(reviewing.review)
-app.command(epilog=evaluating.EXAMPLES)(evaluating.evaluate)
-app.command(
-    epilog="[b]Examples[/b]\n\n"
-    "extractor schema invoice --dialect llama.cpp\n\n"
-    "extractor schema shop.models:Order --report"
-)(others.schema)
-app.command(epilog="[b]Example[/b]\n\nextractor models")(others.models)
-app.command(epilog="[b]Example[/b]\n\nextractor serve --port 8080")(others.serve)
-app.command(epilog="[b]Example[/b]\n\nextractor demo receipt contact")(others.demo)
-app.command("demo-batch", epilog="[b]Example[/b]\n\nextractor demo-batch --folder demo")(demonstration.demo_batch)
+app.command(epilog=review.EXAMPLES)(review.review)
+app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(epilog=schema.EXAMPLES)(schema.schema)
+app.command(epilog=models.EXAMPLES)(models.models)
+app.command(epilog=serve.EXAMPLES)(serve.serve)
+app.command(epilog=demo.EXAMPLES)(demo.demo)
+app.command("demo-batch", epilog=demo_batch.EXAMPLES)(demo_batch.demo_batch)

@@ -17,15 +17,15 @@ import typer
 
 from extractor.cli.asking import Asking, TargetName, asks, found
 from extractor.cli.live import Live
+from extractor.cli.output import FULL, Exit, called, err, errors, print_json, say
 from extractor.cli.records import value_of
-from extractor.cli.shown import FULL, Exit, called, err, errors, print_json, say
 from extractor.cli.stopping import GRACE, Stopping
 from extractor.errors import CallerError, ExtractorError, OptionError
 from extractor.progress import Progress, printable
 from extractor.result import DocumentResult
 
 if TYPE_CHECKING:
-    from extractor.cli.keeping import Kept
+    from extractor.cli.batch_job import BatchJob
     from extractor.client import Extractor
     from extractor.documents.loaded import Input
 
@@ -178,14 +178,14 @@ class Batch:
         **settings: Any,
     ) -> Exit:
         """Do it, and say on stderr how it went."""
-        from extractor.cli.keeping import Kept
+        from extractor.cli.batch_job import BatchJob
 
         error: ExtractorError | None = None
         stopped = False
         with ExitStack() as stack:
             job = None
             if self._path is not None:
-                job = Kept(self._path, retry_failed=retry_failed, total=self.progress.total)
+                job = BatchJob(self._path, retry_failed=retry_failed, total=self.progress.total)
                 settings["job"] = stack.enter_context(job)
             results = stack.enter_context(extractor.map(wanted, documents, **settings))
             self._begin(job)
@@ -204,7 +204,7 @@ class Batch:
             self._unanswered = 0 if job is None else job.unanswered(self.progress)
         return self._ended(error, stopped)
 
-    def _begin(self, job: Kept | None) -> None:
+    def _begin(self, job: BatchJob | None) -> None:
         if job is None:
             return
         for line in () if self._quiet else job.said:

@@ -11,15 +11,17 @@ import typer
 
 from extractor.cli.asking import BaseUrl, Model
 from extractor.cli.batch import Batch
+from extractor.cli.output import Exit, called, errors
 from extractor.cli.overview import aligned
-from extractor.cli.shown import Exit, called, errors
 from extractor.client import Extractor
 from extractor.demo import DEMOS
 from extractor.endpoint.presets import EMBEDDED
 from extractor.errors import OptionError
 from extractor.progress import duration
 
-__all__ = ["demo_batch"]
+__all__ = ["EXAMPLES", "demo_batch"]
+
+EXAMPLES = "[b]Example[/b]\n\nextractor demo-batch --folder demo"
 
 
 def demo_batch(

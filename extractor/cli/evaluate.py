@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from extractor.cli.asking import Asking, asks, found
-from extractor.cli.shown import err, errors, print_json, spinner
+from extractor.cli.output import err, errors, print_json, spinner
 from extractor.errors import JobError, OptionError
 from extractor.progress import printable
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extractor.cli.output import called, err, errors, print_json, spoken
 from extractor.cli.overview import aligned, described, failed_of, grouped, job_files, lines_of, row_of, summary
 from extractor.cli.records import kept_lines, kept_record
-from extractor.cli.shown import called, err, errors, print_json, spoken
 from extractor.errors import OptionError
 from extractor.progress import many, printable
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
-from extractor.cli.shown import err, spoken
+from extractor.cli.output import err, spoken
 from extractor.errors import ExtractorError
 from extractor.evidence.field import Field
 from extractor.progress import printable
 from extractor.result import Extraction
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 
 if TYPE_CHECKING:
     from extractor.batch.record import AttemptRecord, Record, Revision

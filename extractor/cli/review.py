@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from extractor.cli.asking import found
-from extractor.cli.shown import called, err, errors
+from extractor.cli.output import called, err, errors
 from extractor.errors import OptionError
 from extractor.progress import many, printable
 

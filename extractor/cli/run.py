@@ -11,10 +11,10 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from extractor.cli.asking import Asking, TargetName, asks, found
+from extractor.cli.output import Exit, code_of, errors, print_json, say, spinner
 from extractor.cli.pages import Pages
 from extractor.cli.reading import document_of
 from extractor.cli.records import failed_record, record_of, value_of, warn
-from extractor.cli.shown import Exit, code_of, errors, print_json, say, spinner
 from extractor.client import Extractor
 from extractor.documents.loaded import As
 from extractor.errors import DocumentError, EndpointError, ExtractionFailed, OptionError

@@ -19,10 +19,10 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from extractor.documents.part import PartValue
+from extractor.evidence.equality import normal
 from extractor.evidence.field import Field
 from extractor.evidence.labels import Labels
 from extractor.evidence.leaves import Leaf
-from extractor.evidence.lining import normal
 from extractor.evidence.place import Place
 from extractor.evidence.source import Source
 from extractor.reply.meanings import is_nothing

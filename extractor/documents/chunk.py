@@ -13,14 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from extractor.documents.chunking import LEAST
 from extractor.documents.lengths import hundredths_in, tokens_in
 from extractor.documents.lines import Place, Row, level_of, rows_of, tables_of, trimmed
 from extractor.errors import MissingExtra, OptionError
 
-__all__ = ["LEAST", "Chunk", "chunks"]
+__all__ = ["Chunk", "chunks"]
 
-LEAST = 16
-"""Tokens of the smallest chunk: no character has as many."""
 _LEAD = 4  # a chunk's lead may have a fourth of it
 _CHEAPEST = 6  # hundredths of a token: no character of a long text costs less
 _FULL = 0.7  # from here on a better border is worth an earlier end

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from extractor.errors import OptionError
 
-__all__ = ["Chunking"]
+__all__ = ["LEAST", "Chunking"]
 
+LEAST = 16
+"""Tokens of the smallest chunk: no character has as many."""
 OVERLAP = 100  # tokens
 
 
@@ -26,7 +28,7 @@ class Chunking:
     def __post_init__(self) -> None:
         if self.overlap is None and isinstance(self.tokens, int):
             object.__setattr__(self, "overlap", max(0, min(OVERLAP, self.tokens // 10)))
-        for name, least in (("tokens", 16), ("overlap", 0), ("at_once", 1)):
+        for name, least in (("tokens", LEAST), ("overlap", 0), ("at_once", 1)):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise OptionError(f"{name} of a Chunking is a whole number, {least} or more.", option="chunking")

@@ -1,14 +1,18 @@
 """What the regions of a document gave that were asked for again: which items count, and where they go into the list."""
 
+from __future__ import annotations
+
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from extractor.documents.regions import Answer, Region, by_index, is_outside, row_of
 from extractor.evidence.field import Field
 from extractor.evidence.items import weight_of
-from extractor.schema.nodes import steps_of, text_of, value_at
+from extractor.schema.nodes import text_of
+from extractor.schema.pointers import steps_of, value_at
 
 __all__ = ["inserted", "merge_found"]
 
@@ -96,17 +100,13 @@ def merge_found(
 
 def _with(data: Any, steps: Sequence[str], value: Any) -> Any:
     """Plain data with another value at a place; only what is on the way is copied."""
-    if not steps:
-        return value
-    whole = data = list(data) if isinstance(data, list) else dict(data)
-    for number, step in enumerate(steps):
-        at: Any = int(step) if isinstance(data, list) else step
-        inner = value if number + 1 == len(steps) else data[at]
-        if number + 1 < len(steps):
-            inner = list(inner) if isinstance(inner, list) else dict(inner)
-        data[at] = inner
-        data = inner
-    return whole
+    whole = holder = [data]
+    at: Any = 0
+    for step in steps:
+        inner = holder[at] = copy(holder[at])
+        holder, at = inner, int(step) if isinstance(inner, list) else step
+    holder[at] = value
+    return whole[0]
 
 
 def inserted(

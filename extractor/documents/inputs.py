@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeAlias
 
-from extractor.documents.loaded import Input
+from extractor.documents.loaded import Input, Names
 from extractor.documents.rows import check_table, count_rows, rows
 from extractor.errors import DocumentError, OptionError
 
@@ -71,30 +71,13 @@ def count(paths: Paths, *, text_column: str | None = None, recursive: bool = Tru
 
 
 def _of_tables(sources: list[_Source], text_column: str, name_column: str | None) -> Iterator[Input]:
-    names = _Names()
+    names = Names()
     for path in _files(sources):
         for row in rows(path, text_column=text_column, name_column=name_column):
             name = row.name or f"{_shown(path)}:{row.number}"  # which no two rows share
-            name = names.distinct(name) if name_column else name
+            # What stands in the column is the caller's own: it may be long, and there twice.
+            name = names.distinct(_printable(name[:LONGEST_NAME])) if name_column else name
             yield Input(name=name, document=row.text, row=row.others, error=row.error)
-
-
-class _Names:
-    """Names that the caller's own data give, each made another one where it was there before."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
-
-    def distinct(self, name: str) -> str:
-        """The name itself, or with `#2`, `#3` … after it."""
-        name = _printable(name[:LONGEST_NAME])
-        other, number = name, self._seen.get(name, 0)
-        while other in self._seen:
-            number += 1
-            other = f"{name}#{number}"
-        self._seen[name] = max(number, 1)
-        self._seen.setdefault(other, 1)
-        return other
 
 
 LONGEST_NAME = 500  # characters: a whole document in the column of names is a mistake

@@ -21,9 +21,9 @@ from itertools import takewhile
 from typing import Any, TypeAlias
 
 from extractor.documents.part import Part, PartValue, leaves_of
+from extractor.evidence.equality import normal, written
 from extractor.evidence.field import Field, Span
-from extractor.evidence.lining import normal, written
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["Joining"]
 

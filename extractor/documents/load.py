@@ -18,7 +18,7 @@ from extractor.documents.files.html import read_html
 from extractor.documents.files.kinds import Kind, kind_of
 from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.mail import read_mail
-from extractor.documents.files.office import read_opened, read_slides, read_word
+from extractor.documents.files.office import read_open_document, read_slides, read_word
 from extractor.documents.files.others import check_image, read_image, read_other, recognised
 from extractor.documents.files.pdf import read_pdf
 from extractor.documents.files.plain import decoded
@@ -32,6 +32,7 @@ from extractor.errors import (
     DocumentError,
     DocumentTooLarge,
     DocumentUnsupported,
+    ExtractorError,
     MissingExtra,
 )
 from extractor.evidence.source import source_of
@@ -39,6 +40,7 @@ from extractor.evidence.source import source_of
 __all__ = ["FileLimits", "load", "with_name"]
 
 T = TypeVar("T")
+E = TypeVar("E", bound=ExtractorError)
 _SHOWN = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})  # what endpoints take
 
 
@@ -68,7 +70,7 @@ def load(
         raise with_name(error, shown) from None
 
 
-def with_name(error: DocumentError | MissingExtra, name: str) -> DocumentError | MissingExtra:
+def with_name(error: E, name: str) -> E:
     """The error as it is shown: with the name of the document before its message."""
     return type(error)(f"{name}: {error.message}", hint=error.hint)
 
@@ -90,11 +92,7 @@ def _loaded(
     content = _content(_Job(data=data, kind=kind, limits=limits, password=password, media_type=media_type))
     if not content.text.strip():
         raise DocumentError("The document is empty.", hint="There is no text in it.")
-    if len(content.text) > limits.max_characters:
-        raise DocumentTooLarge(
-            f"It has more than {limits.max_characters:,} characters.",
-            hint="Split it, or allow more: limits=FileLimits(max_characters=…).",
-        )
+    limits.check_characters(len(content.text))
     return replace(
         loaded,
         text=content.text,
@@ -147,8 +145,7 @@ def _charset(job: _Job) -> str | None:
 
 
 def _plain(job: _Job) -> Content:
-    if len(job.data) > 4 * job.limits.max_characters:  # not even in UTF-32
-        raise DocumentTooLarge(f"It has more than {job.limits.max_characters:,} characters.")
+    job.limits.check_characters(len(job.data) // 4)  # no encoding takes more bytes for one
     text, notes = decoded(job.data, _charset(job))
     return Content(text=text, notes=notes)
 
@@ -169,8 +166,8 @@ _READERS: Mapping[str, Callable[[_Job], Content]] = {
     ),
     "word": lambda job: read_word(job.data, job.limits),
     "slides": lambda job: read_slides(job.data, job.limits),
-    "opened": lambda job: read_opened(job.data, job.limits),
-    "opened sheets": lambda job: read_opened(job.data, job.limits, sheets=True),
+    "open_document": lambda job: read_open_document(job.data, job.limits),
+    "open_document_sheets": lambda job: read_open_document(job.data, job.limits, sheets=True),
     "sheets": lambda job: read_sheets(job.data, job.limits),
     "book": lambda job: read_book(job.data, job.limits),
     "image": lambda job: read_image(job.data, job.kind.media_type, job.limits),

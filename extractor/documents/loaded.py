@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from extractor.chat.content import File, Image
 from extractor.errors import OptionError
 
-__all__ = ["As", "Input", "Loaded", "Table", "check_as"]
+__all__ = ["As", "Input", "Loaded", "Names", "Table", "check_as"]
 
 As: TypeAlias = Literal["text", "image", "file"]
 """What a file becomes: its text; its pages as images; or the file itself, for endpoints that take it."""
@@ -69,3 +69,20 @@ class Input:
     document: Any = field(repr=False)  # a Document, or a Path
     row: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+
+
+class Names:
+    """The names of documents so far: the second one of a name gets `#2`, since documents are known by their names."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()  # by hash: a million names would take much room, and a mistake harms nobody
+        self._last: dict[str, int] = {}  # of those that came more than once
+
+    def distinct(self, name: str) -> str:
+        """The name, or another one that has not been there."""
+        own = name
+        while hash(own) in self._seen:
+            self._last[name] = self._last.get(name, 1) + 1
+            own = f"{name}#{self._last[name]}"
+        self._seen.add(hash(own))
+        return own

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from extractor.documents.files.kinds import is_plain
-from extractor.documents.files.limits import FileLimits
+from extractor.documents.files.limits import FileLimits, too_slow
 from extractor.documents.files.source import FileSource, head_of, named_source, read_source
 from extractor.documents.load import load, with_name
 from extractor.documents.loaded import As, Loaded
@@ -151,10 +151,7 @@ class Loader:
 def _why(status: object, name: str, limits: FileLimits) -> DocumentError:
     """The error for a process that did not answer."""
     if status == "late":
-        return DocumentTooLarge(
-            f"{name}: It took more than {limits.seconds:g} seconds to read.",
-            hint="Allow more: limits=FileLimits(seconds=…).",
-        )
+        return with_name(too_slow(limits), name)
     # Memory that is not given ends a reader by SIGABRT; where the machine has none left, the system ends it by SIGKILL.
     if status in (-getattr(signal, "SIGABRT", 6), -getattr(signal, "SIGKILL", 9)):
         return DocumentTooLarge(

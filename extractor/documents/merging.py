@@ -23,12 +23,13 @@ from typing import Any
 from extractor.documents.choosing import CHOSEN, RANKS, STANDS, Choosing
 from extractor.documents.joining import Joining
 from extractor.documents.part import Part, PartValue, leaves_of
+from extractor.evidence.equality import normal
 from extractor.evidence.field import Field, Span
-from extractor.evidence.lining import normal
 from extractor.evidence.source import Source
 from extractor.schema.marks import KEY, RULE
-from extractor.schema.nodes import PREFIX, escaped, kind_of
-from extractor.schema.standing import Way, Ways, agreeing, member
+from extractor.schema.nodes import PREFIX, kind_of
+from extractor.schema.pointers import escaped
+from extractor.schema.subschemas import Way, Ways, agreeing, member
 
 __all__ = ["Conflict", "Merged", "Part", "merge"]
 

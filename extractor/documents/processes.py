@@ -14,12 +14,12 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from extractor.documents.files.limits import FileLimits
 
-__all__ = ["Process", "received", "send"]
+__all__ = ["Process", "answer_requests"]
 
 _LENGTH = struct.Struct(">Q")
 _STARTING = 60.0  # seconds a process may take to import what it needs, on a machine that is busy
@@ -30,8 +30,8 @@ _CODE = (
 
 
 class Process:
-    """One child, which runs `main` of a module: that receives the `limits`, sends True, and then an answer to each
-    request. `ask` is for one thread at a time; `end` for any. There must be a `sys.executable`.
+    """One child, which runs `main` of a module: that is to call `answer_requests`, which is sent the `limits` first.
+    `ask` is for one thread at a time; `end` for any. There must be a `sys.executable`.
     """
 
     def __init__(self, module: str, limits: FileLimits) -> None:
@@ -62,12 +62,12 @@ class Process:
         try:
             if self._is_new:
                 with self._ended_after(_STARTING):
-                    send(self._stream("stdin"), self._limits)
-                    received(self._stream("stdout"))
+                    _send(self._stream("stdin"), self._limits)
+                    _received(self._stream("stdout"))
                 self._is_new = False
             with self._ended_after(seconds):
-                send(self._stream("stdin"), request)
-                return received(self._stream("stdout"))
+                _send(self._stream("stdin"), request)
+                return _received(self._stream("stdout"))
         except (OSError, ValueError, EOFError, pickle.UnpicklingError):
             status = self._gone()
             return "late" if self._late.is_set() else status
@@ -111,7 +111,46 @@ class Process:
         return stream
 
 
-def send(stream: IO[bytes], value: Any) -> None:
+# -------------------------------------------------------------------------------------------- in the child
+
+
+def answer_requests(begun: Callable[[FileLimits], Callable[[Any], Any]]) -> None:
+    """Answer what the parent asks until it asks no more, and end the process. `begun` makes of the limits the function
+    that gives the answer to a request, which must not raise.
+    """
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Libraries print, which must not come between the answers.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    requests = sys.stdin.buffer
+    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        limits: FileLimits = _received(requests)
+        _limit_addresses(limits)
+        answer = begun(limits)
+        _send(answers, True)
+        while True:
+            _send(answers, answer(_received(requests)))
+    os._exit(0)  # threads of libraries are not waited for
+
+
+def _limit_addresses(limits: FileLimits) -> None:
+    """Limit the addresses of this process, and leave no image of it behind when it crashes."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows: the machine's memory is the limit
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if limits.memory:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        wanted = limits.memory if hard == resource.RLIM_INFINITY else min(limits.memory, hard)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+
+
+# ---------------------------------------------------------------------------------------- what is in the pipes
+
+
+def _send(stream: IO[bytes], value: Any) -> None:
     """Send something to the other side. Raises `OSError` where it is gone."""
     data = pickle.dumps(value)
     stream.write(_LENGTH.pack(len(data)))
@@ -119,7 +158,7 @@ def send(stream: IO[bytes], value: Any) -> None:
     stream.flush()
 
 
-def received(stream: IO[bytes]) -> Any:
+def _received(stream: IO[bytes]) -> Any:
     """What the other side sent. Raises `EOFError` where it is gone."""
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:

@@ -1,8 +1,8 @@
 """Asking for the rows that a list lacks, and for them only: what to send, and where what comes stands.
 
 for report in completeness(schema, data, source, fields):
-for region in regions(report, source): …          # one request each, side by side: the list alone
-data, fields = merge_found(data, fields, report.pointer, answers)
+    for region in regions(report, source): …          # one request each, side by side: the list alone
+    data, fields = merge_found(data, fields, report.pointer, answers)
 """
 
 from __future__ import annotations

@@ -1,38 +1,24 @@
-"""Tables of documents: the rows of a CSV, JSON Lines or Parquet file, one after the other.
+"""Tables of documents: each row of a CSV, JSON Lines or Parquet file is one, read one after the other.
 
 A row that is damaged, or has no text, says why in its `error`: it fails by itself, and none is left out.
-What is in memory is one row (of Parquet: some), however long the file.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import importlib
-import io
 import itertools
-import re
 import zlib
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any
 
-from pydantic_core import from_json
+from extractor.documents.table_files import FORMATS
+from extractor.errors import DocumentDamaged, DocumentError, OptionError
 
-from extractor.errors import DocumentDamaged, DocumentError, MissingExtra, OptionError
+__all__ = ["Row", "check_table", "count_rows", "is_table", "rows"]
 
-__all__ = ["LONGEST_ROW", "Row", "check_table", "count_rows", "is_table", "rows"]
-
-LONGEST_ROW = 32_000_000  # bytes: a document of that size is several books
 COUNTED = 100_000_000  # bytes of a file whose rows are counted by reading it, and …
 MOST_COUNTED = 200_000  # … rows of it: both take about a second
-AT_ONCE = 64  # rows of Parquet
-DEEPEST = 50  # levels of a value in a cell of Parquet
-ALONE = "\0"  # a delimiter that no line has: the table has one column
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,25 +35,9 @@ class Row:
     error: str = ""
 
 
-_Read: TypeAlias = tuple[Mapping[str, Any], str]
-"""A row as a mapping, and what is wrong with it ("" for nothing)."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Format:
-    """How a kind of table is read: into rows, and which columns it has.
-
-    `columns` gives None where each row may have its own.
-    """
-
-    records: Callable[[Path], Iterator[_Read]]
-    columns: Callable[[Path], list[str] | None]
-    count: Callable[[Path], int] | None = None
-
-
 def is_table(path: Path) -> bool:
     """Whether a file is a table, by the end of its name."""
-    return _suffix(path) in _FORMATS
+    return _suffix(path) in FORMATS
 
 
 def check_table(path: Path, *, text_column: str, name_column: str | None = None) -> None:
@@ -76,12 +46,12 @@ def check_table(path: Path, *, text_column: str, name_column: str | None = None)
         raise OptionError(
             f"{path} is no table, and a text column was named.",
             option="text_column",
-            hint=f"Tables end in {', '.join(_FORMATS)}. Leave other files of a folder out with ignore "
+            hint=f"Tables end in {', '.join(FORMATS)}. Leave other files of a folder out with ignore "
             f'(--ignore "*{path.suffix}"), or give them in a call of their own.',
         )
     if not path.is_file():  # a pipe, say, at which one would wait
         raise DocumentError(f"{path} is no file.", hint="Give the path of a file.")
-    columns = _guarded(path, _FORMATS[_suffix(path)].columns)
+    columns = _guarded(path, FORMATS[_suffix(path)].columns)
     if columns == []:
         raise DocumentError(f"{path} is empty.", hint="Its first line should have the names of its columns.")
     for option, column in (("text_column", text_column), ("name_column", name_column)):
@@ -100,7 +70,7 @@ def rows(path: Path, *, text_column: str, name_column: str | None = None) -> Ite
     """
     number = 0
     try:
-        for number, (record, wrong) in enumerate(_FORMATS[_suffix(path)].records(path), 1):  # for what is below
+        for number, (record, wrong) in enumerate(FORMATS[_suffix(path)].records(path), 1):  # for what is below
             yield _row(number, record, wrong, text_column, name_column)
     except _BROKEN as error:
         said = f"The file cannot be read after row {number} ({type(error).__name__})."
@@ -109,7 +79,7 @@ def rows(path: Path, *, text_column: str, name_column: str | None = None) -> Ite
 
 def count_rows(path: Path) -> int | None:
     """How many rows `rows` will give; None where it would take long to find out."""
-    kind = _FORMATS[_suffix(path)]
+    kind = FORMATS[_suffix(path)]
     if kind.count is not None:
         number: int = _guarded(path, kind.count)
         return number
@@ -132,7 +102,7 @@ def _row(number: int, record: Mapping[str, Any], error: str, text_column: str, n
 
 def _suffix(path: Path) -> str:
     name = path.name.lower()
-    return next((suffix for suffix in _FORMATS if name.endswith(suffix)), "")
+    return next((suffix for suffix in FORMATS if name.endswith(suffix)), "")
 
 
 _BROKEN = (OSError, EOFError, zlib.error, ValueError, OverflowError, NotImplementedError)  # pyarrow's errors, too
@@ -145,242 +115,3 @@ def _guarded(path: Path, read: Callable[[Path], Any]) -> Any:
         raise DocumentDamaged(
             f"{path} cannot be read as a table ({type(error).__name__}).", hint="Is its name right about its kind?"
         ) from None
-
-
-# --------------------------------------------------------------------------------------------- lines of text
-
-
-def _opened(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
-
-
-def _lines(path: Path) -> Iterator[str | None]:
-    """The lines of a file, their ends included; None for one that is longer than any row may be."""
-    with _opened(path) as file:
-        start = file.read(3)
-        encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8")
-        file.seek(0)
-        if encoding != "utf-8":
-            yield from _wide_lines(file, encoding)
-            return
-        whole = True  # whether what was read last came to the end of its line
-        first = file.readline(LONGEST_ROW).removeprefix(b"\xef\xbb\xbf")
-        for line in _following(first, file):
-            ends = line.endswith(b"\n") or len(line) < LONGEST_ROW - 3
-            if whole:
-                yield _decoded(line) if ends else None
-            whole = ends
-
-
-_MARKS: Mapping[bytes, str] = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-
-
-def _following(line: bytes, file: IO[bytes]) -> Iterator[bytes]:
-    while line:
-        yield line
-        line = file.readline(LONGEST_ROW)
-
-
-def _wide_lines(file: IO[bytes], encoding: str) -> Iterator[str | None]:
-    """The lines of UTF-16, which some spreadsheets write."""
-    with io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="") as text:
-        whole = True
-        while line := text.readline(LONGEST_ROW):
-            ends = line.endswith("\n") or len(line) < LONGEST_ROW
-            if whole:
-                yield line if ends else None
-            whole = ends
-
-
-def _decoded(line: bytes) -> str:
-    # By lines, since nothing is known of what follows: spreadsheets of western Europe write Windows' own encoding.
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode("cp1252", "replace")
-
-
-# ------------------------------------------------------------------------------------------------------- CSV
-
-
-class _TooLong(Exception):  # never leaves this file
-    """A row that does not end: mostly a quote without its other half."""
-
-
-class _Measured:
-    """Lines for the `csv` module, as long as they make up a row of bounded length."""
-
-    def __init__(self, lines: Iterator[str | None]) -> None:
-        self._lines = lines
-        self.length = 0  # characters of the row so far
-        self.broke_off = False  # whether the file has ended within a row
-
-    def __iter__(self) -> _Measured:
-        return self
-
-    def __next__(self) -> str:
-        try:
-            line = next(self._lines)
-        except StopIteration:
-            self.broke_off = self.length > 0
-            raise
-        self.length += LONGEST_ROW + 1 if line is None else len(line)
-        if line is None or self.length > LONGEST_ROW:
-            raise _TooLong
-        return line.replace("\0", "\ufffd")  # which the module refuses in some versions of Python
-
-
-def _csv(path: Path) -> Iterator[_Read]:
-    header: list[str] | None = None
-    for cells in _cells(path):
-        if isinstance(cells, str):
-            yield {}, cells
-        elif header is None:
-            header = _header(cells)
-        else:
-            further = {_further(number): cell for number, cell in enumerate(cells[len(header) :], len(header) + 1)}
-            said = f"The row has {len(cells)} cells, and the header {len(header)}." if any(further.values()) else ""
-            yield {**dict(zip(header, cells, strict=False)), **(further if said else {})}, said
-
-
-def _cells(path: Path) -> Iterator[list[str] | str]:
-    """The rows that are not blank, the header too; of a damaged one what is wrong."""
-    lines = _lines(path)
-    first = next((line for line in lines if line is None or line.strip()), "")
-    measured = _Measured(itertools.chain((first,), lines))
-    # The module's own limit is one for the whole process, and lower than a document may be: it is only ever raised.
-    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_ROW))
-    reader = csv.reader(measured, delimiter=_delimiter(path, first or ""))
-    while True:
-        measured.length = 0
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except (_TooLong, csv.Error) as error:
-            yield "The row does not end where a row must." if isinstance(error, _TooLong) else f"No CSV: {error}."
-        else:
-            if measured.broke_off:
-                yield "A quote in it is not closed before the end of the file."
-            elif cells:
-                yield cells
-
-
-def _delimiter(path: Path, header: str) -> str:
-    """What stands between the names of the columns: those know best, texts have all of these signs."""
-    names = re.sub(r'"[^"]*+"?+', "", header)
-    likely = max(",;\t|", key=names.count)
-    return "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes[-2:]] else likely if likely in names else ALONE
-
-
-def _header(cells: list[str]) -> list[str]:
-    """The names of the columns, each once."""
-    names: dict[str, None] = {}
-    for number, cell in enumerate(cells, 1):
-        name = cell.strip() or _further(number)
-        names[name if name not in names else f"{name}#{number}"] = None
-    return list(names)
-
-
-def _further(number: int) -> str:
-    return f"column_{number}"
-
-
-def _csv_columns(path: Path) -> list[str]:
-    first = next(_cells(path), [])
-    if isinstance(first, str):
-        raise ValueError(first)  # noqa: TRY004  # the file's fault
-    return _header(first)
-
-
-# ------------------------------------------------------------------------------------------------ JSON Lines
-
-
-def _jsonl(path: Path) -> Iterator[_Read]:
-    for line in _lines(path):
-        if line is None:
-            yield {}, "The line is longer than a row may be."
-        elif line.strip():
-            yield _object(line)
-
-
-def _object(line: str) -> _Read:
-    try:
-        value = from_json(line, allow_inf_nan=False)
-    except ValueError:  # half a character, too
-        return {}, "The line is no JSON."
-    return (value, "") if isinstance(value, dict) else ({}, "The line is no JSON object.")
-
-
-# --------------------------------------------------------------------------------------------------- Parquet
-
-
-def _file(path: Path) -> Any:
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError:
-        hint = 'Install it: pip install "extractor[tables]"'
-        raise MissingExtra("To read Parquet, the package pyarrow is needed.", hint=hint) from None
-    return parquet.ParquetFile(path, pre_buffer=False)
-
-
-def _parquet(path: Path) -> Iterator[_Read]:
-    with _file(path) as file:
-        for batch in file.iter_batches(batch_size=AT_ONCE, use_threads=False):
-            for record in batch.to_pylist():
-                yield {key: _plain(value, DEEPEST) for key, value in record.items()}, ""
-
-
-def _parquet_columns(path: Path) -> list[str]:
-    with _file(path) as file:
-        return list(file.schema_arrow.names)
-
-
-def _parquet_count(path: Path) -> int:
-    with _file(path) as file:
-        return int(file.metadata.num_rows)
-
-
-def _plain(value: Any, levels: int) -> Any:
-    """A value as plain JSON data."""
-    if value is None or isinstance(value, (str, bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if value - value == 0 else str(value)
-    if isinstance(value, (dict, list, tuple)) and not levels:
-        return "…"
-    if isinstance(value, dict):
-        return {str(key): _plain(member, levels - 1) for key, member in value.items()}
-    if isinstance(value, (list, tuple)):  # a map comes as pairs
-        return [_plain(item, levels - 1) for item in value]
-    return next((written(value) for kind, written in _WRITTEN.items() if isinstance(value, kind)), str(value))
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return b64encode(value).decode()
-
-
-_WRITTEN: Mapping[type, Callable[[Any], Any]] = {
-    datetime: datetime.isoformat,
-    date: date.isoformat,
-    time: time.isoformat,
-    Decimal: str,
-    bytes: _text,
-}
-
-_CSV = _Format(records=_csv, columns=_csv_columns)
-_JSONL = _Format(records=_jsonl, columns=lambda path: None)
-_FORMATS: Mapping[str, _Format] = {
-    ".csv": _CSV,
-    ".tsv": _CSV,
-    ".jsonl": _JSONL,
-    ".ndjson": _JSONL,
-    ".csv.gz": _CSV,
-    ".tsv.gz": _CSV,
-    ".jsonl.gz": _JSONL,
-    ".ndjson.gz": _JSONL,
-    ".parquet": _Format(records=_parquet, columns=_parquet_columns, count=_parquet_count),
-}

@@ -23,7 +23,7 @@ from extractor.endpoint.pipes import dial
 from extractor.endpoint.places import Clients, Place, place_of
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits
-from extractor.endpoint.steps import Outcome, Pause, Post, Step, Wait, Work
+from extractor.endpoint.steps import Outcome, Pause, Post, Step, Steps, Wait, Work
 from extractor.errors import ExtractorError
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ class AsyncSender:
 
     async def send(self, request: ChatRequest, errand: Errand | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`, `BudgetExceeded`, and `CallerError`."""
-        if self._client.is_closed:
-            raise closed()
-        steps = delivery(self._exchange, request, errand or Errand())
+        steps = self._steps(request, errand)
         came: Any = None
         try:
             while True:
@@ -166,9 +164,7 @@ class AsyncSender:
         self, request: ChatRequest, errand: Errand | None = None
     ) -> AsyncGenerator[Piece | ChatReply, None]:
         """The same as it arrives: what each event adds, and the whole reply as the last."""
-        if self._client.is_closed:
-            raise closed()
-        steps = delivery(self._exchange, request, errand or Errand())
+        steps = self._steps(request, errand)
         came: Any = None
         try:
             while True:
@@ -192,6 +188,11 @@ class AsyncSender:
         if reply.cached:
             yield piece_of(reply)
         yield reply
+
+    def _steps(self, request: ChatRequest, errand: Errand | None) -> Steps:
+        if self._client.is_closed:
+            raise closed()
+        return delivery(self._exchange, request, errand or Errand())
 
     async def _posted(self, post: Post) -> Exception | None:
         try:
@@ -297,23 +298,16 @@ async def _granted(step: Wait) -> None:
 
 def _waker(event: Any) -> Callable[[], None]:
     """What sets an event of this event loop, from any thread."""
-    soon = _soon()
+    loop = _running()
+    if loop is not None:
+        soon: Callable[[Callable[[], object]], object] = loop.call_soon_threadsafe
+    else:
+        import trio  # the only other one that anyio knows
+
+        soon = trio.lowlevel.current_trio_token().run_sync_soon
 
     def wake() -> None:
         with contextlib.suppress(RuntimeError):  # its loop has been closed meanwhile
             soon(event.set)
 
     return wake
-
-
-def _soon() -> Callable[[Callable[[], object]], object]:
-    """What has this event loop call something, asked from any thread."""
-    import asyncio
-
-    try:
-        return asyncio.get_running_loop().call_soon_threadsafe
-    except RuntimeError:
-        import trio
-
-        token: Any = trio.lowlevel.current_trio_token()
-        return cast(Callable[[Callable[[], object]], object], token.run_sync_soon)

@@ -117,7 +117,7 @@ class Exchange:
             _drain(events.close())
             reply, body.data = events.reply, events.body
             if reply is not None:
-                return self._named(reply)
+                return self._without_keys(reply)
             return self._refused(response, events.error, whole, "a stream that is no completion")
         body.data = data = _json(whole)
         if _has_too_many(data):
@@ -125,11 +125,11 @@ class Exchange:
         if response.is_success and isinstance(data, dict) and data.get("choices") and not data.get("error"):
             reply = decode_reply(data)
             if reply.choices:
-                return self._named(reply)
+                return self._without_keys(reply)
         return self._refused(response, data, whole, "a body that is no JSON" if data is None else "no choices in it")
 
-    def _named(self, reply: ChatReply) -> ChatReply:
-        """The reply, its names without a key: those are told to logs and spans. What it says is data."""
+    def _without_keys(self, reply: ChatReply) -> ChatReply:
+        """The reply, its names without our keys: those are told to logs and spans. What it says is data."""
         told = (reply.id, reply.model, *(choice.finish_reason or "" for choice in reply.choices))
         if not any(secret in word for secret in self.secrets for word in told):
             return reply
@@ -160,7 +160,7 @@ class Exchange:
         return error_inside(refused) or bad_reply(refused, why)
 
 
-def _named(errand: Errand, content: bytes) -> str:
+def _idempotency_key(errand: Errand, content: bytes) -> str:
     """What a request is called: the same whenever it is sent, by whichever process, and as no other of its extraction.
     Others that were refused before it do not count: another process may know better.
     """
@@ -271,10 +271,12 @@ class Body:
 
     def is_stream(self) -> bool:
         """Whether what has come is a stream."""
+        if self.events is not None:
+            return True
         response = self.response
-        if self.events is None and (response is None or not response.is_success or not self._chunks):
+        if response is None or not response.is_success or not self._chunks:
             return False
-        return self.events is not None or (response is not None and _is_stream(response, self.whole()[:100]))
+        return _is_stream(response, self.whole())
 
     def whole(self) -> bytes:
         """All that has come."""
@@ -319,15 +321,11 @@ def _drain(pieces: Iterator[Piece]) -> None:
 
 
 def _json(body: bytes) -> Any:
+    """The value of a JSON text; None where it is none."""
     try:
         return from_json(body)
     except ValueError:
-        return _with_half_characters(body)
-
-
-def _with_half_characters(body: bytes) -> Any:
-    """The value of a JSON text with lone surrogates, which a model can produce; None where it is no JSON."""
-    import json
+        import json  # reads lone surrogates, too, which a model can produce
 
     try:
         return json.loads(body)
@@ -345,7 +343,9 @@ def delivery(exchange: Exchange, request: ChatRequest, errand: Errand) -> Steps:
     if errand.given_up is not None and errand.given_up():
         raise CallerError("Nobody waits for it any more: no more is sent.", hint="It was closed.")
     content = _encoded(request)
-    trip = Trip(exchange=exchange, request=request, errand=errand, content=content, key=_named(errand, content))
+    trip = Trip(
+        exchange=exchange, request=request, errand=errand, content=content, key=_idempotency_key(errand, content)
+    )
     if errand.cache is None and errand.journal is None:
         return trip.sent()
     from extractor.endpoint.recall import journalled, recalled  # only for those who have one

@@ -22,9 +22,9 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from extractor.endpoint.limits import Spread, Window
 from extractor.endpoint.pace import Advice, Pace, Quota, Sends
 from extractor.endpoint.turns import Turn, Turns
+from extractor.endpoint.window import Spread, Window
 
 if TYPE_CHECKING:
     from extractor.endpoint.hints import Hints

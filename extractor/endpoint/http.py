@@ -36,7 +36,7 @@ from extractor.endpoint.heads import check_client, closed, ended, exchange_of
 from extractor.endpoint.places import Clients, Place, place_of
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits
-from extractor.endpoint.steps import Outcome, Pause, Post, Step, Wait, Work
+from extractor.endpoint.steps import Outcome, Pause, Post, Step, Steps, Wait, Work
 from extractor.errors import ExtractorError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ KEPT_CONNECTIONS = 1_024
 
 # --------------------------------------------------------------------------------------------- deadlines
 
-_SENT_AT_ONCE = 64 * 1024
+_SENT_AT_ONCE = 64 * 1024  # bytes between two looks at the deadline
 DAY = 86_400.0  # seconds: a socket takes no century
 
 
@@ -98,7 +98,7 @@ class Timeouts(dict[str, float | None]):
         return timeout
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Likewise."""
+        """The same, since that of a dict does not ask `__getitem__`."""
         return self[key] if key in self else default  # noqa: SIM401  # that would ask itself
 
 
@@ -168,7 +168,7 @@ def _dial(host: str, port: int, context: ssl.SSLContext | None, timeout: float |
     for address in addresses:  # one after the other, all within the time for one connection
         left = None if timeout is None else max(expires - time.monotonic(), 0.001)
         try:
-            stream = _Backend(httpcore.SyncBackend()).connect_tcp(str(address), port, left, None, ())
+            stream = _Stream(httpcore.SyncBackend().connect_tcp(str(address), port, left, None, ()))
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             failed = error
             if time.monotonic() >= expires:
@@ -216,7 +216,7 @@ class Stack(Generic[H]):
     def __init__(self) -> None:
         self._idle: deque[Link[H]] = deque()
         self._used: set[Link[H]] = set()
-        self._lock = threading.RLock()  # likewise: see `Governor.lock`
+        self._lock = threading.RLock()  # the collector may end an abandoned stream in here, as in the governor
         self._closed = False
 
     def take(self) -> Link[H] | None:
@@ -430,9 +430,7 @@ class Sender:
 
     def send(self, request: ChatRequest, errand: Errand | None = None) -> ChatReply:
         """The reply to a request. Raises `EndpointError`, `BudgetExceeded`, and `CallerError`."""
-        if self._client.is_closed:
-            raise closed()
-        steps = delivery(self._exchange, request, errand or Errand())
+        steps = self._steps(request, errand)
         came: Any = None
         try:
             while True:
@@ -446,9 +444,7 @@ class Sender:
 
     def stream(self, request: ChatRequest, errand: Errand | None = None) -> Generator[Piece | ChatReply, None, None]:
         """The same as it arrives: what each event adds, and the whole reply as the last."""
-        if self._client.is_closed:
-            raise closed()
-        steps = delivery(self._exchange, request, errand or Errand())
+        steps = self._steps(request, errand)
         came: Any = None
         try:
             while True:
@@ -462,6 +458,11 @@ class Sender:
         if reply.cached:
             yield piece_of(reply)
         yield reply
+
+    def _steps(self, request: ChatRequest, errand: Errand | None) -> Steps:
+        if self._client.is_closed:
+            raise closed()
+        return delivery(self._exchange, request, errand or Errand())
 
     # In functions of their own: the bytes of an answer, in which a key may be, are no part of a traceback.
 

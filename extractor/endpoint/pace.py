@@ -1,14 +1,14 @@
 """How many requests may be sent in a second: learned (`Pace`), told by the caller (`Quota`) or the endpoint (`Advice`).
 
 None of them has a clock, or knows of the others. Source of `Pace`: what it is for are token buckets, of which one
-request too many at a time empties one; its steps are the window's (see `limits.py`).
+request too many at a time empties one; its steps are the window's (see `window.py`).
 """
 
 from __future__ import annotations
 
 import math
 
-from extractor.endpoint.limits import Looks
+from extractor.endpoint.window import Looks
 
 __all__ = ["Advice", "Pace", "Quota", "Sends"]
 

@@ -28,9 +28,8 @@ class Clients(Generic[C]):
     """A client of httpx's for each scheme, and what it believes of TLS: made when it is first needed."""
 
     def __init__(self, kind: type[C], prepare: Callable[[C], None] | None = None) -> None:
-        self._kind: type[C]
-        self._prepare: Callable[[C], None] | None
-        self._kind, self._prepare = kind, prepare
+        self._kind: type[C] = kind
+        self._prepare: Callable[[C], None] | None = prepare
         self._made: dict[str, tuple[C, ssl.SSLContext]] = {}
         self._lock = threading.Lock()
 

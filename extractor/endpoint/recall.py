@@ -5,11 +5,12 @@ It may be in the cache, which is for everybody, or in the journal of a document,
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from extractor.chat.wire import ChatReply, decode_reply, encode
+from extractor.chat.wire import ChatReply, decode_reply
 from extractor.endpoint.steps import Steps, Work
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def _kept(trip: Trip, reply: ChatReply) -> bytes:
     """The body of a reply as it is kept: nothing of one that broke off, or that shows a key."""
     if trip.body is None or not all(choice.complete for choice in reply.choices):
         return b""
-    kept = encode(trip.body.data)
+    try:
+        # `Infinity`, which is no JSON, is what some endpoints give as a log-probability: it is kept as it came.
+        kept = json.dumps(trip.body.data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    except RecursionError:
+        return b""
     return b"" if trip.exchange.is_secret(kept) else kept
 
 
@@ -72,8 +77,6 @@ def _key(trip: Trip, cache: Cache) -> bytes:
 
 
 def _decoded(kept: bytes | None) -> ChatReply | None:
-    import json
-
     if not kept:
         return None
     try:

@@ -122,7 +122,7 @@ def error_inside(refused: Refused) -> StatusError | None:
     code = said.get("code")
     if isinstance(code, int) and 400 <= code < 600:
         return _refusal(refused, code, said)
-    words = f"{said.get('type', '')} {code}"
+    words = f"{_scalar(said.get('type'))} {_scalar(code)}"
     return _refusal(refused, next((status for word, status in _STATUSES.items() if word in words), 500), said)
 
 
@@ -130,7 +130,7 @@ def _refusal(refused: Refused, status: int, said: Mapping[str, Any]) -> StatusEr
     # On one line, without what a terminal obeys: it goes into logs.
     said_so = " ".join((_said(said) or _stripped(refused) or "no reason given").split())
     message = refused.clean("".join(character for character in said_so if character.isprintable()))
-    kind = _kind(status, f"{said.get('type', '')} {said.get('code', '')} {message}")
+    kind = _kind(status, f"{_scalar(said.get('type'))} {_scalar(said.get('code'))} {message}")
     return kind.error(
         f"The endpoint answered {status}: {_short(message, SHOWN_MESSAGE).rstrip('.')}.",
         status=status,
@@ -278,27 +278,37 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _words(value: Any) -> str:
+_LEVELS = 20  # of an error in an error: no endpoint nests them so
+
+
+def _words(value: Any, levels: int = _LEVELS) -> str:
     """What an error says, without the `input` that it may quote: that is the document."""
+    if not levels:
+        return ""
     if isinstance(value, str) and value[:1] in ("{", "["):  # a message that is JSON itself
         with contextlib.suppress(ValueError, RecursionError):
-            return _words(json.loads(value)) or value
+            return _words(json.loads(value), levels - 1) or value
     if isinstance(value, list):
-        return "; ".join(filter(None, map(_words, value)))
+        return "; ".join(filter(None, (_words(each, levels - 1) for each in value)))
     if isinstance(value, dict):
         loc = value.get("loc")
-        place = ".".join(map(str, loc)) + ": " if isinstance(loc, list) else ""
+        place = ".".join(map(_scalar, loc)) + ": " if isinstance(loc, list) else ""
         said = next((value[key] for key in ("msg", "message", "detail", "error") if value.get(key)), "")
-        return place + _words(said)
-    return "" if value is None else str(value)
+        return place + _words(said, levels - 1)
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    """A code, a type or a step of a path as text; nothing for what is none, and may be as deep as it likes."""
+    return "" if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def _stripped(refused: Refused) -> str:
     """The words of an HTML page, or of a text that is no JSON, on one line."""
     text = "" if refused.data is not None else _opened(refused.body, refused.secrets)
     if text.lstrip()[:1] == "<":
-        text = re.sub(r"<(script|style)[^>]*>[^<]*", " ", text)
-        text = re.sub(r"<[^>]*>", " ", text)
+        text = re.sub(r"<(script|style)[^<>]*+>[^<]*+", " ", text)
+        text = re.sub(r"<[^<>]*+>", " ", text)
     return " ".join(text.split())
 
 
@@ -307,4 +317,4 @@ def _short(text: str, length: int) -> str:
 
 
 def _word(refused: Refused, value: Any) -> str:
-    return "" if value is None else _short(refused.clean(str(value)), 100)
+    return _short(refused.clean(_scalar(value)), 100)

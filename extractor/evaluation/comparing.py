@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 from extractor.evaluation.aligning import aligned, alike, disordered
 from extractor.evaluation.normal import Normal, tokens
 from extractor.evaluation.trees import Branch, Leaf, Listed, Node, leaves
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["Compared", "Difference", "Items", "Tally", "Verdict", "compared"]
 

@@ -12,11 +12,11 @@ from typing import Any
 from extractor.errors import OptionError
 from extractor.evaluation.comparing import Compared, Items, compared
 from extractor.evaluation.evaluation import DocumentScore, Evaluation, Spent
-from extractor.evaluation.judge import Judge
 from extractor.evaluation.normal import USUAL, Normal
+from extractor.evaluation.preparing import Preparation
+from extractor.evaluation.reliability import Sure, reliable, review, sure_values
 from extractor.evaluation.scores import field_scores, scored
 from extractor.evaluation.sources import Predicted, Right, Source, is_job, opened, predictions, rights, rights_of_job
-from extractor.evaluation.surety import Sure, reliable, review, sure_values
 from extractor.evaluation.trees import Node
 from extractor.schema.target import Target
 
@@ -64,7 +64,7 @@ def evaluate(
                 raise OptionError("Only a job has runs.", option="against_run", hint="Give against=.")
             against = predicted
         right = _gold(predicted, gold, run)
-        judge = Judge.of(predicted, run, target, normal)
+        preparation = Preparation.of(predicted, run, target, normal)
         known = _Known(right)
         first = _Matched(right, predictions(predicted, run, known), given=gold is not None)
         calibrated = _is_calibrated(predicted, run)
@@ -77,7 +77,7 @@ def evaluate(
     labels = (_label(predicted, run), _label(against, against_run))
     elsewhere = len(right) - len(chosen) - first.twice
     return replace(
-        _evaluated(judge, chosen, first, second, drawing, labels), elsewhere=elsewhere, calibrated=calibrated
+        _evaluated(preparation, chosen, first, second, drawing, labels), elsewhere=elsewhere, calibrated=calibrated
     )
 
 
@@ -95,11 +95,11 @@ def compared_on(
 ) -> Evaluation:
     """The same of values that are at hand. Raises `OptionError`."""
     _check(level, resamples)
-    judge = Judge.of(None, None, target, normal)
+    preparation = Preparation.of(None, None, target, normal)
     first = _Matched(right, predicted, given=True)
     second = None if against is None else _Matched(right, against, given=True)
     drawing = {"level": level, "seed": seed, "resamples": resamples}
-    return _evaluated(judge, sorted(right, key=lambda each: each.name), first, second, drawing, labels)
+    return _evaluated(preparation, sorted(right, key=lambda each: each.name), first, second, drawing, labels)
 
 
 def _check(level: float, resamples: int) -> None:
@@ -185,22 +185,22 @@ class _Outcome:
 
 
 def _evaluated(
-    judge: Judge,
+    preparation: Preparation,
     chosen: Sequence[Right],
     first: _Matched,
     second: _Matched | None,
     drawing: Mapping[str, Any],
     labels: tuple[str, str],
 ) -> Evaluation:
-    ready = [judge.tree(each.value) for each in chosen]
-    outcomes = [_compared(judge, chosen, ready, each) for each in (first, second) if each is not None]
+    ready = [preparation.tree(each.value) for each in chosen]
+    outcomes = [_compared(preparation, chosen, ready, each) for each in (first, second) if each is not None]
     drawn = [[_drawn(*pair) for pair in zip(each.found, each.documents, strict=True)] for each in outcomes]
     scores = scored(drawn[0], drawn[1] if len(drawn) > 1 else None, **drawing)
-    made = _told(chosen, first, outcomes[0], labels[0], judge, drawing)
+    made = _told(chosen, first, outcomes[0], labels[0], preparation, drawing)
     whole = replace(made, measures=scores.measures, fields=tuple(field_scores(outcomes[0].found, scores.fields)))
     if second is None:
         return whole
-    other = _told(chosen, second, outcomes[1], labels[1], judge, drawing)
+    other = _told(chosen, second, outcomes[1], labels[1], preparation, drawing)
     fields = tuple(field_scores(outcomes[1].found, scores.second_fields))
     return replace(
         whole,
@@ -214,12 +214,14 @@ def _drawn(found: Compared, document: DocumentScore) -> tuple[Compared, bool]:
     return found, document.predicted and not document.failed
 
 
-def _compared(judge: Judge, chosen: Sequence[Right], ready: Sequence[Node | None], matched: _Matched) -> _Outcome:
+def _compared(
+    preparation: Preparation, chosen: Sequence[Right], ready: Sequence[Node | None], matched: _Matched
+) -> _Outcome:
     outcome = _Outcome(found=[], documents=[], sure=[])
     for number, (right, expected) in enumerate(zip(chosen, ready, strict=True)):
         mine = matched.of(right)
-        raw, judged = judge.both(None if mine is None else mine.value)
-        found = compared(judged, expected, judge.normal)
+        raw, judged = preparation.both(None if mine is None else mine.value)
+        found = compared(judged, expected, preparation.normal)
         outcome.found.append(found)
         outcome.documents.append(
             DocumentScore(
@@ -232,7 +234,7 @@ def _compared(judge: Judge, chosen: Sequence[Right], ready: Sequence[Node | None
             )
         )
         if mine is not None and mine.sure:
-            outcome.sure.extend(sure_values(mine.sure, raw, judged, found, number, judge.normal))
+            outcome.sure.extend(sure_values(mine.sure, raw, judged, found, number, preparation.normal))
     return outcome
 
 
@@ -241,7 +243,7 @@ def _told(
     matched: _Matched,
     outcome: _Outcome,
     label: str,
-    judge: Judge,
+    preparation: Preparation,
     drawing: Mapping[str, Any],
 ) -> Evaluation:
     """All but what is drawn."""
@@ -259,7 +261,7 @@ def _told(
         reliability=reliable(outcome.sure),
         review=review([each.doubt for each in predicted], [len(each.differences) for each in predicted]),
         spent=_spent(matched.all),
-        normal=judge.normal,
+        normal=preparation.normal,
         **drawing,
     )
 

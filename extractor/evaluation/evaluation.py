@@ -14,8 +14,8 @@ from pydantic_core import to_jsonable_python
 from extractor.errors import CallerError
 from extractor.evaluation.comparing import Difference, Items
 from extractor.evaluation.normal import USUAL, Normal
+from extractor.evaluation.reliability import Reliability, Review
 from extractor.evaluation.scores import FieldScore, Measure
-from extractor.evaluation.surety import Reliability, Review
 from extractor.evidence.calibration import Calibration, calibrate
 from extractor.evidence.field import Field
 
@@ -126,13 +126,13 @@ class Evaluation:
 
     def to_text(self, *, worst: int = 5) -> str:
         """A report of 80 columns, with the `worst` documents."""
-        from extractor.evaluation.telling import lines
+        from extractor.evaluation.text_report import lines
 
         return "\n".join(lines(self, worst=worst)) + "\n"
 
     def to_html(self, *, worst: int = 200) -> str:
         """A report as one HTML page that needs nothing else, with the `worst` documents."""
-        from extractor.evaluation.page import page
+        from extractor.evaluation.html_report import page
 
         return page(self, worst=worst)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from extractor.evaluation.reliability import Reliability, Review
 from extractor.evaluation.scores import Measure
-from extractor.evaluation.surety import Reliability, Review
 
 __all__ = ["bar", "curve", "diagram"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["ANY", "Place", "Shape"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +16,7 @@ from extractor.batch.record import Record
 from extractor.batch.restoring import evident
 from extractor.batch.revisions import BY_HAND
 from extractor.errors import OptionError
+from extractor.examples.json_lines import is_json_lines, objects_in
 from extractor.schema.plain import plain
 
 if TYPE_CHECKING:  # only for those who have one
@@ -27,7 +27,6 @@ __all__ = ["Predicted", "Right", "Source", "is_job", "opened", "predictions", "r
 Source: TypeAlias = "Job | str | os.PathLike[str] | Iterable[tuple[str, Any]]"
 """A job, or the path of one; the path of a file of JSON lines (.jsonl, .ndjson, .json); or pairs of name and value."""
 
-LINES = (".jsonl", ".ndjson", ".json")
 _NAMES, _VALUES, _TEXTS = ("name", "id", "file"), ("gold", "expected", "value"), ("text", "document")
 _LINE = "Each line is an object with a name (or id) and a value (or gold, expected)."
 
@@ -67,8 +66,7 @@ def is_job(source: Any) -> bool:
     """Whether it is a job, or the path of one."""
     from extractor.batch.job import Job
 
-    # By the name: to open and close a job here would end the locks that this process has on it.
-    return isinstance(source, Job) or (_is_path(source) and Path(source).suffix.lower() not in LINES)
+    return isinstance(source, Job) or (_is_path(source) and not is_json_lines(Path(source)))
 
 
 def opened(source: Any) -> AbstractContextManager[Job]:
@@ -91,7 +89,8 @@ def predictions(source: Any, run: int | None, wanted: Wanted) -> list[Predicted]
         with opened(source) as job:
             return list(_of_job(job, run, wanted))
     if _is_path(source):
-        return [_of_line(each, number) for number, each in enumerate(_lines(Path(source)), 1)]
+        lines = objects_in(Path(source), option="path", hint=_LINE)
+        return [_of_line(each, number) for number, (_, each) in enumerate(lines, 1)]
     return [Predicted(names=[name], value=value) for name, value in _pairs(source, "predicted")]
 
 
@@ -193,15 +192,15 @@ def rights(source: Any) -> list[Right]:
     if not _is_path(source):
         return [Right(name=name, value=value) for name, value in _pairs(source, "gold")]
     found = []
-    lines = list(enumerate(_lines(Path(source)), 1))
+    lines = list(objects_in(Path(source), option="path", hint=_LINE))
     # An export of a job that people have looked through: what they have not said, or rejected, is not right by that.
     reviewed = any(isinstance(line.get("decision"), str) for _, line in lines)
-    for number, line in lines:
+    for number, (at, line) in enumerate(lines, 1):
         if reviewed and line.get("decision") not in RIGHT:
             continue
         member = next((name for name in _VALUES if name in line), None)
         if member is None:
-            raise OptionError(f"Line {number} of {source} has no value.", option="gold", hint=_LINE)
+            raise OptionError(f"Line {at} of {source} has no value.", option="gold", hint=_LINE)
         if line[member] is not None or line.get("error") is None:  # in an export, what failed is no gold
             sha = str(line.get("sha256") or _hash(line))
             found.append(Right(name=_name(line, number), sha256=sha, value=line[member]))
@@ -225,29 +224,7 @@ def _name(line: Mapping[str, Any], number: int) -> str:
     return f"line {number}" if name is None else str(name)
 
 
-# --------------------------------------------------------------------------------------------- files, pairs
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield _object(line, f"Line {number} of {path}")
-    except FileNotFoundError:
-        raise OptionError(f"There is no file {path}.", option="path", hint=_LINE) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"{path} cannot be read: {error}.", option="path", hint=_LINE) from None
-
-
-def _object(line: str, where: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise OptionError(f"{where} is no JSON object.", option="path", hint=_LINE)
-    return found
+# --------------------------------------------------------------------------------------------------- pairs
 
 
 def _pairs(source: Any, option: str) -> Iterator[tuple[str, Any]]:

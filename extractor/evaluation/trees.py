@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from extractor.evaluation.normal import Normal, is_nothing
 from extractor.evaluation.shape import Place
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["Branch", "Leaf", "Listed", "Node", "bag", "keys_of", "leaves", "tree", "whole"]
 

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from pydantic_core import to_jsonable_python
 
 from extractor.errors import CallerError
-from extractor.evidence.consensus import aligned, normal
+from extractor.evidence.alignment import aligned
+from extractor.evidence.equality import normal
 from extractor.evidence.field import Field
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["Bin", "Calibration", "Result", "auc", "calibrate", "ece", "judged", "reliability"]
 
@@ -105,7 +106,7 @@ class Calibration:
             )
             area = None if data["auc"] is None else float(data["auc"])
             made = cls(points=points, count=int(data["count"]), before=before, reliability=after, auc=area)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise _no_calibration() from error
         if not points or not _rises(points):
             raise _no_calibration()

@@ -24,10 +24,10 @@ from extractor.evidence.reach import (
     joining,
     records_of,
     runs_on,
-    table_of,
 )
 from extractor.evidence.rows import Found, Rows
 from extractor.evidence.source import Source
+from extractor.evidence.tables import table_of
 from extractor.evidence.units import doubled
 
 __all__ = ["Gap", "ListReport", "completeness"]

@@ -18,7 +18,7 @@ from typing import Any
 
 from extractor.evidence.field import Field
 from extractor.evidence.logprobs import Tokens
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 
 __all__ = ["confident"]
 

@@ -1,7 +1,7 @@
 """Several candidates for one value, and what most of them say: voted on field by field.
 
 A value is what the most candidates have, in the form in which most of those wrote it. Objects are voted on member by
-member, lists item by item once their items are laid side by side (`lining`). Null and what is missing are one
+member, lists item by item once their items are laid side by side (`alignment`). Null and what is missing are one
 vote: that there is nothing. An item of a list belongs together: where candidates differ in more than one member of it,
 it is taken from the one that most others agree with, since put together of several it would be a row that nobody said.
 """
@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from extractor.evidence.alignment import Row, rows
+from extractor.evidence.equality import normal, written
 from extractor.evidence.field import Field
-from extractor.evidence.lining import Row, aligned, normal, rows, written
-from extractor.schema.nodes import escaped
-from extractor.schema.standing import MISSING, Way, Ways, agreeing, member
+from extractor.evidence.leaves import Members, heads_of
+from extractor.schema.pointers import escaped
+from extractor.schema.subschemas import MISSING, Way, Ways, agreeing
 
-__all__ = ["Candidate", "Consensus", "Vote", "aligned", "medoid", "normal", "vote", "votes_on"]
+__all__ = ["Candidate", "Consensus", "Vote", "medoid", "vote", "votes_on"]
 
 DEEPEST = 100  # levels that are voted on one by one; what is inside of them, as a whole
 LEVELS = 8  # of an item's objects that are compared as one row
@@ -241,7 +243,7 @@ class _Counting:
         for key in keys:
             step = "/" + escaped(str(key))
             inner = [_Voice(each.number, each.pointer + step, each.value.get(key, MISSING)) for each in voices]
-            value = self.voted(pointer + step, inner, self._places.member(way, str(key)), level, lead)
+            value = self.voted(pointer + step, inner, self._places.members.of(way, str(key)), level, lead)
             if value is MISSING:
                 self.votes.pop(pointer + step, None)
             else:
@@ -253,13 +255,15 @@ class _Counting:
         way = self._places.way(schema, voices[0].value)
         lead = lead if lead is not None and lead.lists else None
         merged: list[Any] = []
-        for row in _laid(voices, _heads(way), lead):
+        heads = heads_of(way)
+        for row in _laid(voices, heads, lead):
             place = f"{pointer}/{len(merged)}"
             inner = [
                 _Voice(voices[which].number, f"{voices[which].pointer}/{index}", voices[which].value[index])
                 for which, index in row
             ]
-            merged.append(self.voted(place, inner, self._places.item(way, len(merged)), level, lead, item=True))
+            node = self._places.members.of(way, min(len(merged), heads))
+            merged.append(self.voted(place, inner, node, level, lead, item=True))
             if place not in self.votes:
                 self._note(place, inner, ())
         return merged
@@ -297,20 +301,15 @@ def _laid(voices: _Voices, heads: int, lead: _Lead | None) -> Sequence[Row]:
     return [row for _, row in sorted((place, row) for place, row in places if place is not None)]
 
 
-def _heads(way: Way | None) -> int:
-    """How many items of a list have a place of their own."""
-    return max((len(part.get("prefixItems", ())) for part in way or ()), default=0)
-
-
 # ------------------------------------------------------------------------------ what a schema says there
 
 
 class _Places:
-    """What a schema says of the places in a value. Everything is told once: a list has one node for all items."""
+    """What a schema says of the places in a value."""
 
     def __init__(self, definitions: Mapping[str, Any]) -> None:
         self._ways = Ways(definitions)
-        self._members: dict[tuple[int, str | int], Any] = {}
+        self.members = Members()
 
     def _fitting(self, schema: Any, value: Any) -> Iterator[tuple[int, Way]]:
         """The meanings of a node that may be meant by a value: by its constants, then by the keys that it has."""
@@ -332,17 +331,3 @@ class _Places:
     def way(self, schema: Any, value: Any) -> Way | None:
         """What a node means for a value."""
         return next((way for _, way in self._fitting(schema, value)), None)
-
-    def member(self, way: Way | None, step: str | int) -> Any:
-        """What stands there."""
-        if way is None:
-            return {}
-        key = id(way), step  # which `Ways` keeps
-        if key not in self._members:
-            found = member(way, step)
-            self._members[key] = {} if found is None else found
-        return self._members[key]
-
-    def item(self, way: Way | None, index: int) -> Any:
-        """What an item of a list is."""
-        return self.member(way, min(index, _heads(way)))

@@ -11,7 +11,7 @@ from extractor.evidence.field import Field
 from extractor.evidence.grounding import ground
 from extractor.evidence.leaves import leaves, left_out
 from extractor.evidence.source import Source, source_of
-from extractor.schema.nodes import is_within
+from extractor.schema.pointers import is_within
 
 if TYPE_CHECKING:
     from extractor.evidence.completeness import ListReport

@@ -20,8 +20,8 @@ from extractor.evidence.leaves import Leaf, leaves
 from extractor.evidence.source import Source, source_of
 from extractor.reply.reading import Reading, Wanted, held
 from extractor.reply.repairs import Repair
-from extractor.schema.nodes import is_within, steps_of, value_at
-from extractor.schema.target import FieldError
+from extractor.schema.checked import FieldError
+from extractor.schema.pointers import is_within, steps_of, value_at
 
 if TYPE_CHECKING:
     from extractor.evidence.logprobs import Tokens

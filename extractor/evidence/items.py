@@ -13,8 +13,8 @@ from typing import Any
 from extractor.evidence.field import Field
 from extractor.evidence.shapes import folded_name, shape_of
 from extractor.evidence.units import Units, lines_of
-from extractor.schema.nodes import escaped
-from extractor.schema.standing import Way, Ways, agreeing, member
+from extractor.schema.pointers import escaped
+from extractor.schema.subschemas import Way, Ways, agreeing, member
 
 __all__ = [
     "Item",
@@ -315,7 +315,7 @@ def extent(each: Listed) -> tuple[int, int]:
     """How many lines an item mostly takes before and behind its own."""
     before, behind = Counter[int](), Counter[int]()
     for item in each.items.values():
-        near = [line - item.home for line in item.lines if abs(line - item.home) <= SPREAD]
+        near = [0, *(line - item.home for line in item.lines if abs(line - item.home) <= SPREAD)]
         before[-min(near)] += 1
         behind[max(near)] += 1
     return before.most_common(1)[0][0], behind.most_common(1)[0][0]

@@ -11,7 +11,7 @@ from extractor.evidence.folding import WORD, folded
 from extractor.evidence.leaves import Leaf
 from extractor.evidence.place import Place
 from extractor.evidence.source import Source
-from extractor.schema.nodes import steps_of
+from extractor.schema.pointers import steps_of
 
 __all__ = ["Labels"]
 

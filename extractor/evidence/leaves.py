@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from extractor.schema.marks import MARK
-from extractor.schema.nodes import PREFIX, JsonSchema, constants_of, escaped, kind_of, kinds_of
-from extractor.schema.standing import Way, Ways, agreeing, member
+from extractor.schema.nodes import PREFIX, JsonSchema, constants_of, kind_of, kinds_of
+from extractor.schema.pointers import escaped
+from extractor.schema.subschemas import Way, Ways, agreeing, member
 
-__all__ = ["Leaf", "leaves", "left_out"]
+__all__ = ["Leaf", "Members", "heads_of", "leaves", "left_out"]
 
 MOST_NODES = 200  # looked at for what one node means: references, unions, `allOf`
 MOST_MEANINGS = 32  # of one node
@@ -94,6 +95,31 @@ def _walked(reader: _Reader, schema: Any, data: Any) -> Iterator[_Ahead]:
             waiting.append(reader.inside(pointer, value, node, mark))
 
 
+class Members:
+    """What a schema says of the members of objects and the items of lists: each is told once, and so is one node."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str | int], Any] = {}
+
+    def of(self, way: Way | None, step: str | int) -> Any:
+        """The schema of a member, or of an item (`heads_of` stands for all behind those); {} where nothing is said."""
+        if way is None:
+            return _EMPTY
+        key = id(way), step  # `Ways` keeps the way
+        if key not in self._known:
+            found = member(way, step)
+            self._known[key] = _EMPTY if found is None else found
+        return self._known[key]
+
+
+_EMPTY: JsonSchema = {}
+
+
+def heads_of(way: Way | None) -> int:
+    """How many items of a list have a place of their own."""
+    return max((len(part.get("prefixItems", ())) for part in way or ()), default=0)
+
+
 class _Reader:
     """What the nodes of one schema mean. Everything is told once: a list has one node for all of its items."""
 
@@ -102,7 +128,7 @@ class _Reader:
         self._definitions: Mapping[str, Any] = definitions if isinstance(definitions, Mapping) else {}
         self._ways = Ways(self._definitions)
         self._meanings: dict[tuple[int, str], tuple[Any, list[JsonSchema]]] = {}
-        self._members: dict[tuple[int, str | int], Any] = {}
+        self._members = Members()
         self._declared: dict[tuple[int, ...], list[str]] = {}
 
     def meaning(self, node: Any, value: Any) -> JsonSchema:
@@ -151,11 +177,11 @@ class _Reader:
         way = ways[0] if ways else None
         if isinstance(value, dict):
             for key, each in value.items():
-                yield f"{pointer}/{escaped(str(key))}", each, self._member(way, str(key)), mark
+                yield f"{pointer}/{escaped(str(key))}", each, self._members.of(way, str(key)), mark
             return
-        heads = max((len(part.get("prefixItems", ())) for part in way or ()), default=0)
+        heads = heads_of(way)
         for index, each in enumerate(value):
-            yield f"{pointer}/{index}", each, self._member(way, min(index, heads)), mark
+            yield f"{pointer}/{index}", each, self._members.of(way, min(index, heads)), mark
 
     def declared(self, node: Any, value: Any) -> list[str]:
         """The members that every object which this one may be declares."""
@@ -168,18 +194,6 @@ class _Reader:
                 [name for name in each[0] if all(name in other for other in each)] if ways else []
             )
         return known
-
-    def _member(self, way: Way | None, step: str | int) -> Any:
-        if way is None:
-            return {}
-        known = self._members.get((id(way), step), self)  # `Ways` keeps the way
-        if known is self:
-            known = member(way, step)
-            known = self._members[id(way), step] = _EMPTY if known is None else known
-        return known
-
-
-_EMPTY: JsonSchema = {}
 
 
 def _closed(node: Mapping[str, Any]) -> list[Any]:

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from extractor.chat.wire import TokenLogprob
 from extractor.reply.node import CONTAINERS, Malformed, Node
 from extractor.reply.reader import read
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["Tokens", "tokens_of"]
 

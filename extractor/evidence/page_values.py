@@ -10,7 +10,7 @@ from typing import Any
 from extractor.evidence.field import Field
 from extractor.evidence.page_parts import PLACES, Marks, joined, percent, plain, shown
 from extractor.evidence.page_style import COLOURS, STEPS, UNDERLINES
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped
 
 __all__ = ["LABEL", "LISTS", "STATUSES", "Values", "path", "rows", "short", "text_of"]
 

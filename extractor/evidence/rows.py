@@ -15,6 +15,7 @@ from extractor.evidence.shapes import (
     AFTER_ROWS,
     ALONE,
     HEADS,
+    MOST,
     Shape,
     agreed,
     cells_of,
@@ -34,7 +35,6 @@ from extractor.evidence.units import Units
 __all__ = ["Found", "Rows", "delimiter_of"]
 
 TOLD = 3  # how much tells a row that begins with the same label as all others: as much as the cells of a table
-MOST = 0.8  # the share of them that must agree for a rule to be made of it
 
 _PAGE = re.compile(
     r"\W*+(?:(?:page|seite|página|pagina|pág|blatt|strona|стр|sayfa)\W{0,3}\d|\(?(?:continued|fortsetzung)\b)", re.I
@@ -199,7 +199,7 @@ class Rows:
         return wrong <= len(cells) // 5
 
     def _like_ends(self, shape: Shape) -> bool:
-        if self._marker and not (_digits(self._heads) and _digits(self._tails)):
+        if self._marker and not (any(self._heads) and any(self._tails)):
             return bool(shape.words or shape.head)
         if not self.strength:
             known = plain(shape.head) in self._heads and plain(shape.tail) in self._tails
@@ -301,10 +301,6 @@ class Rows:
     def is_furniture(self, number: int) -> bool:
         """Whether a unit says nothing about whether the list goes on behind it."""
         return self.is_rule(number) or self.is_page(number) or self.is_total(number) or self.is_head(number)
-
-
-def _digits(known: Collection[str]) -> bool:
-    return any(known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from extractor.evidence.amounts import Amount, amounts
 from extractor.evidence.days import Day, days
 from extractor.evidence.field import Status
 from extractor.evidence.folding import WORD, Squashed, folded, skeleton, squashed
-from extractor.evidence.nearly import near, nearly, negates
+from extractor.evidence.fuzzy import approximate, in_one_piece
+from extractor.evidence.misread import negates
 from extractor.evidence.place import NOWHERE, Area, Found, Place, currency, is_bordered, reordered, telephone
 from extractor.evidence.source import Source
 
@@ -110,7 +111,7 @@ class Search:
         row = Search(self._source, (max(start, self._area.start), min(end, self._area.end)))
         form = folded(value)
         squeezed = squashed(form)
-        found = [*row._squashed(squeezed.text), *row._looking(squeezed)] or near(row._area, form, squeezed)
+        found = [*row._squashed(squeezed.text), *row._looking(squeezed)] or in_one_piece(row._area, form, squeezed)
         best = max(found, key=lambda each: each.score, default=None)
         return best._replace(status="fuzzy") if best else None
 
@@ -198,7 +199,7 @@ class Search:
             ("normalised", lambda: currency(self._area, form)),
             ("normalised", lambda: telephone(self._area, value)),
             ("fuzzy", lambda: self._looking(squeezed)),
-            ("fuzzy", lambda: nearly(self._area, form, squeezed)),
+            ("fuzzy", lambda: approximate(self._area, form, squeezed)),
             ("normalised", lambda: self._inside(form)),
         )
         for status, step in steps:

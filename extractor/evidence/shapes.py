@@ -16,6 +16,7 @@ __all__ = [
     "AFTER_ROWS",
     "ALONE",
     "HEADS",
+    "MOST",
     "Shape",
     "agreed",
     "cells_of",

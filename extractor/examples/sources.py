@@ -5,7 +5,6 @@ What is wanted of each is a text and its right value; either may be missing, and
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from extractor.chat.content import text_of
 from extractor.errors import CallerError, OptionError
+from extractor.examples.json_lines import is_json_lines, objects_in
 from extractor.prompt import Example
 from extractor.schema.target import Target
 
@@ -28,7 +28,6 @@ Found: TypeAlias = "tuple[str | None, Any]"
 Stamp: TypeAlias = "tuple[tuple[int, int, int], ...]"
 """What changes with a file, without a look into it."""
 
-LINES = (".jsonl", ".ndjson", ".json")
 _TEXTS, _VALUES = ("text", "document"), ("value", "gold")
 _TEXTLESS = "Each line needs a text (or document) and a value (or gold). An export has no texts: give the job itself."
 
@@ -78,8 +77,7 @@ def stamp_of(path: Path) -> Stamp:
 
 def found_in(path: Path, target: Target[Any]) -> Iterator[Found]:
     """All that a file has. Raises `OptionError`, `JobError`."""
-    # By its name: to open and close a job here would end the locks that this process has on it.
-    return _lines(path) if path.suffix.lower() in LINES else _reviewed(path, target)
+    return _lines(path) if is_json_lines(path) else _reviewed(path, target)
 
 
 def _reviewed(path: Path, target: Target[Any]) -> Iterator[Found]:
@@ -96,30 +94,16 @@ def _reviewed(path: Path, target: Target[Any]) -> Iterator[Found]:
 
 
 def _lines(path: Path) -> Iterator[Found]:
-    texts = number = 0
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    text, value = _pair(path, number, line)
-                    texts += text is not None
-                    yield text, value
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"The examples in {path} cannot be read: {error}.", option="examples") from None
-    if number and not texts:
+    lines = texts = 0
+    for _, line in objects_in(path, option="examples", hint=_TEXTLESS):
+        lines += 1
+        document = next((line[name] for name in _TEXTS if name in line), None)
+        value = next((line[name] for name in _VALUES if name in line), None)
+        text = document if isinstance(document, str) else None
+        texts += text is not None
+        yield text, value
+    if lines and not texts:
         raise OptionError(f"There is no text in {path}.", option="examples", hint=_TEXTLESS)
-
-
-def _pair(path: Path, number: int, line: str) -> Found:
-    try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise OptionError(f"Line {number} of {path} is no JSON object.", option="examples", hint=_TEXTLESS)
-    document = next((found[name] for name in _TEXTS if name in found), None)
-    value = next((found[name] for name in _VALUES if name in found), None)
-    return document if isinstance(document, str) else None, value
 
 
 def text_in(document: Any) -> str | None:

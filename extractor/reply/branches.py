@@ -12,6 +12,7 @@ from extractor.reply.dates import FORMATS
 from extractor.reply.meanings import Words
 from extractor.reply.node import MAX_DEPTH
 from extractor.reply.numerals import integer_of, is_ambiguous, number_of
+from extractor.schema.patterns import engines
 
 __all__ = [
     "JSON_TYPES",
@@ -247,10 +248,9 @@ def between(least: Any, number: int, most: Any) -> bool:
 @functools.lru_cache(maxsize=256)
 def pattern_of(pattern: str) -> Callable[[str], bool]:
     """What tells whether a text has a pattern; of one that is not understood every text has it."""
-    import jsonschema_rs  # linear in the text; only where a value has to be mended
+    import jsonschema_rs  # only where a value has to be mended
 
-    engines = (jsonschema_rs.RegexOptions(), jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000))
-    for engine in engines:
+    for engine in engines():
         try:
             schema = {"type": "string", "pattern": pattern}
             accepts: Callable[[str], bool] = jsonschema_rs.validator_for(schema, pattern_options=engine).is_valid

@@ -24,8 +24,8 @@ from extractor.reply.repairs import Repair
 from extractor.reply.respelled import Tries, decimals, may_be_several, mistaken, respelled
 from extractor.reply.shape import Array, Object, Shape
 from extractor.reply.wrapper import unwrapped
+from extractor.schema.checked import MOST_CHARACTERS, MOST_ERRORS, FieldError, and_more
 from extractor.schema.nodes import text_of
-from extractor.schema.target import MOST_CHARACTERS, MOST_ERRORS, FieldError, and_more
 
 __all__ = ["Coerced", "coerced"]
 

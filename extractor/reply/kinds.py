@@ -12,11 +12,12 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import AliasChoices, AliasPath, TypeAdapter
+from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import SchemaValidator, to_json
 
 from extractor.reply.partial import UNKNOWN
+from extractor.schema.plain import read_name
 
 __all__ = ["Kind"]
 
@@ -113,20 +114,12 @@ def _fields(bare: Any) -> Mapping[str, tuple[str, Any]]:
         return {}
     infos: Mapping[str, FieldInfo] = getattr(bare, "__pydantic_fields__", {})
     if infos:
-        return {name: (_key(name, info), Annotated[info.annotation, info]) for name, info in infos.items()}
+        return {name: (read_name(name, info), Annotated[info.annotation, info]) for name, info in infos.items()}
     # Not `typing.is_typeddict`, which does not know those of typing_extensions.
     if dataclasses.is_dataclass(bare) or hasattr(bare, "__required_keys__"):
         with contextlib.suppress(NameError, TypeError):  # of names that only pydantic finds
             return {name: (name, each) for name, each in typing.get_type_hints(bare, include_extras=True).items()}
     return {}
-
-
-def _key(name: str, info: FieldInfo) -> str:
-    """The key of a field in JSON, as its schema has it."""
-    alias = info.validation_alias or info.alias or name
-    if isinstance(alias, AliasChoices):
-        alias = alias.choices[0]
-    return str(alias.path[0]) if isinstance(alias, AliasPath) else alias
 
 
 _FIELDED = ("model-fields", "dataclass-args", "typed-dict")

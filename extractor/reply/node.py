@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Protocol, TypeAlias
 
+from extractor.schema.pointers import escaped
+
 __all__ = [
     "CONTAINERS",
     "KINDS",
@@ -100,7 +102,7 @@ class Node:
         while parent is not None:
             # Children stand in the order of the text: no search through a long list for each of its items.
             step = node.key if node.key is not None else str(bisect_left(parent.children, node.start, key=_start))
-            steps.append("/" + step.replace("~", "~0").replace("/", "~1"))
+            steps.append("/" + escaped(step))
             node, parent = parent, parent.parent
         return "".join(reversed(steps))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from extractor.reply.branches import written
-from extractor.schema.nodes import escaped, text_of
+from extractor.schema.nodes import text_of
+from extractor.schema.pointers import escaped
 
 __all__ = ["NOTHING_SAID", "Note", "Notes", "Result", "Within", "every", "placed", "shown", "taken"]
 

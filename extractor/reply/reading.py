@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -20,11 +20,15 @@ from extractor.chat.wire import Choice
 from extractor.reply.outcome import Outcome
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
+from extractor.schema.checked import FieldError
 from extractor.schema.plans import Wrapped
 from extractor.schema.restore import Unclean, finite, once
-from extractor.schema.target import FieldError, PartTarget, Target, TypeTarget
+from extractor.schema.target import PartTarget, Target, TypeTarget
 
-__all__ = ["Reading", "Wanted", "has_ended", "held", "outcome_of", "read", "texts_of", "was_cut"]
+if TYPE_CHECKING:  # the usual reply needs no nodes
+    from extractor.reply.node import Fault
+
+__all__ = ["Reading", "Wanted", "fault_error", "has_ended", "held", "outcome_of", "read", "texts_of", "was_cut"]
 
 T = TypeVar("T")
 
@@ -97,6 +101,11 @@ class Wanted(Generic[T]):
     def names(self) -> tuple[str, ...]:
         """What the answer may be wrapped in: the target's name, as it is and as it was sent."""
         return (self.target.name, self.adapted.wire_name if self.adapted else "")
+
+    def restored(self, wire: Any) -> Any:
+        """A value in the target's own shape. Raises `Unclean` where a key of it is given twice."""
+        restorer = self.adapted.restorer if self.adapted else None
+        return wire if restorer is None else restorer(wire)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,13 +183,11 @@ _NOTHING = re.compile(r'(?<!\\)"(?:null|[Nn]/[Aa])?"')
 def held(data: Any, wanted: Wanted[T], *, text: str | None = None) -> Reading[T]:
     """Hold decoded data, as it came, against what is wanted; `text` is its JSON, where that is at hand."""
     target, wire = wanted.target, data
-    restorer = wanted.adapted.restorer if wanted.adapted else None
-    own = text
-    if restorer is not None:
-        try:
-            data, own = restorer(data), None
-        except Unclean as error:
-            return _twice(error, wire)
+    try:
+        data = wanted.restored(wire)
+    except Unclean as error:
+        return _not_restored(error, wire)
+    own = text if data is wire else None
     if not _needs_a_look(wanted, text) or _is_clean(data, wanted):
         checked = target.validate(data, text=own, context=wanted.context, strict=True)
         if not checked.errors:
@@ -247,9 +254,7 @@ def _with_literals(data: Any, wanted: Wanted[Any], text: str | None) -> Any:
         return data
     from extractor.reply.encoded import as_written
 
-    literal = as_written(text)
-    restorer = wanted.adapted.restorer if wanted.adapted else None
-    return literal if restorer is None else restorer(literal)
+    return wanted.restored(as_written(text))
 
 
 @functools.lru_cache(maxsize=256)
@@ -264,7 +269,7 @@ def _shape_of(target: Target[Any]) -> Any:
     return _shape.__wrapped__(target) if isinstance(target, PartTarget) else _shape(target)
 
 
-def _twice(error: Unclean, wire: Any) -> Reading[Any]:
+def _not_restored(error: Unclean, wire: Any) -> Reading[Any]:
     said = FieldError(pointer="", message=str(error), found=error.found, kind=error.kind)
     return Reading(wire=wire, errors=(said,))
 
@@ -277,9 +282,14 @@ _UNCLEAN = {
 }
 
 
+def fault_error(fault: Fault, pointer: str) -> FieldError:
+    """What is said of a fault of the text; `pointer` is its place in the target's own shape."""
+    return FieldError(pointer=pointer, message=_UNCLEAN[fault.kind], found=fault.found, kind=fault.kind)
+
+
 def _unclean(text: str, wanted: Wanted[T]) -> Reading[T]:
     """The errors of a text with NaN, Infinity, a number too large, or a key given twice, each at its place."""
-    from extractor.reply.node import Fault, Malformed, plain
+    from extractor.reply.node import Malformed, plain
     from extractor.reply.reader import read as read_nodes
 
     faults: list[Fault] = []
@@ -287,11 +297,12 @@ def _unclean(text: str, wanted: Wanted[T]) -> Reading[T]:
         wire = plain(read_nodes(text, faults=faults))
     except Malformed as error:
         return _malformed(str(error))
-    reading = _restored(wire, replace(wanted, coerce=False))
-    named = tuple(
-        FieldError(pointer=pointer, message=_UNCLEAN[fault.kind], found=fault.found, kind=fault.kind)
-        for fault, pointer in zip(faults, _own_places([fault.pointer for fault in faults], wire, wanted), strict=True)
-    )
+    try:
+        reading = _coerced(wanted.restored(wire), wire, replace(wanted, coerce=False), None)
+    except Unclean as error:
+        reading = _not_restored(error, wire)
+    places = _own_places([fault.pointer for fault in faults], wire, wanted)
+    named = tuple(map(fault_error, faults, places))
     pointers = {error.pointer for error in named}
     errors = named + tuple(error for error in reading.errors if error.pointer not in pointers)
     return replace(reading, value=None if errors else reading.value, errors=errors)
@@ -306,15 +317,6 @@ def _own_places(pointers: list[str], wire: Any, wanted: Wanted[Any]) -> list[str
 
     known = dict(places(adapted.plan, wire, adapted.definitions))
     return [moved(pointer, known) for pointer in pointers]
-
-
-def _restored(wire: Any, wanted: Wanted[T]) -> Reading[T]:
-    restorer = wanted.adapted.restorer if wanted.adapted else None
-    try:
-        data = wire if restorer is None else restorer(wire)
-    except Unclean as error:
-        return _twice(error, wire)
-    return _coerced(data, wire, wanted, None)
 
 
 def _malformed(why: str, unclosed: Mended | None = None) -> Reading[Any]:

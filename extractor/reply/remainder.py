@@ -14,15 +14,17 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from extractor.reply.node import KINDS, Fault, Malformed, Node
+from extractor.reply.node import Fault, Malformed, Node
 from extractor.reply.reader import Reader
+from extractor.reply.reading import fault_error
 from extractor.reply.repairs import Mended, Repair
 from extractor.schema.adapt import Adapted
-from extractor.schema.nodes import PREFIX, escaped, further
+from extractor.schema.checked import FieldError
+from extractor.schema.nodes import PREFIX, further
 from extractor.schema.places import moved, places
+from extractor.schema.pointers import escaped
 from extractor.schema.restore import Unclean
 from extractor.schema.scope import schema_at
-from extractor.schema.target import FieldError
 
 __all__ = ["Remainder", "remainder"]
 
@@ -88,13 +90,10 @@ def remainder(unclosed: Mended, adapted: Adapted, schema: Mapping[str, Any]) -> 
         appended=missing.appended,
         repairs=(*unclosed.repairs, *dropped),
         repeated=bool(dropped),
-        errors=tuple(_error(fault, own) for fault in faults if fault.pointer.rpartition("/")[0] in own),
+        errors=tuple(
+            fault_error(fault, moved(fault.pointer, own)) for fault in faults if fault.pointer.rpartition("/")[0] in own
+        ),
     )
-
-
-def _error(fault: Fault, own: Mapping[str, str]) -> FieldError:
-    message = KINDS[fault.kind]
-    return FieldError(pointer=moved(fault.pointer, own), message=message, found=fault.found, kind=fault.kind)
 
 
 def _own_places(adapted: Adapted, wire: Any) -> dict[str, str] | None:

@@ -16,7 +16,7 @@ from extractor.reply.node import MAX_DEPTH
 from extractor.reply.quoted import BLANK, ENDS, FOLLOWS, MARKS, TEXT, Torn, Unplain, quoted
 from extractor.reply.unquoted import MAX_DIGITS, WORD, unquoted
 
-__all__ = ["OPENERS", "Log", "Scanner"]
+__all__ = ["Log", "Scanner"]
 
 _WHITE = r"[ \t\r\n]*+"
 _PLAIN_NUMBER = rf"-?(?:0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}}+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
@@ -33,8 +33,8 @@ _ONE_COMMA = re.compile(rf"""{_WHITE}([,;，；、]){_WHITE}(?=["'+\-.0-9A-Za-z{
 _COMMA = frozenset(",;，；、")
 # What begins a comment, or white space that JSON does not know: `BLANK` has none above U+3000 but the byte order mark.
 _ODD = (frozenset("/#\ufeff") | frozenset(re.findall(BLANK, "".join(map(chr, range(0x3001)))))) - frozenset(" \t\r\n")
-OPENERS: Mapping[str, str] = {"{": "}", "[": "]", "(": ")", "｛": "}", "［": "]", "（": ")"}
-"""What opens a container → its closer."""
+# What opens a container → its closer.
+_OPENERS: Mapping[str, str] = {"{": "}", "[": "]", "(": ")", "｛": "}", "［": "]", "（": ")"}
 _CLOSERS: Mapping[str, str] = {"}": "}", "]": "]", ")": ")", "｝": "}", "］": "]", "）": ")"}
 _WRITTEN: Mapping[str, str] = {"}": "}", "}}": "}", "]": "]", ")": "]"}
 
@@ -191,8 +191,8 @@ class Scanner:
         before, char = _CLOSERS.get(source[behind - 1]), source[self.at]
         if self._open[-1][0] == "}":
             plain = char in MARKS and (before is not None or gap != "")
-        elif before and char in OPENERS:
-            plain = OPENERS[char] == before  # } {
+        elif before and char in _OPENERS:
+            plain = _OPENERS[char] == before  # } {
         else:
             plain = "\n" in gap
         if not plain:
@@ -287,7 +287,7 @@ class Scanner:
         if self._ends():
             raise Torn
         char = source[self.at]
-        if char in OPENERS:
+        if char in _OPENERS:
             self._opened(char)
             return
         if char in MARKS:
@@ -299,7 +299,7 @@ class Scanner:
     def _opened(self, char: str) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise Unplain(self.at)
-        closer = OPENERS[char]
+        closer = _OPENERS[char]
         if self._source.startswith("{{", self.at):
             self._open.append("}}")
             self._mend("doubled_braces", self.at + 2, "{")

@@ -11,7 +11,7 @@ from typing import Any
 
 from extractor.reply.branches import JSON_TYPES, TYPES, Anything, Branch, Constants, Scalar, Text
 from extractor.reply.shape import Array, Object, Shape
-from extractor.schema.nodes import ANNOTATIONS, constants_of, kinds_of, text_of
+from extractor.schema.nodes import ANNOTATIONS, PREFIX, constants_of, kinds_of, text_of
 
 __all__ = ["shape_of"]
 
@@ -37,7 +37,6 @@ def _as_decimal(branches: list[Branch]) -> list[Branch]:
     return [Text(_DECIMAL) if each is told[1] and bare else each for each in branches]
 
 
-_PREFIX = "#/$defs/"
 _ABOUT = frozenset(
     "type enum const properties required additionalProperties items prefixItems anyOf oneOf allOf $ref "
     "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern format "
@@ -182,6 +181,6 @@ def _members(schema: Any) -> list[Any] | None:
 def _reference(schema: Any) -> str:
     """The name of the definition that a node is, if it is nothing else."""
     target = schema.get("$ref") if isinstance(schema, dict) else None
-    if not isinstance(target, str) or not target.startswith(_PREFIX) or sum(word in _ABOUT for word in schema) > 1:
+    if not isinstance(target, str) or not target.startswith(PREFIX) or sum(word in _ABOUT for word in schema) > 1:
         return ""
-    return target.removeprefix(_PREFIX) if _OPAQUE.isdisjoint(schema) else ""
+    return target.removeprefix(PREFIX) if _OPAQUE.isdisjoint(schema) else ""

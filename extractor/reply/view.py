@@ -13,6 +13,7 @@ from extractor.reply.kinds import Kind
 from extractor.reply.live import Live
 from extractor.reply.node import CONTAINERS, Node, plain
 from extractor.reply.partial import UNKNOWN, Partial, is_absent, is_complete, number_of
+from extractor.schema.nodes import PREFIX
 from extractor.schema.plans import (
     AnyValue,
     Branches,
@@ -187,7 +188,7 @@ class View:
         for _ in range(_STEPS):
             if "$ref" not in schema:
                 break
-            schema = self._definitions[schema["$ref"].rpartition("/")[2]][0]
+            schema = self._definitions[schema["$ref"].removeprefix(PREFIX)][0]
         kinds = schema.get("type", node.kind)
         if node.kind not in ((kinds,) if isinstance(kinds, str) else kinds):
             return False

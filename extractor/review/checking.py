@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +16,9 @@ from extractor.evidence.grounding import ground
 from extractor.evidence.leaves import leaves
 from extractor.evidence.source import Source, source_of
 from extractor.reply.reading import Wanted, held
+from extractor.review.lru import LruCache
 from extractor.schema.decimals import DECIMAL, decimal_schema
-from extractor.schema.nodes import escaped, step_in, steps_of, value_at
+from extractor.schema.pointers import escaped, step_in, steps_of, value_at
 from extractor.schema.target import Target, TypeTarget
 
 __all__ = ["Checked", "Exact", "Sources", "checked", "exact", "grounded", "worded"]
@@ -59,7 +58,7 @@ class Checked:
     data: Any
     value: Any = None
     errors: tuple[Mapping[str, str], ...] = ()
-    mended: tuple[Mapping[str, str], ...] = field(default=())
+    mended: tuple[Mapping[str, str], ...] = ()
 
 
 def checked(
@@ -129,26 +128,17 @@ class Sources:
     """The documents that were looked at last, with the indexes of their texts. Threads may share it."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[str, Source] = OrderedDict()
+        self._known: LruCache[Source] = LruCache(SOURCES, MOST_KEPT, lambda source: len(source.text))
 
     def of(self, record: Record) -> Source | None:
         """The source of a document; None where it has no text."""
         if record.text is None:
             return None
-        with self._lock:
-            source = self._known.pop(record.sha256, None)
-            if source is None or source.text != record.text:
-                source = source_of(record.text, record.pages or None)
-            self._known[record.sha256] = source
-            while len(self._known) > SOURCES or self._characters() > MOST_KEPT:
-                if len(self._known) == 1:
-                    break
-                self._known.popitem(last=False)
-            return source
-
-    def _characters(self) -> int:
-        return sum(len(each.text) for each in self._known.values())
+        source = self._known.get(record.sha256)
+        if source is None or source.text != record.text:
+            source = source_of(record.text, record.pages or None)
+            self._known.put(record.sha256, source)
+        return source
 
 
 def grounded(

@@ -17,11 +17,12 @@ from extractor.batch.written import written_value
 from extractor.errors import OptionError
 from extractor.evidence.field import Field
 from extractor.review.checking import Checked, checked, grounded, worded
-from extractor.review.chosen import run_and_target
+from extractor.review.document_cache import DocumentCache, extracted
 from extractor.review.form import Form, form_of
-from extractor.review.line import Line
 from extractor.review.meaning import meaning
 from extractor.review.presence import Presence
+from extractor.review.queue_walk import QueueWalk
+from extractor.review.run_choice import run_and_target
 from extractor.review.sheet import (
     doubtful,
     shown_error,
@@ -32,7 +33,6 @@ from extractor.review.sheet import (
     shown_tally,
     shown_text,
 )
-from extractor.review.shelf import Shelf, extracted
 from extractor.schema.target import TypeTarget
 
 __all__ = ["Desk", "Invalid"]
@@ -70,10 +70,9 @@ class Desk:
         self._form: Form = form_of(self.run.schema)
         self._presence = Presence()
         self._lock = threading.Lock()
-        self._line = Line(job, self.run)
-        self._shelf = Shelf(job, self.run, self._form["root"]["empty"])
-        self.said = 0  # how often somebody said something
-        self.reviewed: set[int] = set()  # documents of which somebody did
+        self._walk = QueueWalk(job, self.run)
+        self._documents = DocumentCache(job, self.run, self._form["root"]["empty"])
+        self.reviewed: set[int] = set()  # documents of which somebody said something
 
     # -------------------------------------------------------------------------------------- what there is
 
@@ -88,7 +87,7 @@ class Desk:
             "by_hand": self.by_hand,
             "checked_by": "model" if by_model else "schema",
             "notice": self.notice,
-            "who": named(who) or self.who,
+            "who": self._called(who),
             "form": self._form,
             "tally": self.tally(),
         }
@@ -116,8 +115,8 @@ class Desk:
         self, *, show: str, order: str, search: str, after: tuple[Any, ...] | None, limit: int, who: str = ""
     ) -> dict[str, Any]:
         """A page of what there is to review; `after` is the place of the last row of the one before."""
-        rows = self._line.rows(show, order, search, after, limit)
-        here = self._presence.everywhere(but=named(who))
+        rows = self._walk.rows(show, order, search, after, limit)
+        here = self._presence.everywhere(but=self._called(who))
         return {
             "rows": [shown_row(row, here.get(row.document, ())) for row in rows],
             "after": list(rows[-1].place) if len(rows) == limit else None,
@@ -128,25 +127,25 @@ class Desk:
         self, *, come_from: int | None, step: int, show: str, order: str, search: str, who: str = ""
     ) -> dict[str, Any]:
         """The document after one, or before it, that nobody else has open."""
-        taken = self._presence.everywhere(but=named(who))
-        place = None if come_from is None else self._line.place(order, come_from)
+        taken = self._presence.everywhere(but=self._called(who))
+        place = None if come_from is None else self._walk.place(order, come_from)
         if step >= 0:
-            found = self._line.after(show, order, search, place, taken)
+            found = self._walk.after(show, order, search, place, taken)
             if found is None and come_from is not None and show in _LEFT:
                 # What was passed over, or has become more doubtful meanwhile, is still to be done.
-                found = self._line.after(show, order, search, None, {**taken, come_from: ()})
+                found = self._walk.after(show, order, search, None, {**taken, come_from: ()})
         else:
-            found = None if place is None else self._line.before(show, order, search, place, taken)
+            found = None if place is None else self._walk.before(show, order, search, place, taken)
         return {"id": found}
 
     # ------------------------------------------------------------------------------------- one document
 
     def sheet(self, document: int, who: str = "", *, has_pages: bool = False) -> dict[str, Any]:
         """All that is to be seen of a document."""
-        known = self._shelf.known(document)
+        known = self._documents.known(document)
         record, revisions = known.record, known.revisions
         errors = () if record.error is None else _errors_of(record)
-        data = self._shelf.data(record)
+        data = self._documents.data(record)
         return {
             "id": document,
             "name": record.name,
@@ -167,23 +166,23 @@ class Desk:
             "revisions": [shown_revision(each) for each in revisions],
             "text": shown_text(record.text, record.pages, known.fields),
             "has_pages": has_pages,
-            "here": self._presence.here(document, but=named(who)),
+            "here": self._presence.here(document, but=self._called(who)),
         }
 
     def named_record(self, document: int) -> tuple[Record, tuple[str, ...]]:
         """What the run knows of a document, with its text, and all of its names. Raises `Missing`."""
-        return self._shelf.record(document), self.job.names(document, self.run)
+        return self._documents.record(document), self.job.names(document, self.run)
 
     def text(self, document: int, start: int, end: int) -> dict[str, Any]:
         """A part of its text, of at most 100,000 characters."""
-        text = self._shelf.record(document).text or ""
+        text = self._documents.record(document).text or ""
         start = max(0, min(start, len(text)))
         return {"start": start, "text": text[start : max(start, min(end, start + LONGEST_PART))]}
 
     def here(self, document: int, who: str) -> dict[str, Any]:
         """Say that somebody has it open; who else has, and what was said of it last."""
-        record = self._shelf.record(document)
-        self._presence.came(named(who) or self.who, document)
+        record = self._documents.record(document)
+        self._presence.came(self._called(who), document)
         revisions = self.job.revisions(record.name, self.run)
         last = revisions[-1] if revisions else None
         return {
@@ -191,17 +190,17 @@ class Desk:
             "latest": 0 if last is None else last.number,
             "decision": None if last is None else last.decision,
             "who": "" if last is None else last.who,
-            "here": self._presence.here(document, but=named(who) or self.who),
+            "here": self._presence.here(document, but=self._called(who)),
         }
 
     # --------------------------------------------------------------------------------- what they enter
 
     def check(self, document: int, data: Any) -> dict[str, Any]:
         """What was entered: mended, what is wrong with it, and where it stands in the document."""
-        known = self._shelf.known(document)
+        known = self._documents.known(document)
         found = self._checked(known.record, data)
-        source = self._shelf.sources.of(known.record)
-        before = self._shelf.data(known.record)
+        source = self._documents.sources.of(known.record)
+        before = self._documents.data(known.record)
         fields = grounded(self.run.schema, found.data, source, known=known.fields, before=before)
         return {
             "errors": list(found.errors),
@@ -221,7 +220,7 @@ class Desk:
         """What a text that was selected means for a field."""
         if len(text) > SELECTED:
             raise OptionError(f"More than {SELECTED:,} characters are not read for one field.", option="text")
-        source = self._shelf.sources.of(self._shelf.record(document))
+        source = self._documents.sources.of(self._documents.record(document))
         return {"value": meaning(self._form, pointer, text, source)}
 
     def revise(
@@ -236,9 +235,9 @@ class Desk:
             )
         if len(note) > LONGEST_NOTE:
             raise OptionError(f"note has more than {LONGEST_NOTE:,} characters.", option="note")
-        record = self._shelf.record(document)
+        record = self._documents.record(document)
         seen = {"based": based, "attempt": attempt}
-        own: dict[str, Any] = {"who": named(who) or self.who, "note": note, "run": self.run, **seen}
+        own: dict[str, Any] = {"who": self._called(who), "note": note, "run": self.run, **seen}
         if decision == "accept":
             found = self._valid(record, data)
             said = "accepted" if is_same(found.data, extracted(record)) else "corrected"
@@ -247,10 +246,12 @@ class Desk:
         else:
             revision = self.job.revise(record.name, "rejected" if decision == "reject" else "reopened", **own)
         with self._lock:
-            self.said += 1
             self.reviewed.add(document)
-        self._shelf.forget(document)
+        self._documents.forget(document)
         return {"revision": shown_revision(revision), "tally": self.tally()}
+
+    def _called(self, who: str) -> str:
+        return named(who) or self.who
 
     def _valid(self, record: Record, data: Any) -> Checked:
         found = self._checked(record, data)

@@ -17,26 +17,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from extractor.review.definitions import FOLLOWED, Definitions
 from extractor.review.empties import Empties, Node, all_of
 from extractor.review.naming import has_lines, help_of, own_title, readable, title_of
 from extractor.review.questions import (
     bound,
     choice,
-    circular,
     count,
-    is_large,
-    joined,
     mapping,
     number_in,
     without_text_of_number,
 )
 from extractor.schema.nodes import (
-    PREFIX,
     constants_of,
     further,
     is_map,
     kinds_of,
-    modern,
     split,
 )
 from extractor.schema.unions import discriminator, is_demand, objects_of, tags
@@ -49,7 +45,6 @@ Form: TypeAlias = "dict[str, Any]"
 MOST_NODES = 3_000  # of a form: what comes after them takes anything
 INLINE = 1_000  # nodes, after which a definition is referred to instead of being put in once more
 LEVELS = 40  # of objects and lists inside of each other
-FOLLOWED = 50  # references and `allOf` that lead to one node
 BRANCHES = 50  # of a union
 SEVERAL_LINES = 200  # characters that a text may have, from which it gets several lines
 
@@ -67,10 +62,9 @@ class _Maker:
     """Makes the nodes of one schema."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        own = schema.get("$defs")
         self._schema = {key: value for key, value in schema.items() if key != "$defs"}
-        self._definitions: Mapping[str, Any] = own if isinstance(own, Mapping) else {}
-        self._circular = circular(self._definitions)
+        self._definitions = Definitions(schema)
+        self.look = self._definitions.look
         self._made: dict[str, Node | None] = {}  # None: is referred to, and not made yet
         self._count = 0
 
@@ -79,7 +73,7 @@ class _Maker:
         root = self.node(self._schema, "", 0)
         while waiting := [name for name, node in self._made.items() if node is None]:
             for name in waiting:
-                self._made[name] = self.node(dict(mapping(self._definitions.get(name))), name, 0)
+                self._made[name] = self.node(dict(self._definitions.get(name)), name, 0)
         definitions = {name: node for name, node in self._made.items() if node is not None}
         empties = Empties(definitions)
         for node in (root, *definitions.values()):
@@ -101,7 +95,7 @@ class _Maker:
         kept = self._kept(schema)
         if kept:
             self._made.setdefault(kept, None)
-            said = mapping(self._definitions.get(kept))
+            said = self._definitions.get(kept)
             title = head["title"] if own_title(schema) or name else own_title(said) or readable(kept)
             words = {"title": title, "help": head["help"] or help_of(said)}
             return {"kind": "ref", "name": kept, **words, "nullable": False}
@@ -126,36 +120,9 @@ class _Maker:
 
     def _kept(self, schema: Any) -> str:
         """The name of a definition that stays a reference; "" for anything else."""
-        reference = schema.get("$ref") if isinstance(schema, Mapping) else None
-        if not isinstance(reference, str) or not reference.startswith(PREFIX):
-            return ""
-        name = reference.removeprefix(PREFIX)
-        if name not in self._definitions:
-            return ""
-        return name if name in self._circular or (self._count > INLINE and is_large(self._definitions[name])) else ""
-
-    def look(self, schema: Any) -> Any:
-        """A node with its references and `allOf` resolved."""
-        for _ in range(FOLLOWED):
-            if not isinstance(schema, Mapping):
-                return schema
-            if isinstance(schema.get("$ref"), str):
-                rest = {key: value for key, value in schema.items() if key != "$ref"}
-                target = self._definitions.get(schema["$ref"].removeprefix(PREFIX), True)
-                schema = joined(rest, target) if rest else target
-            elif isinstance(schema.get("allOf"), list) and schema["allOf"]:
-                first, *others = schema["allOf"]
-                rest = {key: value for key, value in schema.items() if key != "allOf"}
-                if isinstance(first, Mapping) and "$ref" in first:
-                    first = self.look(first)
-                both = joined(rest, first)
-                if not isinstance(both, Mapping) or not others:
-                    schema = both
-                    continue
-                schema = {**both, "allOf": [*both.get("allOf", ()), *others]}
-            else:
-                return modern(dict(schema))
-        return True
+        name = self._definitions.name_in(schema)
+        known = self._definitions
+        return name if known.is_circular(name) or (self._count > INLINE and known.is_large(name)) else ""
 
     def _of(self, schema: Mapping[str, Any], name: str, level: int) -> Node:
         """What a node is, of one without references and `allOf`."""

@@ -188,7 +188,10 @@ class Guarded:
     def _token(self, scope: Scope) -> str | None:
         if scope["path"] != "/" or scope["method"] not in _SAFE:
             return None
-        given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=100).get("token")
+        try:
+            given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=100).get("token")
+        except ValueError:  # more fields than that
+            return None
         return given[0] if given else None
 
 

@@ -180,10 +180,6 @@ def _spoken(value: Any) -> str:
     return value if isinstance(value, str) else text_of(value)
 
 
-def _text(node: Node, text: str, source: Source | None) -> Any:
-    return None  # as it stands
-
-
 _READ: Mapping[str, Callable[[Node, str, Source | None], Any]] = {
     "number": _number,
     "integer": _number,
@@ -192,5 +188,4 @@ _READ: Mapping[str, Callable[[Node, str, Source | None], Any]] = {
     "datetime": _datetime,
     "boolean": _boolean,
     "choice": _choice,
-    "text": _text,
 }

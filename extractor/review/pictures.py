@@ -19,8 +19,8 @@ from extractor.documents.files.limits import MEBI
 from extractor.documents.files.rendering import PIXELS, image_size
 from extractor.documents.files.source import read_source
 from extractor.errors import DocumentDamaged, DocumentError, DocumentTooLarge, DocumentUnsupported, ExtractorError
-from extractor.review.keeping import Kept
-from extractor.review.painter import LIMITS, Painter
+from extractor.review.lru import LruCache
+from extractor.review.renderer import LIMITS, Renderer
 from extractor.review.scans import is_scan
 
 __all__ = ["Pictures"]
@@ -53,9 +53,9 @@ class Pictures:
 
     def __init__(self, beside: Path, folders: Sequence[Path] = ()) -> None:
         self._beside, self._folders = beside, tuple(folders)
-        self._files = Kept(FILES, MOST_BYTES)
-        self._images = Kept(IMAGES, MOST_IMAGES)
-        self._painter = Painter()
+        self._files: LruCache[bytes] = LruCache(FILES, MOST_BYTES)
+        self._images: LruCache[bytes] = LruCache(IMAGES, MOST_IMAGES)
+        self._renderer = Renderer()
 
     def has_pages(self, record: Record, names: Sequence[str] = ()) -> bool:
         """Whether there seem to be pages to be shown: what is in the file is not looked at yet."""
@@ -76,7 +76,7 @@ class Pictures:
     def _sizes(self, record: Record, data: bytes) -> list[tuple[float, float]]:
         if _kind(data) not in _DRAWN:
             return [_size(data)]
-        found: list[tuple[float, float]] = self._painter.ask(record.sha256, data, {"do": "sizes"})
+        found: list[tuple[float, float]] = self._renderer.ask(record.sha256, data, {"do": "sizes"})
         return found
 
     def picture(self, record: Record, number: int, width: int, names: Sequence[str] = ()) -> tuple[bytes, str]:
@@ -93,7 +93,7 @@ class Pictures:
         key = f"{record.sha256} {number} {width}"
         drawn = self._images.get(key)
         if drawn is None:
-            drawn = self._painter.ask(record.sha256, data, {"do": "draw", "number": number, "width": width})
+            drawn = self._renderer.ask(record.sha256, data, {"do": "draw", "number": number, "width": width})
             self._images.put(key, drawn)
         return drawn, "image/png"
 
@@ -112,12 +112,12 @@ class Pictures:
             return {**nothing, "notice": _OTHER}
         start, end = starts[number - 1], max(starts[number - 1], starts[number] - 1)
         request = {"do": "lines", "number": number, "text": record.text[start:end], "start": start}
-        found = self._painter.ask(record.sha256, data, request)
+        found = self._renderer.ask(record.sha256, data, request)
         return {**nothing, "notice": _OTHER} if found == "other" else {**nothing, "lines": found}
 
     def close(self) -> None:
         """End the process that draws. May be said twice."""
-        self._painter.close()
+        self._renderer.close()
 
     # ------------------------------------------------------------------------------------------ the file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from extractor.review.empties import Node
 from extractor.review.form import BRANCHES, Form
-from extractor.schema.nodes import steps_of
+from extractor.schema.pointers import steps_of
 
 __all__ = ["nodes_at"]
 

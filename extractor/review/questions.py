@@ -6,37 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from extractor.review.empties import Node
-from extractor.schema.merge import merged
-from extractor.schema.nodes import PREFIX, kinds_of, text_of
+from extractor.schema.nodes import kinds_of, text_of
 
 __all__ = [
     "bound",
     "choice",
-    "circular",
     "count",
-    "is_large",
-    "joined",
     "mapping",
     "number_in",
     "without_text_of_number",
 ]
 
 OPTIONS = 2_000  # of a choice
-
-
-def joined(left: Any, right: Any) -> Any:
-    """Both at once; what cannot be joined is left to whoever checks the value."""
-    try:
-        both = merged(left, right)
-    except (TypeError, ValueError, AttributeError, KeyError, RecursionError):
-        return left if left else right
-    if (
-        isinstance(both, Mapping)
-        and "allOf" in both
-        and all(isinstance(each, Mapping) and "$ref" not in each for each in both["allOf"])
-    ):
-        return {key: value for key, value in both.items() if key != "allOf"}
-    return both
 
 
 def choice(values: list[Any], *, one: bool = True) -> Node:
@@ -63,47 +44,6 @@ def without_text_of_number(members: list[Any], look: Callable[[Any], Any]) -> li
     if text.keys() <= {"type", "pattern"} and r"\d" in str(text.get("pattern", r"\d")):
         return [each for each, kind in zip(members, kinds, strict=True) if kind != ("string",)]
     return members
-
-
-# ------------------------------------------------------------------------------------------------- definitions
-
-
-def circular(definitions: Mapping[str, Any]) -> frozenset[str]:
-    """The definitions that lead back to themselves."""
-    leads = {str(name): _leads(schema) for name, schema in definitions.items()}
-    circular: set[str] = set()
-    for name, first in leads.items():
-        seen: set[str] = set()
-        ahead = list(first)
-        while ahead:
-            each = ahead.pop()
-            if each not in seen:
-                seen.add(each)
-                ahead += leads.get(each, ())
-        if name in seen:
-            circular.add(name)
-    return frozenset(circular)
-
-
-def _leads(schema: Any) -> set[str]:
-    found: set[str] = set()
-    ahead = [schema]
-    while ahead:
-        node = ahead.pop()
-        if isinstance(node, Mapping):
-            if isinstance(node.get("$ref"), str):
-                found.add(node["$ref"].removeprefix(PREFIX))
-            ahead += node.values()
-        elif isinstance(node, list):
-            ahead += node
-    return found
-
-
-def is_large(schema: Any) -> bool:
-    """Whether a definition is more than one field."""
-    return isinstance(schema, Mapping) and not schema.keys().isdisjoint(
-        {"properties", "items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "patternProperties"}
-    )
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -19,12 +19,12 @@ from pydantic_core import to_json
 from extractor.batch.revisions import ExtractedAnew
 from extractor.errors import DocumentError, ExtractorError, MissingExtra, OptionError, Overtaken
 from extractor.review.desk import Desk, Invalid
-from extractor.review.given import Wrong, body, cursor, number_at, place, shown, text_in, who, whole
+from extractor.review.document_cache import Missing
 from extractor.review.guard import Guard, Guarded, TooLong
-from extractor.review.painter import Busy
 from extractor.review.pictures import Pictures
+from extractor.review.renderer import Busy
+from extractor.review.request_fields import BadRequest, body, cursor, number_at, place, shown, text_in, who, whole
 from extractor.review.sheet import shown_revision
-from extractor.review.shelf import Missing
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -95,24 +95,30 @@ def _answered(work: Work, request: Request) -> Response:
         return _json(said, status)
 
 
+CONFLICT = 409
+_STATUSES: tuple[tuple[type[ExtractorError], int], ...] = (
+    (Overtaken, CONFLICT),
+    (ExtractedAnew, CONFLICT),
+    (Busy, 503),
+    (OptionError, 400),
+    (DocumentError, 400),
+    (ExtractorError, 500),
+)
+"""The status for each kind of error: the first that fits counts."""
+
+
 def _said(error: Exception) -> tuple[int, dict[str, Any]]:
     """The status of an error, and what is said."""
-    if isinstance(error, Wrong):
+    if isinstance(error, BadRequest):
         return error.status, {"error": error.error, "hint": error.hint}
     if isinstance(error, Missing):
         return 404, {"error": "There is no such document in this run.", "hint": ""}
     if isinstance(error, Invalid):
         return 422, {"errors": list(error.errors)}
-    if isinstance(error, Overtaken):
-        return 409, {"error": error.message, "hint": error.hint, "latest": shown_revision(error.latest)}
-    if isinstance(error, ExtractedAnew):
-        return 409, {"error": error.message, "hint": error.hint, "latest": None}
-    if isinstance(error, Busy):
-        return 503, {"error": error.message, "hint": error.hint}
-    if isinstance(error, (OptionError, DocumentError)):
-        return 400, {"error": error.message, "hint": error.hint}
-    if isinstance(error, ExtractorError):
-        return 500, {"error": error.message, "hint": error.hint}
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            more = {"latest": shown_revision(error.latest) if isinstance(error, Overtaken) else None}
+            return status, {"error": error.message, "hint": error.hint, **(more if status == CONFLICT else {})}
     _log.error("The review server failed.", exc_info=error)
     return 500, {"error": f"Something went wrong here ({type(error).__name__}).", "hint": "It was logged."}
 
@@ -182,7 +188,7 @@ class _Addresses:
 
         path = self._assets.get(name)
         if path is None:
-            raise Wrong(404, "There is nothing at this address.")
+            raise BadRequest(404, "There is nothing at this address.")
         return Response(path.read_bytes(), headers={"Content-Type": _KINDS[path.suffix]})
 
     def _job(self, request: Request) -> Any:
@@ -220,7 +226,7 @@ class _Addresses:
         from starlette.responses import Response
 
         if self._pictures is None:
-            raise Wrong(404, "There are no pages here.")
+            raise BadRequest(404, "There are no pages here.")
         width = whole(request.query_params.get("width", "1200"), "width", 1, 10_000)
         record, names = self._desk.named_record(number_at(request))
         data, media_type = self._pictures.picture(record, number_at(request, "number"), width, names)
@@ -228,7 +234,7 @@ class _Addresses:
 
     def _lines(self, request: Request) -> Any:
         if self._pictures is None:
-            raise Wrong(404, "There are no pages here.")
+            raise BadRequest(404, "There are no pages here.")
         record, names = self._desk.named_record(number_at(request))
         return self._pictures.lines(record, number_at(request, "number"), names)
 
@@ -243,11 +249,11 @@ class _Addresses:
         given = body(request)
         based, attempt = given.get("based"), given.get("attempt")
         if isinstance(based, bool) or not isinstance(based, int):
-            raise Wrong(400, "based must be the number of a revision; 0 for none.")
+            raise BadRequest(400, "based must be the number of a revision; 0 for none.")
         if isinstance(attempt, bool) or not isinstance(attempt, int | None):
-            raise Wrong(400, "attempt must be the number of an extraction.")
+            raise BadRequest(400, "attempt must be the number of an extraction.")
         if not who(request) and not self._desk.who:
-            raise Wrong(400, "Say who you are first.")
+            raise BadRequest(400, "Say who you are first.")
         found = self._desk.revise(
             number_at(request),
             decision=text_in(given, "decision"),
@@ -268,7 +274,7 @@ class _Addresses:
 
         kind = request.query_params.get("format", "csv")
         if kind not in ("csv", "jsonl"):
-            raise Wrong(400, "format must be csv or jsonl.")
+            raise BadRequest(400, "format must be csv or jsonl.")
         folder = tempfile.TemporaryDirectory(prefix="extractor-review-")
         path = Path(folder.name) / f"values.{kind}"
         try:

@@ -9,15 +9,16 @@ import threading
 import time
 import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from extractor.batch.job import Job
 from extractor.batch.record import Run
 from extractor.errors import ConfigurationError, ExtractorError, OptionError
-from extractor.review.aside import Aside, Counted
 from extractor.review.desk import Desk
 from extractor.review.guard import LOOPBACK, Guard
+from extractor.review.idle import CountingApplication, IdleGate
 from extractor.review.server import application, missing
 
 __all__ = ["Review", "review"]
@@ -43,9 +44,9 @@ class Review:
         self._guard, self._pictures, self._own_job = guard, pictures, own_job
         self._ended = threading.Event()
         self._closing = threading.Lock()
-        self._aside = Aside()
+        self._idle = IdleGate()
         config = uvicorn.Config(
-            Counted(application(desk, pictures, guard), self._aside),
+            CountingApplication(application(desk, pictures, guard), self._idle),
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -84,7 +85,7 @@ class Review:
             if self._ended.is_set():
                 return
             self._ended.set()
-            self._aside.close()
+            self._idle.close()
             self._server.should_exit = True
             for thread in self._threads:
                 thread.join(ENDING)
@@ -118,7 +119,7 @@ class Review:
         try:
             with Job(self.desk.job.path, create=False) as job:
                 while not self._ended.is_set():
-                    self._aside.wait()
+                    self._idle.wait()
                     if not self._ended.is_set() and not self._scored(job):
                         self._ended.wait(LOOK_AGAIN)
         except ExtractorError:
@@ -158,38 +159,35 @@ def review(
 
     own = not isinstance(job, Job)
     opened = job if isinstance(job, Job) else Job(job, create=False)
-    try:
+    with ExitStack() as undone:  # what is closed again where it cannot be started
+        if own:
+            undone.callback(opened.close)
         desk = Desk(opened, target, run=run, who=who or "", context=context)
         listening = _listening(host, port)
-    except BaseException:
-        if own:
-            opened.close()
-        raise
-    is_local = host in LOOPBACK
-    called = () if is_local else (*names, *([] if names else [host] * (not _is_any(host))), socket.gethostname())
-    guard = Guard(port=listening.getsockname()[1], names=tuple(called), addresses=not is_local)
-    if not is_local:
-        print(
-            "Others can reach this server, and nothing is encrypted: use it in a network that you trust.",
-            file=sys.stderr,
-        )
-    pictures = Pictures(opened.path.parent, [Path(each) for each in documents])
-    try:
+        undone.callback(listening.close)
+        is_local = host in LOOPBACK
+        called = () if is_local else _called(host, names)
+        guard = Guard(port=listening.getsockname()[1], names=called, addresses=not is_local)
+        if not is_local:
+            print(_OPEN_TO_OTHERS, file=sys.stderr)
+        pictures = Pictures(opened.path.parent, [Path(each) for each in documents])
+        undone.callback(pictures.close)
         started = Review(desk, listening, guard, pictures, own_job=own)
-    except BaseException:
-        listening.close()
-        pictures.close()
-        if own:
-            opened.close()
-        raise
+        undone.pop_all()
     weakref.finalize(started, pictures.close)
     if open_browser:
         show(started.url)
     return started
 
 
-def _is_any(host: str) -> bool:
-    return host in ("", "0.0.0.0", "::")  # noqa: S104  # that is what is asked
+_OPEN_TO_OTHERS = "Others can reach this server, and nothing is encrypted: use it in a network that you trust."
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # that is what is asked
+
+
+def _called(host: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Under which names others call the server, the first of which is in its address."""
+    own = () if host in _EVERY_ADDRESS else (host,)
+    return (*(names or own), socket.gethostname())
 
 
 def _listening(host: str, port: int) -> socket.socket:

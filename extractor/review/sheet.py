@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from extractor.batch.differing import differing
 from extractor.batch.doubt import DOUBTFUL, doubts
 from extractor.batch.record import Record, Revision
+from extractor.batch.verdicts import said_at
 from extractor.evidence.field import Field
 from extractor.evidence.page_parts import kept, percent
-from extractor.schema.nodes import text_of, value_at
+from extractor.schema.nodes import text_of
+from extractor.schema.pointers import value_at
 
 if TYPE_CHECKING:
     from extractor.batch.queue import Row
@@ -57,13 +58,12 @@ def shown_tally(tally: Tally) -> dict[str, int]:
 
 def shown_revision(revision: Revision) -> dict[str, Any]:
     """What a person said, with what they changed."""
-    made = datetime.datetime.fromtimestamp(revision.made, tz=datetime.UTC)
     changed = differing(revision.before, revision.data) if revision.decision in ("accepted", "corrected") else ()
     return {
         "number": revision.number,
         "decision": revision.decision,
         "who": revision.who,
-        "made": made.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "made": said_at(revision.made),
         "note": revision.note,
         "changes": [{"pointer": pointer, "before": one, "after": other} for pointer, one, other in changed],
     }

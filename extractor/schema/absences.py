@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from extractor.schema.nodes import escaped
 from extractor.schema.places import walked
 from extractor.schema.plans import Members, Plan, Plans, Wrapped
+from extractor.schema.pointers import escaped
 
 __all__ = ["absences"]
 

@@ -6,9 +6,9 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from extractor.schema.nodes import step_in, steps_of
+from extractor.schema.pointers import step_in, steps_of
 from extractor.schema.scope import Scope
-from extractor.schema.standing import MISSING
+from extractor.schema.subschemas import MISSING
 
 __all__ = ["merged"]
 

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import GenerateJsonSchema
 
-from extractor.schema.target import FieldError, TypeTarget, shown
+from extractor.schema.checked import FieldError, shown
+from extractor.schema.target import TypeTarget
 
 __all__ = ["DECIMAL", "Decimals", "decimal_schema", "is_numeral", "no_numeral"]
 

@@ -1,4 +1,4 @@
-"""What each kind of endpoint accepts: a table of data, no branches.
+"""What each kind of endpoint accepts: a table of data, and the one rule that reads it.
 
 `adapt` reads it; nothing else decides what a schema may look like. A keyword that a dialect does not
 name is one that its endpoints refuse, ignore, or get wrong, and is said in words instead.

@@ -25,7 +25,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, unquote, urljoin
 
 from extractor.errors import SchemaError
-from extractor.schema.nodes import escaped
+from extractor.schema.pointers import escaped, step_in, steps_of
 
 __all__ = ["DEFINITIONS", "NAMED_SCHEMAS", "SCHEMAS", "Mark", "mark_references", "unresolved"]
 
@@ -81,8 +81,6 @@ _WIDER: Mapping[str, Mapping[str, str | None]] = {
     "contains": {"maxContains": None},
 }
 _REST: Mapping[str, str | None] = {"unevaluatedItems": None, "unevaluatedProperties": None}
-
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +150,15 @@ class _Places:
             return None if resource is None else self._followed(resource, fragment)
         return self._by_address.get((url, fragment))
 
-    def _followed(self, pointer: str, steps: str) -> str | None:
+    def _followed(self, pointer: str, fragment: str) -> str | None:
         node: Any = self[pointer].node
         scope = self[pointer].scope
-        for step in steps.split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, dict) and key in node:
-                node = node[key]
-            elif isinstance(node, list) and _INDEX.fullmatch(step) and int(step) < len(node):
-                node = node[int(step)]
-            else:
+        for step in steps_of(fragment):
+            at = step_in(node, step)
+            if at is None or (isinstance(node, dict) and at not in node):
                 return None
-            pointer += "/" + escaped(key)
+            node = node[at]
+            pointer += "/" + escaped(step)
             scope = self[pointer].scope if pointer in self else scope
         if isinstance(node, dict):
             self._enter(pointer, node, scope)  # it may stand where no keyword says that it is a schema

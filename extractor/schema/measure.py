@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from extractor.schema.dialects import Limits
-from extractor.schema.nodes import text_of
+from extractor.schema.nodes import PREFIX, text_of
 
 __all__ = ["depth_of", "depths_of", "exceeded", "nodes_of"]
 
@@ -40,7 +40,7 @@ def depth_of(schema: JsonSchema) -> int:
 def depths_of(schema: JsonSchema) -> dict[str, int]:
     """The same for each definition."""
     depth = _Depth(schema.get("$defs", {}))
-    return {name: depth.of({"$ref": name}) for name in schema.get("$defs", {})}
+    return {name: depth.of({"$ref": PREFIX + name}) for name in schema.get("$defs", {})}
 
 
 class _Depth:
@@ -61,7 +61,7 @@ class _Depth:
         if not isinstance(schema, Mapping):
             return 0
         if "$ref" in schema:
-            return self._named(schema["$ref"].rpartition("/")[2])
+            return self._named(schema["$ref"].removeprefix(PREFIX))
         own = "properties" in schema or "items" in schema or "prefixItems" in schema or "additionalProperties" in schema
         inner = [
             *schema.get("properties", {}).values(),

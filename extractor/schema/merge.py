@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from extractor.schema.nodes import modern, text_of
+from extractor.schema.nodes import ANNOTATIONS, modern, text_of
 
 __all__ = ["merged"]
 
@@ -36,44 +36,6 @@ def _properties(left: JsonSchema, right: JsonSchema) -> Any:
 def _constants(left: Any, right: Any) -> Any:
     known = set(map(text_of, right))
     return [value for value in left if text_of(value) in known]
-
-
-_JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
-    "type": _kinds,
-    "properties": _properties,
-    "patternProperties": _properties,
-    "$defs": lambda left, right: {**right, **left},
-    "required": lambda left, right: [*left, *(name for name in right if name not in left)],
-    "enum": _constants,
-    "minimum": max,
-    "exclusiveMinimum": max,
-    "minLength": max,
-    "minItems": max,
-    "minProperties": max,
-    "maximum": min,
-    "exclusiveMaximum": min,
-    "maxLength": min,
-    "maxItems": min,
-    "maxProperties": min,
-    "multipleOf": lambda left, right: (
-        math.lcm(left, right) if isinstance(left, int) and isinstance(right, int) else None
-    ),
-    "uniqueItems": lambda left, right: left or right,
-    "items": lambda left, right: merged(left, right),  # noqa: PLW0108  # it is defined below
-    "additionalProperties": lambda left, right: merged(left, right),  # noqa: PLW0108
-    "propertyNames": lambda left, right: merged(left, right),  # noqa: PLW0108
-    "prefixItems": lambda left, right: _by_position(left, right),  # noqa: PLW0108
-    "allOf": lambda left, right: [*left, *right],
-    "anyOf": lambda left, right: _product(left, right),  # noqa: PLW0108
-    "oneOf": lambda left, right: _product(left, right),  # noqa: PLW0108
-    # An annotation of the outer schema wins over the inner one's.
-    "description": lambda left, right: left,
-    "title": lambda left, right: left,
-    "default": lambda left, right: left,
-    "examples": lambda left, right: left,
-    "deprecated": lambda left, right: left,
-    "$comment": lambda left, right: left,
-}
 
 
 def merged(left: Any, right: Any) -> Any:
@@ -150,3 +112,36 @@ def _both(one: Any, other: Any) -> Any:
         return {"allOf": [one, other]}
     both = merged(one, other)
     return {} if both is True else both
+
+
+_JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
+    "type": _kinds,
+    "properties": _properties,
+    "patternProperties": _properties,
+    "$defs": lambda left, right: {**right, **left},
+    "required": lambda left, right: [*left, *(name for name in right if name not in left)],
+    "enum": _constants,
+    "minimum": max,
+    "exclusiveMinimum": max,
+    "minLength": max,
+    "minItems": max,
+    "minProperties": max,
+    "maximum": min,
+    "exclusiveMaximum": min,
+    "maxLength": min,
+    "maxItems": min,
+    "maxProperties": min,
+    "multipleOf": lambda left, right: (
+        math.lcm(left, right) if isinstance(left, int) and isinstance(right, int) else None
+    ),
+    "uniqueItems": lambda left, right: left or right,
+    "items": merged,
+    "additionalProperties": merged,
+    "propertyNames": merged,
+    "prefixItems": _by_position,
+    "allOf": lambda left, right: [*left, *right],
+    "anyOf": _product,
+    "oneOf": _product,
+    # An annotation of the outer schema wins over the inner one's.
+    **dict.fromkeys(ANNOTATIONS, lambda left, right: left),
+}

@@ -11,28 +11,22 @@ __all__ = [
     "ANNOTATIONS",
     "COMPOUND",
     "PREFIX",
+    "Names",
     "any_value",
     "constant_schema",
     "constants_of",
     "described",
-    "escaped",
-    "free",
     "further",
     "is_map",
-    "is_within",
     "kind_of",
     "kinds_of",
     "levels",
     "modern",
-    "pair",
     "rebuilt",
+    "references_in",
     "split",
-    "step_in",
-    "steps_of",
     "telling",
     "text_of",
-    "unescaped",
-    "value_at",
 ]
 
 JsonSchema: TypeAlias = "dict[str, Any]"
@@ -77,9 +71,25 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
 
 
-def free(name: str, taken: Iterable[str], more: str = "_") -> str:
-    """The name, or one like it that is not taken."""
-    return name if name not in taken else free(name + more, taken, more)
+class Names:
+    """Names that all differ: each as it was wished for, or with a number behind it where that is taken."""
+
+    def __init__(self, taken: Iterable[str] = (), *, separator: str = "_", longest: int | None = None) -> None:
+        self._taken = set(taken)
+        self._separator = separator
+        self._longest = longest
+        self._last: dict[str, int] = {}  # by the wish, so that many of one wish take no longer each
+
+    def free(self, wish: str) -> str:
+        """The name for a wish; taken from then on."""
+        name, number = wish, self._last.get(wish, 1)
+        while name in self._taken:
+            number += 1
+            behind = f"{self._separator}{number}"
+            name = (wish if self._longest is None else wish[: self._longest - len(behind)]) + behind
+        self._last[wish] = number
+        self._taken.add(name)
+        return name
 
 
 def modern(schema: JsonSchema) -> JsonSchema:
@@ -128,8 +138,7 @@ def _is_number(value: Any, kinds: set[str]) -> bool:
 def constant_schema(value: Any) -> JsonSchema:
     """A schema for one object or list; for any other value, its `const`."""
     if isinstance(value, dict):
-        properties = {key: {"const": member} for key, member in value.items()}
-        return {"type": "object", "properties": properties, "required": list(value), "additionalProperties": False}
+        return _closed({key: {"const": member} for key, member in value.items()})
     if not isinstance(value, list):
         return {"const": value}
     always = {
@@ -154,6 +163,23 @@ def _rebuilt(keyword: str, value: Any, change: Callable[[JsonSchema], JsonSchema
     if keyword in ("properties", "$defs"):
         return {name: rebuilt(member, change) for name, member in value.items()}
     return value if keyword in ("enum", "const", "required", "propertyOrdering") else rebuilt(value, change)
+
+
+def references_in(schema: Any, definitions: Mapping[str, Any]) -> set[str]:
+    """The names of the definitions that a schema refers to, by itself or through others."""
+    found: set[str] = set()
+    ahead = [schema]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, Mapping):
+            name = str(node.get("$ref", "")).removeprefix(PREFIX)
+            if name in definitions and name not in found:
+                found.add(name)
+                ahead.append(definitions[name])
+            ahead += node.values()
+        elif isinstance(node, list):
+            ahead += node
+    return found
 
 
 def split(schema: JsonSchema, kinds: tuple[str, ...]) -> JsonSchema:
@@ -195,26 +221,16 @@ def levels(schema: JsonSchema, solid: Sequence[str], *, maps: bool) -> int:
     return 1 if solid and solid[0] in COMPOUND else 0
 
 
-def pair(value: JsonSchema, key: JsonSchema | None = None, *, closed: bool = True) -> JsonSchema:
-    """One entry of a map, as it is written where objects with free keys are not taken."""
-    return {
-        "type": "object",
-        "properties": {"key": key or {"type": "string"}, "value": value},
-        "required": ["key", "value"],
-        **({"additionalProperties": False} if closed else {}),
-    }
-
-
 def any_value(itself: JsonSchema) -> JsonSchema:
     """The definition of any JSON value, which refers to `itself`."""
-    entries = {
-        "type": "object",
-        "properties": {"entries": {"type": "array", "items": pair(itself)}},
-        "required": ["entries"],
-        "additionalProperties": False,
-    }
+    entry = _closed({"key": {"type": "string"}, "value": itself})
+    entries = _closed({"entries": {"type": "array", "items": entry}})
     simple = [{"type": kind} for kind in _PRIMITIVES]
     return {"anyOf": [*simple, {"type": "array", "items": itself}, entries]}
+
+
+def _closed(properties: JsonSchema) -> JsonSchema:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def described(description: Any, hints: list[str]) -> str:
@@ -231,45 +247,3 @@ def telling(title: Any, pointer: str) -> str:
     name = re.sub(r"[\W_]", "", pointer.rpartition("/")[2]).casefold()
     told = re.sub(r"[\W_]", "", str(title or "")).casefold()
     return str(title) if told and told != name and "/properties/" in pointer else ""
-
-
-def escaped(key: str) -> str:
-    """A key as a step of a JSON pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-def unescaped(step: str) -> str:
-    """A step of a JSON pointer as a key."""
-    return step.replace("~1", "/").replace("~0", "~")
-
-
-def steps_of(pointer: str) -> list[str]:
-    """The steps of a JSON pointer."""
-    return [unescaped(step) for step in pointer.split("/")[1:]]
-
-
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
-
-
-def step_in(value: Any, step: str | int) -> str | int | None:
-    """The key or index that a step means in a value; None where there is no such item, and for anything else."""
-    if isinstance(value, dict):
-        return str(step)
-    if not isinstance(value, list) or not _INDEX.fullmatch(str(step)) or int(step) >= len(value):
-        return None
-    return int(step)
-
-
-def is_within(pointer: str, places: tuple[str, ...]) -> bool:
-    """Whether a JSON pointer is one of some places, or inside of one."""
-    return any(pointer == place or pointer.startswith(place + "/") for place in places)
-
-
-def value_at(data: Any, pointer: str) -> Any:
-    """What stands in plain data at a JSON pointer; None where nothing does."""
-    for step in steps_of(pointer):
-        at = step_in(data, step)
-        if at is None:
-            return None
-        data = data.get(at) if isinstance(data, dict) else data[at]
-    return data

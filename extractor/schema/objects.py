@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from extractor.schema.merge import merged
-from extractor.schema.nodes import escaped, free, further
+from extractor.schema.nodes import Names, further
 from extractor.schema.plans import Encoded, Members, Pairs, Plan, Values
+from extractor.schema.pointers import escaped
 from extractor.schema.walk import JsonSchema, Node, NothingFits, Structure, Walk
 
 __all__ = ["map_node", "object_node"]
@@ -35,7 +36,7 @@ class _Wanted:
 class _Properties:
     """The properties of one object as they are on the wire: `written` are those that are required there."""
 
-    taken: set[str]
+    taken: Names
     members: dict[str, JsonSchema] = field(default_factory=dict)
     written: list[str] = field(default_factory=list)
     plans: dict[str, Plan] = field(default_factory=dict)
@@ -58,7 +59,7 @@ def object_node(walk: Walk, schema: JsonSchema, pointer: str, first: str | None)
     if first in wanted and next(iter(wanted)) != first:
         walk.note(pointer, f"{first} comes first", "it tells which member of a union this is")
         wanted = {first: wanted[first], **wanted}
-    made = _Properties(taken=set(wanted))  # a name that is made up must not be another property's
+    made = _Properties(taken=Names(wanted))  # a name that is made up must not be another property's
     with walk.deeper(1):
         counts = pointer in walk.presence or bool(schema.keys() & _PRESENCE)
         for key, member in wanted.items():
@@ -94,7 +95,6 @@ def _property(walk: Walk, made: _Properties, wanted: _Wanted, pointer: str) -> N
     name = _name(walk, wanted.key, made.taken, pointer)
     if name != wanted.key:
         made.names[wanted.key] = name
-    made.taken.add(name)
     made.plans[wanted.key] = plan
     made.members[name] = wire
     made.written += [name] if must else []
@@ -122,11 +122,11 @@ def _excludes(walk: Walk, schema: Any) -> bool:
     return isinstance(node, Mapping) and ("not" in node or "if" in node)
 
 
-def _name(walk: Walk, key: str, taken: set[str], pointer: str) -> str:
+def _name(walk: Walk, key: str, taken: Names, pointer: str) -> str:
     """The name of a property on the wire."""
     if walk.dialect.keys is None or re.fullmatch(walk.dialect.keys, key):
         return key
-    name = free(re.sub(r"\W+", "_", key, flags=re.A)[:56] or "property", taken)
+    name = taken.free(re.sub(r"\W+", "_", key, flags=re.A)[:56] or "property")
     walk.note(pointer, f"named {name}", "the endpoint does not take such a name")
     return name
 
@@ -155,7 +155,7 @@ def _with_further(
             more, rest = walk.node(values, f"{pointer}/additionalProperties")
             return more, replace(plan, open=True, rest=rest)
         entries, rest = _entries(walk, schema, values, pointer)
-    name = free("additional_properties", made.members)
+    name = made.taken.free("additional_properties")
     made.members[name] = {**entries, "description": "further properties, by name"}
     made.written.append(name)
     walk.note(pointer, f"further properties → the list {name}", "objects with free keys are not taken")

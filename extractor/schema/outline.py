@@ -21,11 +21,12 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
+from extractor.schema.nodes import Names
 from extractor.schema.parts import Parts, steps
 from extractor.schema.words import in_words
 
@@ -104,7 +105,7 @@ class _Writer:
     def __init__(self, root: Any) -> None:
         self._nodes = Parts(root)
         self._names: dict[int, str] = {}
-        self._taken = Counter(["any", "enum", "never", *_KINDS, *_FORMATS])
+        self._given = Names(["any", "enum", "never", *_KINDS, *_FORMATS])
         self._waiting: deque[tuple[str, Any]] = deque()
 
     def definitions(self) -> Iterator[str]:
@@ -126,13 +127,8 @@ class _Writer:
         if shape not in self._names:
             stem = re.sub(r"\W+", "_", wish).strip("_") or "Type"
             stem = stem.rpartition("_")[2] if len(stem) > _LONG else stem
-            name = stem
-            while self._taken[name]:
-                self._taken[stem] += 1
-                name = f"{stem}_{self._taken[stem]}"
-            self._taken[name] += 1
-            self._names[shape] = name
-            self._waiting.append((name, schema))
+            self._names[shape] = self._given.free(stem)
+            self._waiting.append((self._names[shape], schema))
         return self._names[shape]
 
     def _whole(self, schema: Mapping[str, Any], level: int, wish: str) -> _Type:

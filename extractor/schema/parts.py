@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from extractor.schema.pointers import steps_of, value_at
+
 __all__ = ["Parts", "steps"]
 
 _DEFINITIONS = frozenset({"$defs", "definitions"})
@@ -99,17 +101,9 @@ class Parts:
 
     def target(self, reference: str) -> Any:
         """What a reference leads to; None if that is not in the schema."""
-        if not re.match(r"#(/|$)", reference):
-            return None
-        node = self._root
-        for key in steps(reference):
-            try:
-                node = node[int(key)] if isinstance(node, list) else node[key]
-            except (LookupError, ValueError, TypeError):
-                return None
-        return node
+        return value_at(self._root, unquote(reference[1:])) if re.match(r"#(/|$)", reference) else None
 
 
 def steps(reference: str) -> list[str]:
     """The keys on the way of a reference within the schema."""
-    return [unquote(step).replace("~1", "/").replace("~0", "~") for step in reference.split("/")[1:]]
+    return steps_of(unquote(reference))

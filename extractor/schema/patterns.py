@@ -8,8 +8,9 @@ what could match a quote, a backslash or a control character would stand in the 
 from __future__ import annotations
 
 import re
+from typing import Any
 
-__all__ = ["is_exact", "is_exotic"]
+__all__ = ["engines", "is_exact", "is_exotic"]
 
 # What not every engine for patterns knows: look-around, word borders, references back, named groups.
 _EXOTIC = r"\(\?[=!<P]|\\[bB1-9kpPAZz]"
@@ -62,3 +63,13 @@ def _stands(first: str, last: str) -> bool:
     low, high = ord(first), ord(last)
     within = low in _IN_STRINGS and high in _IN_STRINGS and low <= high
     return within and not any(low <= ord(each) <= high for each in '"\\')
+
+
+def engines() -> tuple[Any, ...]:
+    """What jsonschema-rs can match patterns with, to be tried in this order.
+
+    The first takes time linear in the text, whatever the pattern. Look-around needs the second, which gives up.
+    """
+    import jsonschema_rs  # only here: most targets are types
+
+    return jsonschema_rs.RegexOptions(), jsonschema_rs.FancyRegexOptions(backtrack_limit=100_000)

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from extractor.schema.choice import Choice
-from extractor.schema.nodes import escaped
+from extractor.schema.branch_chooser import BranchChooser
 from extractor.schema.plans import (
     AnyValue,
     Branches,
@@ -24,6 +23,7 @@ from extractor.schema.plans import (
     Values,
     Wrapped,
 )
+from extractor.schema.pointers import escaped
 from extractor.schema.restore import is_pairs
 
 __all__ = ["moved", "places", "walked"]
@@ -83,7 +83,7 @@ def walked(plan: Plan, value: Any, definitions: Plans, *, plain: bool = True) ->
 class _Settling:
     def __init__(self, definitions: Plans) -> None:
         self._definitions = definitions
-        self._choices: dict[int, Choice] = {}  # by the identity of the plan, which lives as long
+        self._choices: dict[int, BranchChooser] = {}  # by the identity of the plan, which lives as long
 
     def settled(self, plan: Plan | _Entry, value: Any) -> Plan | _Entry:
         """The plan that a reference or a union means for a value."""
@@ -95,9 +95,9 @@ class _Settling:
                 plan = None if number is None else plan.branches[number][1]
         return plan
 
-    def _choice(self, plan: Branches) -> Choice:
+    def _choice(self, plan: Branches) -> BranchChooser:
         if id(plan) not in self._choices:
-            self._choices[id(plan)] = Choice([schema for schema, _ in plan.branches], self._definitions)
+            self._choices[id(plan)] = BranchChooser([schema for schema, _ in plan.branches], self._definitions)
         return self._choices[id(plan)]
 
 

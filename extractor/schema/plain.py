@@ -18,7 +18,7 @@ from pydantic_core import to_json, to_jsonable_python
 from extractor.errors import TargetFailed
 from extractor.schema.target import Target, TypeTarget
 
-__all__ = ["plain"]
+__all__ = ["plain", "read_name"]
 
 _LISTS = (list, tuple, set, frozenset, deque)
 
@@ -137,11 +137,11 @@ def _members(value: Any) -> Iterator[tuple[str, Any]]:
     for name in names:
         member = getattr(value, name, ...)
         if member is not ...:  # it may be made without its validators
-            yield _read_name(name, infos.get(name)), member
+            yield read_name(name, infos.get(name)), member
     yield from (getattr(value, "__pydantic_extra__", None) or {}).items()
 
 
-def _read_name(name: str, info: FieldInfo | None) -> str:
+def read_name(name: str, info: FieldInfo | None) -> str:
     """The name of a field in the JSON Schema of what is read."""
     alias = None if info is None else info.validation_alias
     for each in alias.choices if isinstance(alias, AliasChoices) else [alias]:

@@ -31,7 +31,7 @@ class Members:
     `optional` are the properties that may be left out but must be written, as null; `absent` those of
     which null can only mean that they are not there, since it is no value of theirs. `names` are the
     properties with other names on the wire. Where it is `open`, `rest` is the plan of further properties,
-    which stand in the list `entries` where that has a name.
+    which stand in the list of that name where `entries` is one.
     """
 
     plans: Mapping[str, Plan]
@@ -40,7 +40,7 @@ class Members:
     names: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
     rest: Plan = None
-    entries: str = ""
+    entries: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

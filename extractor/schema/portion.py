@@ -10,8 +10,10 @@ import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
+from extractor.schema.checked import Checked, FieldError
 from extractor.schema.nodes import JsonSchema, rebuilt
-from extractor.schema.target import Checked, FieldError, SchemaTarget, Target, TypeTarget, target_of
+from extractor.schema.schema_target import SchemaTarget
+from extractor.schema.target import Target, TypeTarget, target_of
 
 __all__ = ["portion_of"]
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from extractor.schema.merge import merged
-from extractor.schema.nodes import ANNOTATIONS, PREFIX, described, escaped, free, text_of
+from extractor.schema.nodes import ANNOTATIONS, PREFIX, described, references_in, text_of
 from extractor.schema.outline import outline
 from extractor.schema.plans import Encoded, Named
+from extractor.schema.pointers import escaped
 from extractor.schema.walk import WALKED, JsonSchema, Node, NothingFits, Walk
 from extractor.schema.words import WORDS
 
@@ -88,24 +89,8 @@ def _written_out(walk: Walk, name: str, definition: JsonSchema, pointer: str, fi
 
 def _is_recursive(walk: Walk, name: str) -> bool:
     if name not in walk.recursive:
-        walk.recursive[name] = _leads_back(walk, name)
+        walk.recursive[name] = name in references_in(walk.given.get(name), walk.given)
     return walk.recursive[name]
-
-
-def _leads_back(walk: Walk, name: str) -> bool:
-    reached: set[str] = set()
-    ahead = [walk.given.get(name)]
-    while ahead:
-        node = ahead.pop()
-        if isinstance(node, Mapping):
-            reference = node.get("$ref")
-            if isinstance(reference, str) and reference not in reached:
-                reached.add(reference)
-                ahead.append(walk.given.get(reference.removeprefix(PREFIX)))
-            ahead.extend(node.values())
-        elif isinstance(node, list):
-            ahead.extend(node)
-    return PREFIX + name in reached
 
 
 def put_together(walk: Walk, schema: JsonSchema, pointer: str, make: Callable[[], Node]) -> Node:
@@ -114,7 +99,9 @@ def put_together(walk: Walk, schema: JsonSchema, pointer: str, make: Callable[[]
     if '"$ref"' not in text:
         return make()
     known = text in walk.composed
-    name = walk.composed.setdefault(text, free("Joined", {*walk.given, *walk.composed.values()}))
+    if not known:
+        walk.composed[text] = walk.names.free("Joined")
+    name = walk.composed[text]
     if known and walk.refers and walk.dialect.cycles and walk.cut is None:
         walk.definitions.setdefault(name, walk.waiting.get(name, ({}, None)))
         return {"$ref": PREFIX + name}, Named(name=name)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from extractor.errors import SchemaError
 from extractor.schema.identifiers import DEFINITIONS, NAMED_SCHEMAS, SCHEMAS, Mark, mark_references, unresolved
+from extractor.schema.nodes import PREFIX, Names
 
 __all__ = ["definitions_only"]
 
@@ -82,8 +83,8 @@ class _Normaliser:
 
     def __init__(self, reference_type: Any) -> None:
         self._reference_type = reference_type
-        self._names: dict[str, str] = {}
-        self._uses: Counter[str] = Counter()  # of a name that was wished for
+        self._names: dict[str, str] = {}  # pointer → name
+        self._given = Names()
         self._definitions: dict[str, Any] = {}
         self._waiting: deque[tuple[str, Any]] = deque()  # definitions to copy: no recursion, however long the chain
 
@@ -111,7 +112,7 @@ class _Normaliser:
 
     def _keyword(self, keyword: str, value: Any) -> Any:
         if keyword == "$ref":
-            return f"#/$defs/{self._name(value[0])}"
+            return PREFIX + self._name(value[0])
         if keyword in SCHEMAS:
             return self._schema(value)
         if keyword in NAMED_SCHEMAS and isinstance(value, dict):
@@ -132,19 +133,16 @@ class _Normaliser:
     def _name(self, reference: Any) -> str:
         pointer = reference.__reference__["$ref"]
         if pointer not in self._names:
-            name = self._names[pointer] = self._free(pointer)
+            name = self._names[pointer] = self._given.free(_wish(pointer))
             self._definitions[name] = {}  # keeps the order of their first use
             self._waiting.append((name, reference))
         return self._names[pointer]
 
-    def _free(self, pointer: str) -> str:
-        """A name for a place that is not taken, made of the last step to it."""
-        step = unquote(pointer.rpartition("/")[2].lstrip("#"))
-        wish = name = re.sub(r"[^A-Za-z0-9_.-]", "_", step) or "Root"
-        while name in self._definitions or not self._uses[wish]:
-            self._uses[wish] += 1
-            name = wish if self._uses[wish] == 1 else f"{wish}_{self._uses[wish]}"
-        return name
+
+def _wish(pointer: str) -> str:
+    """The name for a place, made of the last step to it."""
+    step = unquote(pointer.rpartition("/")[2].lstrip("#"))
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", step) or "Root"
 
 
 def _members(node: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:

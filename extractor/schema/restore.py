@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from extractor.schema.choice import Choice
+from extractor.schema.branch_chooser import BranchChooser
 from extractor.schema.plans import (
     AnyValue,
     Branches,
@@ -105,11 +105,11 @@ class _Compiler:
         compiled = [(schema, self.compiled(inner)) for schema, inner in plan.branches]
         if not any(each for _, each in compiled):
             return None
-        choice: list[Choice] = []  # made when first needed
+        choice: list[BranchChooser] = []  # made when first needed
 
         def branch(value: Any) -> Any:
             if not choice:
-                choice.append(Choice([schema for schema, _ in compiled], self._definitions))
+                choice.append(BranchChooser([schema for schema, _ in compiled], self._definitions))
             number = choice[0].number(value)
             each = None if number is None else compiled[number][1]
             return each(value) if each else value

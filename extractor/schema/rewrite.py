@@ -17,10 +17,10 @@ from extractor.schema.nodes import (
     ANNOTATIONS,
     COMPOUND,
     PREFIX,
+    Names,
     any_value,
     constants_of,
     described,
-    free,
     is_map,
     kinds_of,
     levels,
@@ -108,9 +108,8 @@ def _finished(walk: Walk) -> dict[str, Node]:
 
 def _with_plain_names(root: JsonSchema) -> JsonSchema:
     """The schema with other names for definitions: letters and digits only. The plans keep their own."""
-    names: dict[str, str] = {}
-    for name in root["$defs"]:
-        names[name] = free(re.sub(r"[^A-Za-z0-9]", "", name)[:60] or "D", set(names.values()), "0")
+    plain_names = Names(separator="")
+    names = {name: plain_names.free(re.sub(r"[^A-Za-z0-9]", "", name)[:60] or "D") for name in root["$defs"]}
     if all(name == plain for name, plain in names.items()):
         return root
 
@@ -154,7 +153,7 @@ def _single(schema: JsonSchema) -> JsonSchema:
 def _joined(walk: Walk, schema: JsonSchema, pointer: str) -> Any:
     """A schema with what its `allOf` demands said directly."""
     walk.note(pointer, "allOf joined into one schema", "the endpoint does not take allOf")
-    result = walk.flat(schema, ())
+    result = walk.flat(schema)
     left_over = result.pop("allOf", ()) if isinstance(result, dict) else ()
     if left_over:
         words = [walk.said(key, value) for rest in left_over for key, value in rest.items()]

@@ -10,13 +10,14 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from extractor.schema.merge import merged as joined
-from extractor.schema.nodes import PREFIX, JsonSchema, described, escaped, kind_of, step_in, steps_of, text_of
-from extractor.schema.standing import MISSING, Way, Ways, agreeing, member
+from extractor.schema.nodes import JsonSchema, Names, described, kind_of, references_in, text_of
+from extractor.schema.pointers import escaped, step_in, steps_of
+from extractor.schema.subschemas import MISSING, Way, Ways, agreeing, member
 
 __all__ = ["Place", "Scope", "schema_at", "scope"]
 
@@ -247,10 +248,11 @@ def _after(whole: JsonSchema, count: int, value: Any) -> JsonSchema:
 def _scoped(spots: list[_Spot], definitions: Mapping[str, Any], accepts_null: Callable[[Any], bool]) -> Scope:
     places: dict[str, Place] = {}
     properties: JsonSchema = {}
+    names = Names(longest=NAME_LENGTH)
     for spot in spots:
         way = _way(spot)
         append = spot.rest is not None and not spot.asked
-        name = _name(way, places, "items" if append else "value")
+        name = names.free(_wish(way, "items" if append else "value"))
         nullable = not append and accepts_null(spot.schema)
         optional = spot.optional and not append
         places[name] = Place(pointer=spot.pointer, name=name, optional=optional, nullable=nullable, append=append)
@@ -265,7 +267,8 @@ def _scoped(spots: list[_Spot], definitions: Mapping[str, Any], accepts_null: Ca
         "required": list(places),
         "additionalProperties": False,
     }
-    used = _used(properties, definitions)
+    referred = references_in(properties, definitions)
+    used = {name: definition for name, definition in definitions.items() if name in referred}
     return Scope(places=tuple(places.values()), schema={**whole, "$defs": used} if used else whole)
 
 
@@ -278,16 +281,11 @@ def _way(spot: _Spot) -> list[tuple[str, bool]]:
     return way[::-1]
 
 
-def _name(way: list[tuple[str, bool]], taken: Container[str], default: str) -> str:
+def _wish(way: list[tuple[str, bool]], default: str) -> str:
     """The name of a place: its steps, of which the last say most."""
     words = (re.sub(r"[^A-Za-z0-9]+", "_", step[-NAME_LENGTH:]).strip("_") for step, _ in way)
     wish = "_".join(word for word in words if word)[-NAME_LENGTH:].lstrip("_") or default
-    wish = wish if wish[0].isalpha() else f"item_{wish}"[:NAME_LENGTH]
-    name, number = wish, 1
-    while name in taken:
-        number += 1
-        name = f"{wish[: NAME_LENGTH - 5]}_{number}"
-    return name
+    return wish if wish[0].isalpha() else f"item_{wish}"[:NAME_LENGTH]
 
 
 def _written(way: list[tuple[str, bool]]) -> str:
@@ -309,20 +307,3 @@ def _placed(schema: JsonSchema, where: str) -> JsonSchema:
 def _or_null(schema: JsonSchema) -> JsonSchema:
     told = {"description": schema["description"]} if "description" in schema else {}
     return {**told, "anyOf": [{key: it for key, it in schema.items() if key not in told}, {"type": "null"}]}
-
-
-def _used(properties: JsonSchema, definitions: Mapping[str, Any]) -> JsonSchema:
-    """The definitions that are referred to."""
-    used: JsonSchema = {}
-    waiting: list[Any] = [properties]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, Mapping):
-            name = str(node.get("$ref", "")).removeprefix(PREFIX)
-            if name in definitions and name not in used:
-                used[name] = definitions[name]
-                waiting.append(used[name])
-            waiting += node.values()
-        elif isinstance(node, list):
-            waiting += node
-    return {name: used[name] for name in definitions if name in used}

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from extractor.schema.choice import Choice
+from extractor.schema.branch_chooser import BranchChooser
 from extractor.schema.plans import (
     AnyValue,
     Branches,
@@ -38,7 +38,7 @@ def to_wire(plan: Plan, value: Any, definitions: Plans) -> Any:
 class _Writer:
     def __init__(self, definitions: Plans) -> None:
         self._definitions = definitions
-        self._choices: dict[int, Choice] = {}
+        self._choices: dict[int, BranchChooser] = {}
         self._ways: dict[tuple[int, int], Any] = {}  # by the identity of plan and value, which live as long
 
     def written(self, plan: Plan, value: Any) -> Any:
@@ -85,7 +85,7 @@ class _Writer:
     def _way(self, plan: Branches, value: Any) -> Any:
         choice = self._choices.get(id(plan))
         if choice is None:
-            choice = self._choices[id(plan)] = Choice([schema for schema, _ in plan.branches], self._definitions)
+            choice = self._choices[id(plan)] = BranchChooser([schema for schema, _ in plan.branches], self._definitions)
         taken: list[Any] = []
         for number, (_, inner) in enumerate(plan.branches):
             way = self.written(inner, value)

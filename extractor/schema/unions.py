@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
 
-from extractor.schema.nodes import ANNOTATIONS, constant_schema, constants_of, kinds_of, text_of
+from extractor.schema.nodes import ANNOTATIONS, Names, constant_schema, constants_of, kinds_of, text_of
 
 __all__ = ["discriminator", "distinct", "is_demand", "objects_of", "tags"]
 
@@ -91,16 +91,8 @@ def tags(members: Sequence[Any], taken: Iterable[str] = ()) -> list[str]:
     """A name for each member of a union: its definition's, its title, else its type; all different from each
     other and from what is `taken`, the keys of the members.
     """
-    names: dict[str, None] = {}
-    used = set(taken)
-    for member in members:
-        wish = _name(member)
-        number, name = 1, wish
-        while name in names or name in used:
-            number += 1
-            name = f"{wish}_{number}"
-        names[name] = None
-    return list(names)
+    names = Names(taken)
+    return [names.free(_name(member)) for member in members]
 
 
 def _name(member: Any) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from extractor.errors import SchemaError
 from extractor.schema.dialects import Dialect
 from extractor.schema.merge import merged
-from extractor.schema.nodes import PREFIX, constants_of, free, kinds_of
+from extractor.schema.nodes import PREFIX, Names, constants_of, kinds_of
 from extractor.schema.plans import Named, Plan
 from extractor.schema.words import WORDS, in_words, inlined
 
@@ -87,7 +87,8 @@ class Walk:
         self.absent = absent
         self.cut = cut
         self.refers = "$ref" in dialect.keywords
-        self.any_name = free("AnyValue", self.given)
+        self.names = Names(self.given)  # of definitions
+        self.any_name = self.names.free("AnyValue")
         self.level = 0  # objects and lists around the node
         self.nodes = 0
         self.optional = 0

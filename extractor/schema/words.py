@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from extractor.schema.nodes import PREFIX
+
 __all__ = ["WORDS", "in_words", "inlined"]
 
 JsonSchema = Mapping[str, Any]
@@ -91,7 +93,7 @@ def _inlined(value: Any, definitions: Mapping[str, Any], inside: tuple[str, ...]
         return [_inlined(item, definitions, inside, left) for item in value]
     if not isinstance(value, Mapping):
         return value
-    name = str(value.get("$ref", "")).removeprefix("#/$defs/")
+    name = str(value.get("$ref", "")).removeprefix(PREFIX)
     if name in definitions:
         if name in inside or left[0] < 0:
             return name

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from extractor.errors import BadRequest, TargetFailed
 from extractor.evidence.consensus import Candidate, Vote, medoid, vote, votes_on
 from extractor.result import Extraction, Version
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 from extractor.several.pieces import Came, Piece, Plan, Whole, failed, is_final, joined, read_as
 
 if TYPE_CHECKING:

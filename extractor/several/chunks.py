@@ -23,13 +23,12 @@ from extractor.errors import (
 )
 from extractor.evidence.field import Field, Span
 from extractor.evidence.source import Source, source_of
-from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
 from extractor.result import ChunkResult, Extraction
-from extractor.schema.discreet import field_names, said_of
+from extractor.schema.checked import FieldError
 from extractor.schema.portion import portion_of
-from extractor.schema.target import FieldError
-from extractor.several.pieces import Came, Piece, Plan, Whole, attempts_of, failed, is_final, joined, read_as
+from extractor.schema.redaction import field_names, said_of
+from extractor.several.pieces import Came, Piece, Plan, Whole, as_read, attempts_of, failed, is_final, joined, read_as
 
 __all__ = ["chunked"]
 
@@ -79,7 +78,6 @@ class _Queue:
         return pieces
 
     def _piece(self, number: int, chunk: Chunk) -> Piece:
-        said = "\n\n".join(filter(None, [self._whole.settings.instructions, _SAID]))
         # Examples that are chosen are chosen for the whole: of a chunk nobody could say whether one is of its document.
         own: dict[str, Any] = {} if self._whole.settings.source is None else {"examples": ()}
         return self._whole.piece(
@@ -89,7 +87,7 @@ class _Queue:
             document=chunk.text_of(self._text),
             chunking=None,
             absent="allow",
-            instructions=said,
+            instructions=self._whole.instructed(_SAID),
             **own,
         )
 
@@ -153,24 +151,15 @@ def _merged(whole: Whole, text: str, queue: _Queue, seconds: float) -> Extractio
     ]
     made = merge(whole.target.schema, parts, source=source)
     reading = read_as(whole, made.data, came)
-    outcome = Outcome.INCOMPLETE if reading.errors else Outcome.CONFORMING
     if reading.errors and not (whole.settings.absent == "allow" and all(map(_is_missing, reading.errors))):
         raise _failed(whole, reading, came)
-    value = None if reading.errors else reading.value
     return joined(
         results[0][2],
         came,
         seconds,
-        value=value,
-        candidates=() if reading.errors else (value,),
-        data=reading.data,
-        errors=reading.errors,
-        outcome=outcome,
+        **as_read(reading),
         document=text,
         absent=tuple(error.pointer for error in reading.errors),
-        versions=(),
-        votes={},
-        tokens={},
         chunks=_chunks(read, queue.unread),
         conflicts=made.conflicts,
         grounds=made.fields,

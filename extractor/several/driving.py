@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextvars
 import functools
 import math
 import queue
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from extractor.errors import ExtractorError
 from extractor.result import Extraction
 from extractor.several.pieces import Came, Piece, Plan
+from extractor.several.threads import Threads
 
 __all__ = ["by_tasks", "by_threads"]
 
@@ -24,7 +23,7 @@ MOST = 64  # threads of one plan
 def by_threads(plan: Plan[T], one: Callable[[Piece], Extraction[Any]]) -> Extraction[T]:
     """Drive a plan: each piece in a thread, a single one in this. Raises what the plan does."""
     finished: queue.SimpleQueue[Came | BaseException] = queue.SimpleQueue()
-    crew = _Crew()
+    threads = Threads("extractor")
     running, ahead = 0, list(next(plan))
     try:
         while True:
@@ -32,8 +31,8 @@ def by_threads(plan: Plan[T], one: Callable[[Piece], Extraction[Any]]) -> Extrac
                 came: Came | BaseException = _came(ahead.pop(), one)
             else:
                 for piece in ahead:
-                    crew.begin(functools.partial(contextvars.copy_context().run, _put, finished, piece, one))
-                running += len(ahead)
+                    running += 1
+                    threads.begin(functools.partial(_put, finished, piece, one), min(running, MOST))
                 came, running = finished.get(), running - 1
             if isinstance(came, BaseException):
                 raise came
@@ -43,36 +42,7 @@ def by_threads(plan: Plan[T], one: Callable[[Piece], Extraction[Any]]) -> Extrac
         return result
     finally:
         plan.close()
-        crew.dismiss()
-
-
-class _Crew:
-    """Threads, at most `MOST`. None keeps the process from ending: what was interrupted is not waited for."""
-
-    def __init__(self) -> None:
-        self._ahead: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._size = 0
-        self._dismissed = False
-
-    def begin(self, work: Callable[[], object]) -> None:
-        """Have it done, as soon as a thread is free."""
-        self._ahead.put(work)
-        if self._size < MOST and not self._idle.acquire(blocking=False):
-            self._size += 1
-            threading.Thread(target=self._work, name=f"extractor-{self._size}", daemon=True).start()
-
-    def dismiss(self) -> None:
-        """Begin nothing more."""
-        self._dismissed = True
-        for _ in range(self._size):
-            self._ahead.put(None)
-
-    def _work(self) -> None:
-        while (work := self._ahead.get()) is not None and not self._dismissed:
-            work()
-            del work  # it holds what was found
-            self._idle.release()
+        threads.dismiss()
 
 
 def _came(piece: Piece, one: Callable[[Piece], Extraction[Any]]) -> Came:

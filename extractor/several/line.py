@@ -29,7 +29,7 @@ from extractor.result import DocumentResult
 from extractor.several.feed import Feed, Work
 from extractor.several.pieces import is_final
 
-__all__ = ["IN_A_ROW", "Intake", "Line", "at_most", "ends_all"]
+__all__ = ["IN_A_ROW", "Intake", "Line", "Outage", "at_most", "ends_all"]
 
 T = TypeVar("T")
 
@@ -60,6 +60,25 @@ def at_most(concurrency: int | None, most: int) -> int:
     return min(concurrency, most)
 
 
+class Outage:
+    """Counts the documents in a row that nobody answered: there is no use in going through ten thousand more."""
+
+    def __init__(self) -> None:
+        self._unanswered = 0
+
+    def after(self, error: ExtractorError | None, under_way: int) -> ExtractorError | None:
+        """The error with which no more should begin, once a document ended with this one; else None."""
+        if isinstance(error, DocumentError):
+            return None  # nobody was asked
+        self._unanswered = self._unanswered + 1 if isinstance(error, _GONE) else 0
+        # Those that were under way when it went all fail: that may be one moment only.
+        if error is None or self._unanswered < max(IN_A_ROW, under_way):
+            return None
+        last = copy.copy(error)  # the result keeps its own
+        last.add_note(f"So did {self._unanswered} documents in a row: no more were begun.")
+        return last
+
+
 class Line(Generic[T]):
     """The documents that are under way, and those that are finished but not yet shown: at most `most` of both.
 
@@ -84,7 +103,7 @@ class Line(Generic[T]):
         self._next = 0  # the number that is shown next
         self._ended = False
         self._stopped = False
-        self._gone = 0  # documents in a row that nobody answered
+        self._outage = Outage()
 
     # ------------------------------------------------------------------------------------- what may be done
 
@@ -152,7 +171,9 @@ class Line(Generic[T]):
             if result.error is not None and ends_all(result.error):
                 self.fail(result.error)
                 return
-            self._judge(result.error)
+            gone = self._outage.after(result.error, len(self._under_way))
+            if gone is not None and self.begins:
+                self.fail(gone)
         self._came += 1
         heapq.heappush(self._finished, (result.number if self._ordered else self._came, self._came, result))
 
@@ -189,17 +210,6 @@ class Line(Generic[T]):
         self._preparing.discard(ticket)
         return known
 
-    def _judge(self, error: ExtractorError | None) -> None:
-        """Count those that nobody answered: there is no use in going through ten thousand more."""
-        if isinstance(error, DocumentError):
-            return  # nobody was asked
-        self._gone = self._gone + 1 if isinstance(error, _GONE) else 0
-        # Those that were under way when it went all fail: that may be one moment only.
-        if error is not None and self._gone >= max(IN_A_ROW, len(self._under_way)) and self.begins:
-            last = copy.copy(error)  # the result keeps its own
-            last.add_note(f"So did {self._gone} documents in a row: no more were begun.")
-            self.fail(last)
-
 
 BATCH = 16
 """Begun at once: then they are given a moment to get to the endpoint, where `room` sees them."""
@@ -219,6 +229,7 @@ class Intake(Generic[T]):
         line: Line[T],
         feed: Feed[T],
         room: Callable[[], bool],
+        *,
         waits: Callable[[], bool] = lambda: False,
     ) -> None:
         self._line = line

@@ -6,9 +6,7 @@ Everything that is decided (`Line`, `Intake`) is decided in the caller's thread;
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import functools
-import queue
 import threading
 import time
 import weakref
@@ -20,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from extractor.result import DocumentResult, Extraction
 from extractor.several.feed import Do, Extract, Feed, Step, Work
 from extractor.several.line import Intake, Line, at_most
+from extractor.several.threads import Threads
 
 __all__ = ["Results"]
 
@@ -50,19 +49,19 @@ class Results(Iterator[DocumentResult[T]]):
     ) -> None:
         self._line: Line[T] = Line(most=at_most(concurrency, MOST), ordered=ordered)
         self._intake = Intake(self._line, feed, room)
-        self._shift = _Shift(self._line, feed, extract)
+        self._runner = _Runner(self._line, feed, extract)
         self._interrupted = False
         self._turn = threading.RLock()  # several threads may share the results
-        weakref.finalize(self, _abandoned, self._shift).atexit = False
+        weakref.finalize(self, _abandoned, self._runner).atexit = False
 
     def stop(self) -> None:
         """Begin no more. What is under way is finished, and comes. From any thread, and from signal handlers."""
         self._line.stop()
-        self._shift.wake()
+        self._runner.wake()
 
     def close(self) -> None:
         """Give up what is under way. Nothing comes after that, and nothing is waited for."""
-        self._shift.close(PATIENCE)
+        self._runner.close(PATIENCE)
 
     def __enter__(self) -> Results[T]:
         return self
@@ -77,7 +76,7 @@ class Results(Iterator[DocumentResult[T]]):
         with self._turn:
             try:
                 if self._interrupted:
-                    self._shift.mend()
+                    self._runner.mend()
                     self._interrupted = False
                 return self._following()
             except BaseException:
@@ -85,12 +84,12 @@ class Results(Iterator[DocumentResult[T]]):
                 raise
 
     def _following(self) -> DocumentResult[T]:
-        line, shift = self._line, self._shift
-        while not shift.closed:
-            shift.settle()
+        line, runner = self._line, self._runner
+        while not runner.closed:
+            runner.settle()
             if line.fault is None:
                 for work in self._intake.works(time.monotonic()):
-                    shift.begin(work)
+                    runner.begin(work)
                 if line.ready:
                     return line.shown()
             error = line.fault or line.error
@@ -101,11 +100,11 @@ class Results(Iterator[DocumentResult[T]]):
                     if error is not None:
                         raise error
             else:
-                shift.wait(self._intake.pause)
+                runner.wait(self._intake.pause)
         raise StopIteration
 
 
-class _Shift(Generic[T]):
+class _Runner(Generic[T]):
     """The works that are under way, on their threads. It outlives `Results` that nobody holds any more."""
 
     def __init__(self, line: Line[T], feed: Feed[T], extract: Callable[[Extract], Extraction[T]]) -> None:
@@ -113,9 +112,9 @@ class _Shift(Generic[T]):
         self._line = line
         self._feed = feed
         self._extract = extract
-        self._crew = _Crew()
-        self._hands: dict[int, _Hand[T]] = {}
-        self._finished: deque[tuple[_Hand[T], DocumentResult[T] | None, BaseException | None]] = deque()
+        self._threads = Threads("extractor-map")
+        self._running: dict[int, _Running[T]] = {}
+        self._finished: deque[tuple[_Running[T], DocumentResult[T] | None, BaseException | None]] = deque()
         # A lock that is held while there is nothing to wake up for: it takes no other lock, as a signal handler needs
         # it, and its wait always ends (that of a SimpleQueue does not in CPython 3.11).
         self._asleep = threading.Lock()
@@ -124,22 +123,22 @@ class _Shift(Generic[T]):
     def begin(self, work: Work[T]) -> None:
         """Have a work driven. May be said twice: each step of this leaves what `mend` can go on with."""
         ticket = id(work)
-        hand = self._hands.setdefault(ticket, _Hand(work))
+        running = self._running.setdefault(ticket, _Running(work))
         self._line.begin(ticket)
-        self._crew.begin(functools.partial(contextvars.copy_context().run, self._drive, hand), self._line.under_way)
+        self._threads.begin(functools.partial(self._drive, running), self._line.under_way)
 
     def mend(self) -> None:
         """Go on where Ctrl-C has come in between."""
-        for hand in [*self._hands.values()]:
-            if not hand.taken:
-                self.begin(hand.work)
+        for running in [*self._running.values()]:
+            if not running.taken:
+                self.begin(running.work)
 
     def settle(self) -> None:
         """Tell the line what is finished."""
         while self._finished:
-            hand, result, error = self._finished[0]
-            ticket = id(hand.work)
-            self._hands.pop(ticket, None)
+            running, result, error = self._finished[0]
+            ticket = id(running.work)
+            self._running.pop(ticket, None)
             if error is None:
                 self._line.came(ticket, result)
             else:
@@ -162,38 +161,38 @@ class _Shift(Generic[T]):
         self.closed = True
         try:
             self._line.stop()
-            self._crew.dismiss()
+            self._threads.dismiss()
             until = time.monotonic() + patience
-            for hand in [*self._hands.values()]:
-                hand.give_up(max(0.0, until - time.monotonic()))
+            for running in [*self._running.values()]:
+                running.give_up(max(0.0, until - time.monotonic()))
         finally:
             self._feed.close()
             self.wake()
 
-    def _drive(self, hand: _Hand[T]) -> None:
-        if not hand.take():
+    def _drive(self, running: _Running[T]) -> None:
+        if not running.take():
             return
         result: DocumentResult[T] | None = None
         failed: BaseException | None = None
         try:
-            result = self._driven(hand)
+            result = self._driven(running)
         except _GivenUp:
             return
         except BaseException as error:  # noqa: BLE001  # it is raised where the caller iterates
             failed = error
-        self._finished.append((hand, result, failed))
-        del result, failed, hand
+        self._finished.append((running, result, failed))
+        del result, failed, running
         self.wake()
 
-    def _driven(self, hand: _Hand[T]) -> DocumentResult[T] | None:
+    def _driven(self, running: _Running[T]) -> DocumentResult[T] | None:
         came: Any = None
         failed: BaseException | None = None
         try:
             while True:
-                step = hand.resume(came, failed)
+                step = running.resume(came, failed)
                 came = failed = None
                 if isinstance(step, Extract):
-                    self._line.asked(id(hand.work))
+                    self._line.asked(id(running.work))
                 try:
                     came = self._carried(step)
                 except BaseException as error:  # noqa: BLE001  # the work has it
@@ -206,7 +205,7 @@ class _Shift(Generic[T]):
 
     def _carried(self, step: Step) -> Any:
         if isinstance(step, Extract):
-            return self._extract(replace(step, call={**step.call, "given_up": self._is_closed}))
+            return self._extract(replace(step, call={**step.call, "_given_up": self._is_closed}))
         return step.call() if isinstance(step, Do) else step.future.result()
 
     def _is_closed(self) -> bool:
@@ -217,7 +216,7 @@ class _GivenUp(BaseException):
     """Nobody waits for the work."""
 
 
-class _Hand(Generic[T]):
+class _Running(Generic[T]):
     """A work, resumed by the thread that has taken it; any other may give it up while it waits for a step."""
 
     def __init__(self, work: Work[T]) -> None:
@@ -253,41 +252,8 @@ class _Hand(Generic[T]):
                 self._lock.release()
 
 
-class _Crew:
-    """Threads, begun as they are needed. None keeps the process from ending: what is given up is not waited for."""
-
-    def __init__(self) -> None:
-        self._ahead: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
-        self._size = 0
-        self._dismissed = False
-
-    def begin(self, work: Callable[[], object], under_way: int) -> None:
-        """Have it done; with it, so many are `under_way`: as many threads are enough."""
-        self._ahead.put(work)
-        if self._size >= under_way:
-            return
-        try:
-            threading.Thread(target=self._work, name=f"extractor-map-{self._size}", daemon=True).start()
-        except RuntimeError:  # the system allows no more: those that there are do it
-            if not self._size:
-                raise
-        else:
-            self._size += 1
-
-    def dismiss(self) -> None:
-        """Begin nothing more."""
-        self._dismissed = True
-        self._ahead.put(None)
-
-    def _work(self) -> None:
-        while (work := self._ahead.get()) is not None and not self._dismissed:
-            work()
-            del work  # it holds a document
-        self._ahead.put(None)  # for the next one
-
-
-def _abandoned(shift: _Shift[Any]) -> None:
+def _abandoned(runner: _Runner[Any]) -> None:
     """Close it, in a thread of its own: the collector may come while this one holds any lock."""
-    if not shift.closed:
+    if not runner.closed:
         with contextlib.suppress(RuntimeError):  # the interpreter ends
-            threading.Thread(target=shift.close, args=(0.0,), name="extractor-map-close", daemon=True).start()
+            threading.Thread(target=runner.close, args=(0.0,), name="extractor-map-close", daemon=True).start()

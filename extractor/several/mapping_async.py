@@ -6,15 +6,13 @@ each is ended by `aclose`, by whoever cancels the wait for a result, or when nob
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import contextvars
 import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -24,6 +22,7 @@ from extractor.result import DocumentResult, Extraction
 from extractor.several.alone import Drawn
 from extractor.several.feed import Do, Extract, Feed, Later, Step, Work
 from extractor.several.line import BATCH, LONG, Intake, Line, at_most
+from extractor.several.loops import Loop, running_loop
 
 __all__ = ["AsyncResults"]
 
@@ -55,18 +54,18 @@ class AsyncResults(AsyncIterator[DocumentResult[T]]):
         drawn: Drawn | None = None,
     ) -> None:
         self._line: Line[T] = Line(most=at_most(concurrency, MOST), ordered=ordered)
-        self._intake = Intake(self._line, feed, room, *[] if drawn is None else [drawn.waits])
-        self._shift = _Shift(self._line, feed, extract, drawn)
-        weakref.finalize(self, _abandoned, self._shift).atexit = False
+        self._intake = Intake(self._line, feed, room, waits=lambda: False if drawn is None else drawn.waits())
+        self._runner = _Runner(self._line, feed, extract, drawn)
+        weakref.finalize(self, _abandoned, self._runner).atexit = False
 
     def stop(self) -> None:
         """Begin no more. What is under way is finished, and comes. From any thread, and from signal handlers."""
         self._line.stop()
-        self._shift.soon(self._shift.wake)
+        self._runner.soon(self._runner.wake)
 
     async def aclose(self) -> None:
         """Give up what is under way. Nothing comes after that."""
-        await self._shift.close()
+        await self._runner.close()
 
     async def __aenter__(self) -> AsyncResults[T]:
         return self
@@ -85,14 +84,14 @@ class AsyncResults(AsyncIterator[DocumentResult[T]]):
             raise
 
     async def _following(self) -> DocumentResult[T]:
-        line, shift = self._line, self._shift
-        await shift.open()
-        while not shift.closed:
-            shift.enter()
+        line, runner = self._line, self._runner
+        await runner.open()
+        while not runner.closed:
+            runner.enter()
             begun = 0
             if line.fault is None:
                 for work in self._intake.works(time.monotonic()):
-                    shift.begin(work)
+                    runner.begin(work)
                     begun += 1
                 if line.ready:
                     return line.shown()
@@ -106,11 +105,11 @@ class AsyncResults(AsyncIterator[DocumentResult[T]]):
             elif begun == BATCH:
                 await anyio.lowlevel.checkpoint()  # in which they get to the endpoint
             else:
-                await shift.wait(self._intake.pause)
+                await runner.wait(self._intake.pause)
         raise StopAsyncIteration
 
 
-class _Hand(Generic[T]):
+class _Running(Generic[T]):
     """A work, and what came of it."""
 
     def __init__(self, work: Work[T]) -> None:
@@ -121,7 +120,7 @@ class _Hand(Generic[T]):
         self.cancel: Callable[[], object] = lambda: None
 
 
-class _Shift(Generic[T]):
+class _Runner(Generic[T]):
     """The works that are under way, as tasks. It outlives `AsyncResults` that nobody holds any more."""
 
     def __init__(
@@ -136,8 +135,8 @@ class _Shift(Generic[T]):
         self._feed = feed
         self._extract = extract
         self._drawn = drawn
-        self._hands: dict[int, _Hand[T]] = {}
-        self._loop: _Loop | None = None
+        self._running: dict[int, _Running[T]] = {}
+        self._loop: Loop | None = None
         self._abandoned = False
         self._opened = False
         self._draws: Callable[[], object] = lambda: None  # its end
@@ -152,7 +151,7 @@ class _Shift(Generic[T]):
         """Begin, in the event loop that runs."""
         if self._loop is not None:
             return
-        self._loop = _running()
+        self._loop = running_loop()
         self._woken = anyio.Event()
         self._threads = anyio.CapacityLimiter(THREADS)
         if self._drawn is not None:
@@ -162,9 +161,9 @@ class _Shift(Generic[T]):
     def begin(self, work: Work[T]) -> None:
         """Have a work driven."""
         assert self._loop is not None  # noqa: S101  # it has been entered
-        hand = self._hands[id(work)] = _Hand(work)
+        running = self._running[id(work)] = _Running(work)
         self._line.begin(id(work))
-        hand.cancel = self._loop.spawn(lambda: self._drive(hand), lambda: self._done(hand))
+        running.cancel = self._loop.spawn(lambda: self._drive(running), lambda: self._done(running))
 
     async def wait(self, seconds: float) -> None:
         """Until something is finished, or somebody wakes it."""
@@ -197,7 +196,7 @@ class _Shift(Generic[T]):
         self._give_up()
         with anyio.CancelScope(shield=True):
             with anyio.move_on_after(PATIENCE):
-                while self._hands:
+                while self._running:
                     await self.wait(LONG)
             await anyio.to_thread.run_sync(self._feed.close)
 
@@ -205,15 +204,15 @@ class _Shift(Generic[T]):
         self.closed = True
         self._line.stop()
         self._draws()
-        for hand in [*self._hands.values()]:
-            hand.cancel()
+        for running in [*self._running.values()]:
+            running.cancel()
         self.wake()
 
     def abandon(self) -> None:
         """Give up all works; the feed when the last of them has ended."""
         self._abandoned = True
         self._give_up()
-        if not self._hands:
+        if not self._running:
             self.leave()
 
     def leave(self) -> None:
@@ -221,30 +220,30 @@ class _Shift(Generic[T]):
         with contextlib.suppress(RuntimeError):  # the interpreter ends
             threading.Thread(target=self._feed.close, name="extractor-map-close", daemon=True).start()
 
-    async def _drive(self, hand: _Hand[T]) -> None:
+    async def _drive(self, running: _Running[T]) -> None:
         try:
-            hand.result = await self._driven(hand.work)
-            hand.ended = True
+            running.result = await self._driven(running.work)
+            running.ended = True
         except anyio.get_cancelled_exc_class():
             raise
         except BaseException as error:  # noqa: BLE001  # it is raised where the caller iterates
-            hand.error = error
+            running.error = error
 
-    def _done(self, hand: _Hand[T]) -> None:
+    def _done(self, running: _Running[T]) -> None:
         """Its task has ended, or never begun."""
-        ticket = id(hand.work)
+        ticket = id(running.work)
         try:
-            hand.work.close()
+            running.work.close()
         except Exception as error:  # noqa: BLE001  # likewise
-            hand.error = hand.error or error
-        del self._hands[ticket]
-        if hand.error is None and not (hand.ended or self.closed):
-            hand.error = RuntimeError("The task that was at a document has been cancelled.")
-        if hand.error is not None:
-            self._line.raised(ticket, hand.error)
+            running.error = running.error or error
+        del self._running[ticket]
+        if running.error is None and not (running.ended or self.closed):
+            running.error = RuntimeError("The task that was at a document has been cancelled.")
+        if running.error is not None:
+            self._line.raised(ticket, running.error)
         else:
-            self._line.came(ticket, hand.result)
-        if self._abandoned and not self._hands:
+            self._line.came(ticket, running.result)
+        if self._abandoned and not self._running:
             self.leave()
         self.wake()
 
@@ -285,63 +284,7 @@ class _Shift(Generic[T]):
         return future.result()
 
 
-class _Loop(Protocol):
-    """An event loop: tasks that stand by themselves, and calls from other threads."""
-
-    def spawn(self, run: Callable[[], Awaitable[None]], done: Callable[[], None]) -> Callable[[], object]:
-        """Run it as a task; `done` is called when that has ended, however it does. Gives what cancels it."""
-        ...
-
-    def soon(self, call: Callable[[], object]) -> None:
-        """Call it there. Raises `RuntimeError` where the loop has ended."""
-        ...
-
-
-def _running() -> _Loop:
-    try:
-        return _Asyncio(asyncio.get_running_loop())
-    except RuntimeError:
-        return _Trio()
-
-
-class _Asyncio:
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def spawn(self, run: Callable[[], Any], done: Callable[[], None]) -> Callable[[], object]:
-        task = self._loop.create_task(run())
-        task.add_done_callback(lambda _: done())  # the coroutine of one that is cancelled at once never begins
-        return task.cancel
-
-    def soon(self, call: Callable[[], object]) -> None:
-        self._loop.call_soon_threadsafe(call)
-
-
-class _Trio:
-    def __init__(self) -> None:
-        import trio
-
-        self._lowlevel: Any = trio.lowlevel
-        self._token = self._lowlevel.current_trio_token()
-
-    def spawn(self, run: Callable[[], Any], done: Callable[[], None]) -> Callable[[], object]:
-        scope = anyio.CancelScope()
-
-        async def scoped() -> None:
-            try:
-                with scope:
-                    await run()
-            finally:
-                done()
-
-        self._lowlevel.spawn_system_task(scoped, context=contextvars.copy_context())
-        return scope.cancel
-
-    def soon(self, call: Callable[[], object]) -> None:
-        self._token.run_sync_soon(call)
-
-
-def _abandoned(shift: _Shift[Any]) -> None:
+def _abandoned(runner: _Runner[Any]) -> None:
     """Close it, in its event loop: the collector may come in any thread."""
-    if not shift.closed and not shift.soon(shift.abandon):
-        shift.leave()
+    if not runner.closed and not runner.soon(runner.abandon):
+        runner.leave()

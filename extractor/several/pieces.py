@@ -25,12 +25,13 @@ from extractor.errors import (
     QuotaExceeded,
     TargetFailed,
 )
+from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading, Wanted, held
 from extractor.result import Attempt, Extraction
 from extractor.schema.target import Target
 from extractor.settings import Settings
 
-__all__ = ["Came", "Piece", "Plan", "Whole", "attempts_of", "failed", "is_final", "joined", "read_as"]
+__all__ = ["Came", "Piece", "Plan", "Whole", "as_read", "attempts_of", "failed", "is_final", "joined", "read_as"]
 
 T = TypeVar("T")
 
@@ -52,6 +53,13 @@ class Came:
     piece: Piece
     result: Extraction[Any] | None = None
     error: ExtractorError | None = None
+
+    def taken(self) -> Extraction[Any]:
+        """The result. Raises the error."""
+        if self.result is None:
+            assert self.error is not None  # noqa: S101  # one of both
+            raise self.error
+        return self.result
 
 
 Plan: TypeAlias = "Generator[Sequence[Piece], Came, Extraction[T]]"
@@ -77,6 +85,10 @@ class Whole:
         if not self.settings.patient and self.settings.deadline is not None:  # it is for all of them
             own["deadline"] = max(self.started + self.settings.deadline - time.monotonic(), LEAST_SECONDS)
         return Piece(number=number, target=target, document=document, call={**self.call, **own, **changes})
+
+    def instructed(self, said: str) -> str:
+        """The caller's instructions, and those of a plan after them."""
+        return "\n\n".join(filter(None, [self.settings.instructions, said]))
 
 
 LEAST_SECONDS = 0.001  # no deadline is nothing: the piece says that it is over
@@ -107,6 +119,21 @@ def read_as(whole: Whole, data: Any, came: Sequence[Came]) -> Reading[Any]:
     except TargetFailed as error:
         error.attempts = attempts_of(came)
         raise
+
+
+def as_read(reading: Reading[Any]) -> dict[str, Any]:
+    """What a result says where its value was read from data that was put together: no candidate of any request."""
+    whole = not reading.errors
+    return {
+        "value": reading.value if whole else None,
+        "candidates": (reading.value,) if whole else (),
+        "data": reading.data,
+        "errors": reading.errors,
+        "outcome": Outcome.CONFORMING if whole else Outcome.INCOMPLETE,
+        "versions": (),
+        "votes": {},
+        "tokens": {},
+    }
 
 
 def attempts_of(came: Sequence[Came]) -> tuple[Attempt, ...]:

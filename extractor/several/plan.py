@@ -14,7 +14,7 @@ from extractor.chat.content import text_of
 from extractor.documents.chunking import Chunking
 from extractor.documents.lengths import tokens_in
 from extractor.errors import RequestTooLarge
-from extractor.ladder import Form
+from extractor.loop.ladder import Form
 from extractor.several.pieces import Plan, Whole, joined
 
 __all__ = ["Whole", "bare", "known_context", "plan", "room", "shorter", "spare"]
@@ -88,10 +88,7 @@ def bare(whole: Whole) -> Plan[Any]:
     """Ask without examples, of which there were too many beside the document. Raises what that does."""
     started = time.perf_counter()
     came = yield (whole.piece(0, "bare", examples=()),)
-    if came.result is None:
-        assert came.error is not None  # noqa: S101  # one of both
-        raise came.error
-    return joined(came.result, [came], time.perf_counter() - started)
+    return joined(came.taken(), [came], time.perf_counter() - started)
 
 
 # "maximum context length is 8192 tokens", "n_ctx": 8192, "context window of 128,000 tokens", "the maximum number of

@@ -17,10 +17,10 @@ from extractor.evidence.source import Source, source_of
 from extractor.reply.outcome import Outcome
 from extractor.reply.reading import Reading
 from extractor.result import Extraction
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 from extractor.schema.scope import Scope, scope
 from extractor.schema.target import PartTarget
-from extractor.several.pieces import Came, Piece, Plan, Whole, failed, is_final, joined, read_as
+from extractor.several.pieces import Came, Piece, Plan, Whole, as_read, failed, is_final, joined, read_as
 
 __all__ = ["recalled"]
 
@@ -64,10 +64,7 @@ def recalled(whole: Whole, text: str) -> Plan[Any]:
     """
     started, source = time.perf_counter(), source_of(text)
     first = yield (whole.piece(0, "recall0", recall="normal", chunking=None),)
-    if first.result is None:
-        assert first.error is not None  # noqa: S101  # one of both
-        raise first.error
-    result, came = first.result, [first]
+    result, came = first.taken(), [first]
     state = _State(came=came, data=result.data, fields=result.fields, reports=result.lists)
     for turn in range(ROUNDS):
         asked = dict(enumerate(_asked(whole, state, source, max(ROWS >> turn, LEAST_ROWS)), len(came)))
@@ -124,7 +121,7 @@ def _piece(whole: Whole, number: int, asked: _Asked) -> Piece:
         f"region{number}",
         target=target,
         document=asked.region.text,
-        instructions="\n\n".join(filter(None, [whole.settings.instructions, _SAID])),
+        instructions=whole.instructed(_SAID),
         examples=(),  # they are of the whole
         recall="normal",
         candidates=1,
@@ -188,14 +185,7 @@ def _result(
         first,
         came,
         seconds,
-        value=None if reading.errors else reading.value,
-        candidates=() if reading.errors else (reading.value,),
-        data=reading.data,
-        errors=reading.errors,
-        outcome=Outcome.INCOMPLETE if reading.errors else Outcome.CONFORMING,
+        **as_read(reading),
         absent=tuple(pointer for pointer in first.absent if value_at(state.data, pointer) is None),
-        versions=(),
-        tokens={},
-        votes={},
         grounds=state.fields,
     )

@@ -41,7 +41,7 @@ def filled(path: Path, documents: int) -> None:
                 data = {"number": 991199 if number % 5 == 1 else number, "customer": "Ana"}
                 kept = Finished(data=data, outcome="conforming")
                 if number % 5 == 2:
-                    kept = Finished(failure=FAILURE)
+                    kept = Finished(error=FAILURE)
                 if number % 5 != 4:
                     worker.finish(begun, kept).result()
 
@@ -89,7 +89,7 @@ def test_the_most_doubtful_come_first(job: Job) -> None:
     assert [(row.doubtful or 0) > 0 for row in rows[4:8]] == [True] * 4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     said=st.lists(st.tuples(st.integers(0, 15), st.sampled_from(["accepted", "corrected", "rejected", "reopened"]))),
     scored=st.integers(0, 16),

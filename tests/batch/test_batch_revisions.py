@@ -75,7 +75,7 @@ def job(tmp_path: Path) -> Iterator[Job]:
     """Have two documents that are done, one that failed, and one that is pending."""
     with Store(tmp_path / "job.db") as store:
         store.open_run(target="Order", schema=SCHEMA, options={"model": "m"})
-        offered(store, a=done(0), b=done(1), c=Finished(failure=FAILURE), d=None)
+        offered(store, a=done(0), b=done(1), c=Finished(error=FAILURE), d=None)
     with Job(tmp_path / "job.db") as made:
         yield made
         assert made._store.check() == ()
@@ -149,7 +149,7 @@ def test_a_rejected_document_has_no_value(job: Job) -> None:
 def test_a_run_that_goes_on_has_what_people_said(job: Job) -> None:
     """Documents that people gave a value are not offered again, also where the endpoint had not answered."""
     with Store(job.path) as store:
-        offered(store, d=Finished(failure=UNANSWERED))
+        offered(store, d=Finished(error=UNANSWERED))
     job.correct("d", {"number": 4})
     with Store(job.path) as store, store.worker(1) as worker:
         text = "Order 0 of Ana, d"
@@ -163,7 +163,7 @@ def test_a_run_that_goes_on_has_what_people_said(job: Job) -> None:
         assert record(job, "d").state == "pending"
 
 
-@pytest.mark.parametrize("again", [done(5), Finished(failure=FAILURE), Finished(failure=UNANSWERED)])
+@pytest.mark.parametrize("again", [done(5), Finished(error=FAILURE), Finished(error=UNANSWERED)])
 def test_a_reviewed_document_that_is_asked_again_keeps_its_word(job: Job, again: Finished) -> None:
     """The person's value counts while it is asked for again and after it, until they reopen it."""
     job.correct("b", {"number": 9}, who="ben")
@@ -175,7 +175,7 @@ def test_a_reviewed_document_that_is_asked_again_keeps_its_word(job: Job, again:
     assert (found.state, found.data, found.attempts, found.error) == ("done", {"number": 9}, 2, None)
     assert found.extracted == again.data
     job.reopen("b")
-    assert record(job, "b").state == ("done" if again.failure is None else "failed")
+    assert record(job, "b").state == ("done" if again.error is None else "failed")
     assert record(job, "b").data == again.data
 
 
@@ -492,7 +492,7 @@ class Reviews(RuleBasedStateMachine):
         for each in NAMES:
             if self.state[each] == "unanswered" and (self.said[each] is None):
                 self.state[each], self.data[each] = "pending", None
-        finished = done(number) if fails is None else Finished(failure=fails)
+        finished = done(number) if fails is None else Finished(error=fails)
         offered(self.store, **{each: finished if each == name else None for each in NAMES})
         if self.state[name] == "pending":
             self.state[name] = "done" if fails is None else "unanswered" if fails is UNANSWERED else "failed"
@@ -566,4 +566,4 @@ class Reviews(RuleBasedStateMachine):
 
 
 TestReviews = Reviews.TestCase
-TestReviews.settings = settings(max_examples=25, stateful_step_count=15, deadline=None)
+TestReviews.settings = settings(max_examples=25, stateful_step_count=15)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extractor.batch.cells import ARROW, CSV, MISFIT, SQLITE, Fits, fitting, json_text, safe
-from extractor.batch.tables import Items, Kind, Scalar, Struct
+from extractor.batch.shapes import Items, Kind, Scalar, Struct
 
 FORMULAS = [
     "=1+1",

@@ -19,13 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from extractor.batch.cells import SQLITE, safe
-from extractor.batch.export import Related, export
-from extractor.batch.frames import data_of, sampled
+from extractor.batch.export import export
+from extractor.batch.flat import Root, sampled
 from extractor.batch.record import Failure, Record
-from extractor.batch.tables import Items, Names, Scalar, Shape, Struct, Table, flat_columns, root_of, settled, shape_of
+from extractor.batch.related import Related
+from extractor.batch.shapes import Items, Scalar, Shape, Struct
+from extractor.batch.tables import Names, Table, flat_columns
 from extractor.errors import JobError, OptionError
 from extractor.evidence.field import Field, Span
-from extractor.schema.nodes import steps_of
+from extractor.schema.pointers import steps_of
 
 STRING = {"type": "string"}
 ORDER = {
@@ -339,7 +341,7 @@ PAIRS = st.recursive(
     max_leaves=6,
 )
 CASES = PAIRS.flatmap(lambda pair: st.tuples(st.just(pair[0]), st.lists(pair[1], max_size=3)))
-LAW = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+LAW = settings(max_examples=100, suppress_health_check=list(HealthCheck))
 
 
 def same(value: Any) -> Any:
@@ -460,11 +462,8 @@ def from_csv(shape: Shape, cell: str | None) -> Any:
 
 def shaped(schema: Any, records: list[Record], settle: bool) -> tuple[Struct, bool]:
     """The shape of the data as an object, and whether it is the value of one."""
-    shape = shape_of(schema)
-    root, wrapped = root_of(shape), not isinstance(shape, Struct)
-    told = settled(root, [data_of(each, wrapped) for each in records]) if settle else root
-    assert isinstance(told, Struct)
-    return told, wrapped
+    root = Root(schema, records if settle else None)
+    return root.shape, root.wrapped
 
 
 def restored_rows(schema: Any, records: list[Record], rows: list[list[Any]], nested: bool, read: Any) -> list[Any]:

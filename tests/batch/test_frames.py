@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import extractor.batch.frames as module
+from extractor.batch.flat import SAMPLED
 from extractor.batch.frames import to_pandas, to_polars, write_parquet
 from extractor.batch.record import Failure, Record
 from extractor.errors import MissingExtra
@@ -92,8 +93,8 @@ def test_parquet() -> None:
 def test_what_does_not_fit() -> None:
     """What no column can hold is beside, by its pointer, and so is a column of the input that comes later."""
     odd = {"number": 2**70, "total": "007", "day": "soon", "lines": [{"price": "much"}, 5], "more": {"a": 1}}
-    table = parquet([record(n, DATA) for n in range(module.SAMPLED)] + [record(9, odd, row={"late": "x"})])
-    last = table.slice(module.SAMPLED).to_pylist()[0]
+    table = parquet([record(n, DATA) for n in range(SAMPLED)] + [record(9, odd, row={"late": "x"})])
+    last = table.slice(SAMPLED).to_pylist()[0]
     assert last["number"] is last["total"] is last["day"] is None
     rest = '{"/number":1180591620717411303424,"/total":"007","/day":"soon","/lines/0/price":"much","/lines/1":5'
     assert last["rest"] == rest + ',"/more":{"a":1},"row/late":"x"}'

@@ -25,7 +25,7 @@ from extractor.documents.loaded import Input
 from extractor.endpoint.resolve import Address
 from extractor.errors import DocumentError, JobError, OptionError
 from extractor.result import DocumentResult
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 from extractor.schema.target import target_of
 from extractor.settings import Settings
 from extractor.several.feed import Await
@@ -165,7 +165,7 @@ def test_the_latest_run_is_the_one_that_was_worked_on_last(job: Job) -> None:
     assert job.latest == job.runs[1]
     worked = [run.worked for run in job.runs]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extractor.batch.claims.time.time", lambda: 0.0)
+        patch.setattr("extractor.batch.workers.time.time", lambda: 0.0)
         _map(DOCUMENTS, job)
     assert job.latest == job.runs[0]
     assert [run.worked for run in job.runs] == [0.0, worked[1]]

@@ -18,7 +18,7 @@ from extractor.chat.wire import CompletionTokensDetails, PromptTokensDetails, Us
 from extractor.errors import JobError
 from extractor.evidence.field import Field, Span
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 DAMAGE = (ValueError, TypeError, LookupError, RecursionError)
 
 texts = st.text(st.characters(), max_size=8)  # with halves of characters
@@ -110,7 +110,7 @@ def test_a_text_that_was_packed_is_the_same(text: str) -> None:
     assert unpacked_text(packed_text(text)) == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from([AttemptRecord, Summary, Evidence, Failure, Field, Usage]),
     st.binary(max_size=40) | objects.map(lambda each: json.dumps(each).encode()) | st.none() | numbers,

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import pytest
 
 import extractor
-from extractor.batch.cluster.coordinator import Carrier, Coordinator, endpoint_of
+from extractor.batch.cluster.coordinator import Coordinator, GovernorClient, endpoint_of
 from extractor.batch.cluster.crew import Crew, Task
-from extractor.batch.cluster.governing import Answer, Report
-from extractor.batch.cluster.keeper import Came, Keeper, Letter
-from extractor.batch.cluster.keeping import RemoteWorker
+from extractor.batch.cluster.job_server import Command, CommandResult, JobServer
+from extractor.batch.cluster.remote_governor import Answer, Report
+from extractor.batch.cluster.remote_worker import RemoteWorker
 from extractor.batch.job import Job
 from extractor.batch.record import Failure
 from extractor.batch.store import Begun, Finished
@@ -78,9 +78,9 @@ def test_a_carrier_carries() -> None:
             raise OSError("out of reach")
         return await coordinator.exchange(endpoint, report)
 
-    async def request(carrier: Carrier) -> None:
+    async def request(client: GovernorClient) -> None:
         nonlocal most
-        turn = carrier.governor.enter(0.0)
+        turn = client.governor.enter(0.0)
         assert turn is not None
         granted, loop = asyncio.Event(), asyncio.get_running_loop()
 
@@ -91,12 +91,12 @@ def test_a_carrier_carries() -> None:
         while not turn.granted:
             await granted.wait()
         most = max(most, (await coordinator.seen())["x"][0])
-        carrier.governor.left(0.0, Result(seconds=0.01))
+        client.governor.left(0.0, Result(seconds=0.01))
 
     async def all_of_them() -> None:
-        carrier = Carrier("a", call, asyncio.get_running_loop())
-        running = asyncio.create_task(carrier.run())
-        await asyncio.gather(*(request(carrier) for _ in range(30)))
+        client = GovernorClient("a", call, asyncio.get_running_loop())
+        running = asyncio.create_task(client.run())
+        await asyncio.gather(*(request(client) for _ in range(30)))
         running.cancel()
 
     carried_out(all_of_them())
@@ -115,18 +115,18 @@ def test_a_key_is_not_told() -> None:
 
 
 class Process:
-    """A process of a cluster that has a keeper to write to. Calls may be lost on the way there, or back."""
+    """A process of a cluster that has a job_server to write to. Calls may be lost on the way there, or back."""
 
-    def __init__(self, keeper: Keeper, run: int, name: str) -> None:
+    def __init__(self, job_server: JobServer, run: int, name: str) -> None:
         self.lost_there: list[int] = []
         self.lost_back: list[int] = []
         self.calls = 0
 
-        async def exchange(number: int, answered: int, letters: Sequence[Letter]) -> list[Came]:
+        async def exchange(number: int, answered: int, commands: Sequence[Command]) -> list[CommandResult]:
             self.calls += 1
             if self.calls in self.lost_there:
                 raise OSError("lost")
-            came = await keeper.exchange(name, run, number, answered, letters)
+            came = await job_server.exchange(name, run, number, answered, commands)
             if self.calls in self.lost_back:
                 raise OSError("lost")
             return came
@@ -147,14 +147,14 @@ class Process:
         self._running.cancel()
 
 
-def with_keeper(path: Path, work: Callable[[Keeper, int], Awaitable[T]], lost: float = 30.0) -> T:
-    """Do work with a keeper and a run."""
+def with_keeper(path: Path, work: Callable[[JobServer, int], Awaitable[T]], lost: float = 30.0) -> T:
+    """Do work with a job_server and a run."""
 
     async def opened() -> T:
-        keeper = Keeper(str(path), lost)
-        came = await keeper.open("Person", PERSON, {"model": "m"})
+        job_server = JobServer(str(path), lost)
+        came = await job_server.open("Person", PERSON, {"model": "m"})
         assert came.error is None
-        return await work(keeper, came.result)
+        return await work(job_server, came.result)
 
     return carried_out(opened())
 
@@ -162,8 +162,8 @@ def with_keeper(path: Path, work: Callable[[Keeper, int], Awaitable[T]], lost: f
 def test_documents_are_begun_and_finished(tmp_path: Path) -> None:
     """Two processes share the work: what one has the other does not get, and what is finished is there for both."""
 
-    async def work(keeper: Keeper, run: int) -> list[str]:
-        first, second = Process(keeper, run, "a"), Process(keeper, run, "b")
+    async def work(job_server: JobServer, run: int) -> list[str]:
+        first, second = Process(job_server, run, "a"), Process(job_server, run, "b")
         begun = await first.begin("x")
         states = [begun.state, (await second.begin("y")).state]
         await first.finish(begun, {"name": "Ann"})
@@ -182,8 +182,8 @@ def test_documents_are_begun_and_finished(tmp_path: Path) -> None:
 def test_a_lost_call_is_made_again(tmp_path: Path, lost: dict[str, list[int]]) -> None:
     """What a lost call asked for is done once: a document is not held against the one who has begun it."""
 
-    async def work(keeper: Keeper, run: int) -> None:
-        process = Process(keeper, run, "a")
+    async def work(job_server: JobServer, run: int) -> None:
+        process = Process(job_server, run, "a")
         process.lost_there, process.lost_back = lost.get("lost_there", []), lost.get("lost_back", [])
         begun = await process.begin("x")
         assert begun.state == "claimed"
@@ -196,8 +196,8 @@ def test_a_lost_call_is_made_again(tmp_path: Path, lost: dict[str, list[int]]) -
 def test_what_a_lost_process_had(tmp_path: Path) -> None:
     """A document of a process that is not heard of any more is another's, with the replies that it has had."""
 
-    async def work(keeper: Keeper, run: int) -> bytes | None:
-        first, second = Process(keeper, run, "a"), Process(keeper, run, "b")
+    async def work(job_server: JobServer, run: int) -> bytes | None:
+        first, second = Process(job_server, run, "a"), Process(job_server, run, "b")
         begun = await first.begin("x")
         first.worker.journal(begun).put("key", b"a reply")
         assert first.worker.journal(begun).get("key") == b"a reply"
@@ -218,8 +218,8 @@ def test_what_a_lost_process_had(tmp_path: Path) -> None:
 def test_what_is_given_back(tmp_path: Path) -> None:
     """A document that is given up can be begun by anybody; one that cannot be read is noted."""
 
-    async def work(keeper: Keeper, run: int) -> str:
-        first, second = Process(keeper, run, "a"), Process(keeper, run, "b")
+    async def work(job_server: JobServer, run: int) -> str:
+        first, second = Process(job_server, run, "a"), Process(job_server, run, "b")
         await asyncio.wrap_future(first.worker.release(await first.begin("x")))
         failure = Failure(type="DocumentError", message="No.")
         await asyncio.wrap_future(first.worker.fail_unread(number=1, name="y", failure=failure))
@@ -238,10 +238,10 @@ def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
     path.write_text("no job " * 1_000)
 
     async def work() -> None:
-        keeper = Keeper(str(path))
-        assert isinstance((await keeper.open("Person", PERSON, {})).error, JobError)
+        job_server = JobServer(str(path))
+        assert isinstance((await job_server.open("Person", PERSON, {})).error, JobError)
         with pytest.raises(JobError):
-            await Process(keeper, 1, "a").begin("x")
+            await Process(job_server, 1, "a").begin("x")
 
     carried_out(work())
 
@@ -249,13 +249,13 @@ def test_a_file_that_cannot_be_used(tmp_path: Path) -> None:
 def test_a_keeper_with_nothing_to_do(tmp_path: Path) -> None:
     """The file is closed when no process is heard of any more, and opened again when one is."""
 
-    async def work(keeper: Keeper, run: int) -> str:
-        first = Process(keeper, run, "a")
+    async def work(job_server: JobServer, run: int) -> str:
+        first = Process(job_server, run, "a")
         await first.finish(await first.begin("x"), {"name": "Ann"})
         first.die()
-        while keeper._store is not None:
+        while job_server._store is not None:
             await asyncio.sleep(0)
-        return (await Process(keeper, run, "b").begin("x")).state
+        return (await Process(job_server, run, "b").begin("x")).state
 
     assert with_keeper(tmp_path / "a.db", work, lost=0.1) == "done"
 
@@ -272,7 +272,7 @@ def answered(recorded: Recorded) -> Any:
 
 
 def rows_of(
-    texts: Sequence[str | None], base_url: str, keeper: Keeper | None = None, **settings: Any
+    texts: Sequence[str | None], base_url: str, job_server: JobServer | None = None, **settings: Any
 ) -> list[dict[str, Any]]:
     """Have a crew do a batch: its rows."""
     pa = pytest.importorskip("pyarrow")
@@ -288,7 +288,7 @@ def rows_of(
     )
 
     async def work() -> Any:
-        crew = await Crew.begun(task, Handle(Coordinator()), None if keeper is None else Handle(keeper))
+        crew = await Crew.begun(task, Handle(Coordinator()), None if job_server is None else Handle(job_server))
         try:
             return await crew.table(pa.table({"text": pa.array(texts, pa.string()), "page": range(len(texts))}))
         finally:
@@ -341,9 +341,9 @@ def test_a_batch_of_a_job(tmp_path: Path) -> None:
     """What is finished is there the next time, with its other columns and what it took; failures are kept as well."""
     texts = ["It is Ann", "It is Bob", "It is Ann", None]
     with FakeEndpoint(answered, repeat=True) as fake:
-        first = rows_of(texts, fake.base_url, Keeper(str(tmp_path / "a.db")))
+        first = rows_of(texts, fake.base_url, JobServer(str(tmp_path / "a.db")))
         asked = len(fake.requests)
-        again = rows_of(texts, fake.base_url, Keeper(str(tmp_path / "a.db")))
+        again = rows_of(texts, fake.base_url, JobServer(str(tmp_path / "a.db")))
         assert len(fake.requests) == asked == 2
     assert first == again
     assert [row["value"] for row in again] == ['{"name":"Ann"}', '{"name":"Bob"}', '{"name":"Ann"}', None]
@@ -351,3 +351,15 @@ def test_a_batch_of_a_job(tmp_path: Path) -> None:
     with Job(tmp_path / "a.db") as job:
         assert (job.counts().done, job.counts().failed) == (2, 1)
         assert {record.row["page"] for record in job.records()} <= {0, 1, 2, 3}
+
+
+def test_what_was_restored_says_nothing_of_the_endpoint(tmp_path: Path) -> None:
+    """Rows that were finished before do not hide that nobody answers the others any more."""
+    with FakeEndpoint(answered, repeat=True) as fake:
+        gone = fake.base_url
+        done = [f"It is d{number}" for number in range(30)]
+        rows_of(done, gone, JobServer(str(tmp_path / "a.db")))
+    mixed = [text for number, known in enumerate(done) for text in (f"It is p{number}", known)]
+    with pytest.raises(ConnectionFailed) as caught:
+        rows_of(mixed, gone, JobServer(str(tmp_path / "a.db")), transport_retries=0)
+    assert "documents in a row" in caught.value.__notes__[0]

@@ -275,7 +275,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=ORDERS, usage=USAGES, text=st.sampled_from([TEXT, "Ann Miller", "x"]), priced=st.booleans())
 def test_any_result_comes_back(data: Any, usage: Any, text: str, priced: bool) -> None:
     """Whatever was extracted: what is restored from the file is the same."""
@@ -288,7 +288,7 @@ def test_any_result_comes_back(data: Any, usage: Any, text: str, priced: bool) -
         _same(result, _restored(store, Order, result))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=ANYTHING)
 def test_any_json_comes_back(data: Any) -> None:
     """The same for a target that takes anything."""

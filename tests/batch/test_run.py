@@ -171,7 +171,7 @@ DOCUMENTS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(documents=DOCUMENTS, killed=st.lists(st.integers(1, 6), max_size=3))
 def test_resuming_equals_never_having_stopped(documents: list[str], killed: list[int]) -> None:
     """However often and wherever it is killed: the results are those of a run that never was, and no request that was
@@ -199,7 +199,7 @@ def test_resuming_equals_never_having_stopped(documents: list[str], killed: list
             assert job._store.check() == ()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(documents=DOCUMENTS, killed=st.integers(1, 12))
 def test_whatever_was_under_way_is_done_once_more_at_most(documents: list[str], killed: int) -> None:
     """Killed with several documents under way: the results are the same, and what was finished is not asked for."""
@@ -349,7 +349,7 @@ def test_maps_with_other_documents_lose_none(fake: _Fake, path: Path) -> None:
     _all_there(path, ["this is Ann", "this is Bob", "this is Zoe", "bad one"])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(maps=st.lists(DOCUMENTS, min_size=1, max_size=4), concurrency=st.sampled_from([1, 3]))
 def test_nothing_that_was_given_is_lost(maps: list[list[str]], concurrency: int) -> None:
     """Whatever is given in however many maps is in the records and in each export, once for each content."""
@@ -986,4 +986,4 @@ def test_a_journal_is_given_to_each_extraction(path: Path) -> None:
     keys = {call["idempotency_key"] for call in calls}
     assert len(keys) == 2
     assert all(key.endswith("-1") and len(key) < 60 for key in keys)
-    assert all(call["seed"] == 1 and hasattr(call["journal"], "put") for call in calls)
+    assert all(call["seed"] == 1 and hasattr(call["_journal"], "put") for call in calls)

@@ -6,50 +6,30 @@ import os
 import random
 import threading
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stored import begin, job_with_a_run, sha, states
 
 from extractor.batch.owners import lock_file
 from extractor.batch.record import AttemptRecord, Failure
-from extractor.batch.store import Begun, Finished, Store, Worker
+from extractor.batch.store import Begun, Finished, Store
 from extractor.errors import JobError
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="deleted files of POSIX")
 
 ATTEMPT = AttemptRecord(attempt=1, number=1, outcome="conforming", seconds=1.5, model="m")
 DONE = Finished(data={"x": 1}, outcome="conforming", attempts=(ATTEMPT, ATTEMPT))
-FAILED = Finished(failure=Failure(type="Refused", message="It said no."), attempts=(ATTEMPT,))
-
-
-def sha(text: str) -> str:
-    """Hash a content."""
-    return sha256(text.encode()).hexdigest()
-
-
-def begin(worker: Worker, name: str, text: str | None = None, number: int = 0, **more: Any) -> Begun:
-    """Begin a document, whose text is its name unless there is another."""
-    text = name if text is None else text
-    return worker.begin(number=number, name=name, sha256=sha(text), text=text, **more).result()
+FAILED = Finished(error=Failure(type="Refused", message="It said no."), attempts=(ATTEMPT,))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """Open a job with a run."""
-    with Store(tmp_path / "job.db") as made:
-        made.open_run(target="T", schema={"type": "object"}, options={"model": "m"})
+    with job_with_a_run(tmp_path) as made:
         yield made
-    with Store(tmp_path / "job.db") as made:
-        assert made.check() == ()
-
-
-def states(store: Store, run: int = 1) -> dict[str, str]:
-    """Give the state of each document by its name."""
-    return {record.name: record.state for record in store.records(run)}
 
 
 # ----------------------------------------------------------------------------------------- several workers
@@ -130,7 +110,7 @@ def test_what_a_dead_worker_holds_is_shown_as_pending(store: Store) -> None:
 
 def test_what_was_not_answered_is_asked_for_again(store: Store) -> None:
     """A worker that comes alone finds pending what the endpoint did not answer, and what failed otherwise failed."""
-    unanswered = Finished(failure=Failure(type="TimedOut", message="It took too long."), attempts=(ATTEMPT,))
+    unanswered = Finished(error=Failure(type="TimedOut", message="It took too long."), attempts=(ATTEMPT,))
     worker = store.worker(1)
     for name, finished in (("a", unanswered), ("b", FAILED), ("c", DONE)):
         worker.finish(begin(worker, name), finished).result()
@@ -292,7 +272,7 @@ class Told:
         return {name: each if isinstance(each, str) else self.contents[each] for name, each in self.inputs.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=steps)
 def test_a_job_knows_what_happened(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int, int]]
@@ -323,7 +303,7 @@ def test_a_job_knows_what_happened(
                 if told.states().get(name) != "done":
                     told.inputs[name] = "failed"
             elif step in ("retry", "redo"):
-                store.retry(1, failed=step == "retry")
+                store.retry(1, names=None if step == "retry" else list(told.states()))
                 told.retry(done=step == "redo")
             elif step in ("close", "die"):
                 told.left(who)

@@ -10,23 +10,19 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
-from extractor.batch.tables import (
+from extractor.batch.shapes import (
     MOST_NODES,
     Items,
-    Names,
     Scalar,
     Shape,
     Struct,
-    Table,
-    flat_columns,
-    head_names,
     is_numeral,
-    related,
     root_of,
     settled,
     shape_of,
     title_of,
 )
+from extractor.batch.tables import Names, Table, flat_columns, head_names, related
 from extractor.schema.ready import ready_names, ready_schema
 
 

@@ -32,7 +32,7 @@ from extractor.result import DocumentResult
 from extractor.several.line import IN_A_ROW
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
-FEW = settings(max_examples=8, deadline=None)
+FEW = settings(max_examples=8)
 WAYS = ("sync", "async")
 OWN: Mapping[str, Any] = {"max_retries": 1, "transport_retries": 0, "price": Price(input=1, output=2)}
 

@@ -141,12 +141,15 @@ def test_none_is_not_set() -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("temprature", "temperature"), ("max_token", "max_tokens"), ("stop_sequences", None), ("zzz", None)],
+    [
+        *(("temprature", "temperature"), ("max_token", "max_tokens"), ("stop_sequences", None), ("zzz", None)),
+        *(("fallback", "fallbacks"), ("deadlines", "deadline")),
+    ],
 )
 def test_unknown_names(name: str, meant: str | None) -> None:
     """An unknown name is an error that suggests the near one and the way round."""
     with pytest.raises(OptionError, match=rf"^{name} is no request field\.") as caught:
-        checked({name: 1})
+        checked({name: 1}, ("deadline", "fallbacks"))
     assert caught.value.option == name
     assert (f"Did you mean {meant}?" if meant else "extra_fields") in caught.value.hint
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extractor.chat.sse import MOST_CHOICES, EventReader, ReplyCollector
 from extractor.chat.wire import decode_reply
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 lines = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=12)
 events = st.lists(st.lists(lines, min_size=1, max_size=3), max_size=5)
 noise = st.lists(st.sampled_from([": keep-alive", ":", "event: x", "id: 7", "retry: 10", "nonsense"]), max_size=2)
@@ -46,7 +46,7 @@ def streams(draw: st.DrawFn) -> tuple[bytes, list[str]]:
     return (mark + "".join(line + end for line in written)).encode(), ["\n".join(event) for event in wanted]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(streams(), st.lists(st.integers(min_value=0, max_value=10**6), max_size=30))
 def test_any_split_gives_the_same_events(stream: tuple[bytes, list[str]], places: list[int]) -> None:
     """Where the network cuts a stream, even within a character, makes no difference."""
@@ -275,7 +275,7 @@ strange = st.dictionaries(st.sampled_from(KEYS), values, max_size=4) | st.fixed_
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(strange, max_size=4))
 def test_no_object_breaks_the_collector(chunks: list[dict[str, Any]]) -> None:
     """Whatever objects a stream consists of, there is a body, and it decodes."""

@@ -25,7 +25,7 @@ from extractor.chat.wire import (
     decode_reply,
 )
 
-few = settings(max_examples=60, deadline=None)
+few = settings(max_examples=60)
 DOCUMENTED = [
     "id",
     "model",
@@ -222,7 +222,7 @@ def test_the_reference_reply() -> None:
     assert decode_reply(REFERENCE) == DECODED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(DOCUMENTED) | st.text(max_size=3), values, max_size=6))
 def test_decoding_never_raises(data: dict[str, Any]) -> None:
     """Any JSON object decodes into a reply whose fields have their types."""
@@ -238,7 +238,7 @@ def test_decoding_never_raises(data: dict[str, Any]) -> None:
         assert all(isinstance(item.logprob, float | None) for item in choice.logprobs)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from(DOCUMENTED), values, max_size=8))
 def test_any_choice_decodes(choice: dict[str, Any]) -> None:
     """A choice is there whatever its fields are."""

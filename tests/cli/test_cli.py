@@ -21,7 +21,7 @@ from extractor.schema.ready import ready_names
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SAID = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 CONTACT = {"name": "Ann"}
 SCHEMA = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extractor.documents.chunk import LEAST, Chunk, chunks
+from extractor.documents.chunk import Chunk, chunks
+from extractor.documents.chunking import LEAST
 from extractor.documents.lengths import tokens_in
 from extractor.errors import MissingExtra, OptionError
 
@@ -69,7 +70,7 @@ lines = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(lines | st.text(max_size=30), max_size=40), st.integers(LEAST, 120), st.integers(0, 60))
 def test_what_is_promised_of_any_text(parts: list[str], tokens: int, overlap: int) -> None:
     """Chunks have at most so many tokens, are in order, overlap by no more than asked, and leave nothing out."""

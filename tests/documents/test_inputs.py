@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import extractor.documents.inputs as module
 from extractor.documents.inputs import count, inputs
-from extractor.documents.loaded import Input
+from extractor.documents.loaded import Input, Names
 from extractor.errors import DocumentError, OptionError
 
 
@@ -233,7 +233,7 @@ def test_a_large_table_is_not_counted(tables: Path, monkeypatch: pytest.MonkeyPa
 @given(st.lists(st.sampled_from(["a", "a#2", "a#2#2", "b", "a#3"]), max_size=20))
 def test_law_names_are_distinct(given_names: list[str]) -> None:
     """However names repeat, no two documents have the same, and the first keeps its own."""
-    seen = module._Names()
+    seen = Names()
     found = [seen.distinct(name) for name in given_names]
     assert len(set(found)) == len(found)
     assert all(made.startswith(name) for name, made in zip(given_names, found, strict=True))

@@ -61,7 +61,7 @@ def test_any_text_has_a_length(text: str) -> None:
     assert tokens_in(text) > 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(max_size=20), max_size=10))
 def test_parts_have_no_less_than_the_whole(parts: list[str]) -> None:
     """Lines taken each by itself cost together what the whole costs, or more."""

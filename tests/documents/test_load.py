@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import pickle
+import struct
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -275,7 +276,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     name=NAMES,
     data=st.one_of(st.binary(), st.builds(lambda head, tail: head + tail, PIECES, st.binary(max_size=50))),
@@ -323,6 +324,16 @@ def test_an_old_file_that_is_none(name: str) -> None:
     pytest.importorskip("kreuzberg")
     with pytest.raises(DocumentDamaged, match=r"^old: "):
         load(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + name.encode("utf-16-le"), name="old")
+
+
+@pytest.mark.parametrize("size", [(7, 5), (300, 2)])
+def test_the_size_of_an_image_whose_markers_are_filled_up(size: tuple[int, int]) -> None:
+    """Any number of bytes may fill up the place before a marker of a JPEG image."""
+    width, height = size
+    frame = b"\xff\xc0" + struct.pack(">HBHH", 11, 8, height, width) + b"\1\1\x11\0"
+    for filled in range(4):
+        image = b"\xff\xd8\xff\xe0\0\4\0\0" + b"\xff" * filled + frame + b"\xff\xd9"
+        assert rendering.image_size(image) == size
 
 
 @pytest.mark.parametrize("size", [(7, 5), (300, 2)])

@@ -142,7 +142,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(json_values, st.sampled_from([{}, ROWS, {"anyOf": [ROWS, ROW]}]))
 def test_one_part_is_itself(data: Any, schema: dict[str, Any]) -> None:
     """One part, alone or beside one that saw nothing, comes out as it went in."""
@@ -179,7 +179,7 @@ records = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(records, st.lists(st.tuples(st.integers(1, 8), st.integers(0, 8)), min_size=40, max_size=40))
 def test_all_rows_once(table: list[Mapping[str, Any]], steps: list[tuple[int, int]]) -> None:
     """A table in chunks with any overlaps comes back with each row once, in order, however alike the rows are."""

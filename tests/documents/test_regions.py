@@ -219,7 +219,7 @@ def test_places_in_the_lead_are_those_of_the_document() -> None:
     assert (text[span.start : span.end], span.page) == ("stool", 2)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(2, 50), st.integers(1, 20), st.randoms(use_true_random=False))
 def test_rounds_of_asking_find_all(count: int, most: int, rnd: random.Random) -> None:
     """Whatever is dropped from an answer is asked for again, and in the end all rows are there once, in order."""
@@ -240,7 +240,7 @@ def test_rounds_of_asking_find_all(count: int, most: int, rnd: random.Random) ->
     assert fields.keys() == {f"/items/{index}/{name}" for index in range(count) for name in ("number", "name")}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 9), max_size=6),
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99)), max_size=8),

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import extractor.documents.rows as module
+from extractor.documents import table_files
 from extractor.documents.rows import Row, check_table, count_rows, is_table, rows
 from extractor.errors import DocumentDamaged, DocumentError, MissingExtra, OptionError
 
@@ -148,7 +149,7 @@ def test_damaged_lines(tmp_path: Path, line: str, said: str) -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_a_row_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """A row that is longer than any may be is one damaged row, of which no more than that is in memory."""
-    monkeypatch.setattr(module, "LONGEST_ROW", 1_000)
+    monkeypatch.setattr(table_files, "LONGEST_ROW", 1_000)
     quoted = "csv" in name
     head, good = ("text\n", "{}\n") if quoted else ("", '{{"text": "{}"}}\n')
     long = '"' + "x\n" * 600 if quoted else "x" * 5_000 + "\n"

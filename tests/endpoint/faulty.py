@@ -5,7 +5,7 @@ ever), and how an extraction has to end: with the right value after so many requ
 `Faulty` does it on loopback, over plain sockets: what no HTTP library would send is sent here.
 
 The tests run the table through the library, `benchmarks/faults.py` through others too, and `page()` is
-`docs/faults.md`.
+`docs/reference/faults.md`.
 """
 
 from __future__ import annotations
@@ -1724,7 +1724,7 @@ beginning of what had come.
 
 
 def page() -> str:
-    """The whole of `docs/faults.md`."""
+    """The whole of `docs/reference/faults.md`."""
     recovered = sum(fault.expected == RECOVERS for fault in FAULTS)
     numbers = f"{len(FAULTS)} faults: {recovered} end with the right value, {len(FAULTS) - recovered} with an error."
     parts = [_INTRODUCTION, numbers + "\n"]

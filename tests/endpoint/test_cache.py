@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extractor.endpoint import cache as module
+from extractor.endpoint import cache_file
 from extractor.endpoint.cache import Cache
 from extractor.errors import ConfigurationError, OptionError
 
@@ -105,7 +106,7 @@ def test_kept_and_found(path: Path) -> None:
 small_keys = st.integers(0, 5).map(key)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(small_keys, st.one_of(st.none(), st.binary(max_size=300))), max_size=30))
 def test_a_cache_is_a_dict(steps: list[tuple[bytes, bytes | None]]) -> None:
     """Whatever is put in whatever order, each key has its latest value, and what is counted is what is there."""
@@ -139,7 +140,7 @@ def measured(path: Path) -> int:
 requests = st.tuples(st.text(max_size=5), st.binary(max_size=5), st.integers(0, 20))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(requests, requests)
 def test_keys(one: tuple[str, bytes, int], other: tuple[str, bytes, int]) -> None:
     """Two requests have one key only where address, body and number are the same."""
@@ -232,7 +233,7 @@ def _text(path: Path) -> None:
 
 
 def _short(path: Path) -> None:
-    path.write_bytes(module.MAGIC)
+    path.write_bytes(cache_file.MAGIC)
 
 
 def _folder(path: Path) -> None:
@@ -493,7 +494,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 holes = st.tuples(st.integers(100, 10**6), st.binary(min_size=1, max_size=60))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(holes, min_size=1, max_size=8), st.one_of(st.none(), st.integers(100, 10**5)))
 def test_damage_anywhere(whole: Path, damage: list[tuple[int, bytes]], length: int | None) -> None:
     """Wherever a file is damaged or cut off, nothing is raised, and nothing wrong is found."""
@@ -550,7 +551,7 @@ def test_a_locked_file(
 
 def test_clearing_a_locked_file(path: Path, kept: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the values cannot be deleted, whoever wanted that is told."""
-    monkeypatch.setattr(module, "CLEARING", 0.001)
+    monkeypatch.setattr(cache_file, "CLEARING", 0.001)
     kept.put(key(1), b"one")
     other = raw(path)
     other.execute("BEGIN IMMEDIATE")
@@ -729,7 +730,7 @@ def test_a_disk_that_is_full_from_the_start(path: Path) -> None:
 
 def test_a_file_that_goes_away(path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """A file that is deleted before it is opened is not made again by SQLite, which would let others read it."""
-    monkeypatch.setattr(module, "_check", lambda path: None)
+    monkeypatch.setattr(module, "check", lambda path: None)
     with Cache(path) as cache:
         cache.put(key(1), b"one")
         assert cache.get(key(1)) is None

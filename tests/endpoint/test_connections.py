@@ -28,8 +28,6 @@ from extractor.errors import ConfigurationError, ExtractorError
 HELLO = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"
 BEGUN = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello"
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
-
 
 @pytest.fixture(autouse=True)
 def _neutral(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +198,6 @@ def _hello(connection: socket.socket, number: int) -> None:
 # ------------------------------------------------------------------------------------ what is used again
 
 
-@both
 def test_a_connection_is_used_again(kind: str) -> None:
     """Requests one after the other share one connection."""
     with Server(_hello) as server, Asking(kind, server.url) as asking:
@@ -208,7 +205,6 @@ def test_a_connection_is_used_again(kind: str) -> None:
         assert len(server.connections) == 1
 
 
-@both
 @pytest.mark.parametrize(
     "reply",
     [
@@ -225,7 +221,6 @@ def test_what_must_not_be_used_again(reply: bytes, kind: str) -> None:
         assert len(server.connections) == 3
 
 
-@both
 def test_a_body_that_was_not_read(kind: str) -> None:
     """Where a body was not read to its end, its connection is closed."""
     with Server(lambda connection, _: connection.sendall(BEGUN)) as server, Asking(kind, server.url) as asking:
@@ -238,7 +233,6 @@ def test_a_body_that_was_not_read(kind: str) -> None:
         assert len(server.connections) == 2
 
 
-@both
 def test_a_connection_that_died_while_idle(kind: str) -> None:
     """Where the server has closed an idle connection, the next request gets a new one."""
 
@@ -253,7 +247,6 @@ def test_a_connection_that_died_while_idle(kind: str) -> None:
             assert len(server.connections) == number
 
 
-@both
 def test_what_comes_while_idle(kind: str) -> None:
     """What nobody asked for is no reply to the next request."""
     with Server(_hello) as server, Asking(kind, server.url) as asking:
@@ -263,7 +256,6 @@ def test_what_comes_while_idle(kind: str) -> None:
         assert len(server.connections) == 2
 
 
-@both
 def test_idle_connections_expire(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that was idle for too long is closed."""
     monkeypatch.setattr(http, "KEPT_SECONDS", -1.0)
@@ -276,7 +268,6 @@ def test_idle_connections_expire(kind: str, monkeypatch: pytest.MonkeyPatch) -> 
         assert server.ended.acquire(timeout=10)
 
 
-@both
 def test_idle_connections_are_bounded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many that were in use at once only so many are kept, and closing closes these."""
     monkeypatch.setattr(http, "KEPT_CONNECTIONS", 2)
@@ -293,7 +284,6 @@ def test_idle_connections_are_bounded(kind: str, monkeypatch: pytest.MonkeyPatch
             assert server.ended.acquire(timeout=10)
 
 
-@both
 def test_each_place_has_its_own(kind: str) -> None:
     """A connection to one address is never used for another."""
     other = HELLO.replace(b"hello", b"other")
@@ -421,7 +411,6 @@ def test_the_collector_may_end_a_request_in_the_middle() -> None:
     assert stack._closed
 
 
-@both
 def test_closing_ends_what_is_under_way(kind: str) -> None:
     """Closing ends the replies that are still coming, and nothing stays open."""
     with Server(lambda connection, _: connection.sendall(BEGUN)) as server, Asking(kind, server.url) as asking:
@@ -459,7 +448,6 @@ DRIPS = {
 }
 
 
-@both
 @pytest.mark.parametrize("talk", DRIPS.values(), ids=DRIPS)
 def test_the_deadline_ends_every_wait(talk: Talk, kind: str) -> None:
     """However little comes at a time, a request ends at its deadline, and its connection is closed."""
@@ -470,7 +458,6 @@ def test_the_deadline_ends_every_wait(talk: Talk, kind: str) -> None:
         assert server.ended.acquire(timeout=10)
 
 
-@both
 @pytest.mark.parametrize(
     "head",
     [b"x: " + b"y" * 200_000, b"".join(b"x%d: y\r\n" % number for number in range(20_000)), b"z" * 200_000],
@@ -501,7 +488,6 @@ def test_an_answer_before_the_whole_request() -> None:
         assert len(server.connections) == 2
 
 
-@both
 def test_a_large_reply_that_is_read_slowly(kind: str) -> None:
     """A reply that is larger than what is kept of it arrives whole."""
     body = bytes(range(256)) * 16_384
@@ -515,7 +501,6 @@ def test_a_large_reply_that_is_read_slowly(kind: str) -> None:
 # ------------------------------------------------------------------------------------------- where to
 
 
-@both
 def test_nobody_there(kind: str) -> None:
     """A port that nobody listens at is a failure to connect."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -524,7 +509,6 @@ def test_nobody_there(kind: str) -> None:
         asking.ask()
 
 
-@both
 @pytest.mark.parametrize("host", ["nobody.invalid", "a..b.invalid", "x" * 64 + ".invalid"])
 def test_no_such_host(host: str, kind: str) -> None:
     """So is a name that there is not, or cannot be."""
@@ -533,7 +517,6 @@ def test_no_such_host(host: str, kind: str) -> None:
         asking.ask()
 
 
-@both
 @pytest.mark.skipif(not socket.has_ipv6, reason="needs IPv6")
 def test_ipv6(kind: str) -> None:
     """An address of IPv6 is an address."""
@@ -546,7 +529,6 @@ def test_ipv6(kind: str) -> None:
         assert f"[::1]:{server.port}".encode() in server.heads[0]
 
 
-@both
 @pytest.mark.parametrize("no_proxy", [None, "other.example", "127.0.0.1", "*", "localhost,127.0.0.1"])
 def test_proxies(no_proxy: str | None, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes through a proxy is what httpx says: HTTP_PROXY, less NO_PROXY."""
@@ -578,7 +560,6 @@ def test_how_httpx_is_asked_for_proxies(client: Any, monkeypatch: pytest.MonkeyP
     assert made._transport_for_url(httpx.URL("https://h.example")) is not made._transport
 
 
-@both
 def test_where_httpx_does_not_say(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where httpx should no longer say which way a URL goes, it sends all requests itself."""
     monkeypatch.delattr(httpx.Client, "_transport_for_url")
@@ -609,7 +590,6 @@ def test_another_kind_of_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
         assert asking.rest(response) == b"hello"
 
 
-@both
 def test_a_scheme_that_nobody_speaks(kind: str) -> None:
     """httpx says no to what is neither http nor https."""
     with Asking(kind, httpx.URL("ftp://h.example/v1")) as asking, pytest.raises(httpx.UnsupportedProtocol):
@@ -655,7 +635,6 @@ def secured(pem: Path) -> Iterator[Server]:
         yield server
 
 
-@both
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 def test_tls(name: str, kind: str, secured: Server, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whom to trust is said by the environment, and a connection with TLS is used again."""
@@ -671,7 +650,6 @@ def test_tls(name: str, kind: str, secured: Server, pem: Path, monkeypatch: pyte
     assert len(secured.connections) == 2  # the bare one, and the one with TLS on it
 
 
-@both
 def test_who_is_not_trusted(kind: str, secured: Server) -> None:
     """A server that nobody vouches for is sent nothing."""
     with Asking(kind, secured.url) as asking, pytest.raises(httpcore.ConnectError, match="CERTIFICATE"):
@@ -679,7 +657,6 @@ def test_who_is_not_trusted(kind: str, secured: Server) -> None:
     assert secured.heads == []
 
 
-@both
 def test_a_second_scheme(kind: str, secured: Server, pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections begun for http:// trust the same authorities for https://."""
     monkeypatch.setenv("SSL_CERT_FILE", str(pem))
@@ -689,7 +666,6 @@ def test_a_second_scheme(kind: str, secured: Server, pem: Path, monkeypatch: pyt
         assert asking.ask() == b"hello"
 
 
-@both
 def test_certificates_that_cannot_be_read(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A certificate file that is not there is said at once."""
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))

@@ -977,7 +977,7 @@ def test_a_body_that_is_too_large(compressed: bool) -> None:
 answers = st.lists(st.sampled_from(sorted(ANSWERS)), min_size=12, max_size=12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(answers, st.booleans(), st.integers(0, 4), st.integers(1, 12))
 def test_whatever_happens(names: list[str], second: bool, retries: int, cut: int) -> None:
     """Whatever is answered, and wherever it is left: the tries are bounded, and in the end nothing is under way."""

@@ -222,7 +222,7 @@ def _planted(thing: Any, depth: int = 6) -> Iterator[str]:
 
 def _may_hold_it(thing: Any) -> bool:
     """What sends has to know the key; it must not print it."""
-    return type(thing).__module__.startswith(("extractor.endpoint", "extractor.client"))
+    return type(thing).__module__.startswith(("extractor.endpoint", "extractor.client", "extractor.async_client"))
 
 
 def _frames(trace: TracebackType | None) -> Iterator[dict[str, Any]]:
@@ -406,8 +406,8 @@ def test_the_table() -> None:
 
 
 def test_the_page_is_what_is_tested() -> None:
-    """docs/faults.md is made of the table: `python benchmarks/faults.py --write docs/faults.md`."""
-    assert (ROOT / "docs" / "faults.md").read_text(encoding="utf-8") == page()
+    """docs/reference/faults.md is made of the table: `python benchmarks/faults.py --write docs/reference/faults.md`."""
+    assert (ROOT / "docs" / "reference" / "faults.md").read_text(encoding="utf-8") == page()
 
 
 if __name__ == "__main__":

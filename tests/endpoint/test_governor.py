@@ -423,7 +423,7 @@ class Asking(RuleBasedStateMachine):
         assert self.governor.in_flight == len(self.sending) == 0
 
 
-Asking.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Asking.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestAsking = Asking.TestCase
 
 

@@ -100,7 +100,7 @@ def test_little_left_is_scarce() -> None:
 texts = st.text(st.sampled_from('0123456789.,;=:+-TZhmsµdrt "limtrean'), max_size=40) | st.text(max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from([*OPENAI, *ANTHROPIC, "ratelimit", "ratelimit-remaining", "ratelimit-reset"]), texts

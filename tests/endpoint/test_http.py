@@ -46,8 +46,6 @@ KEY = "sk-planted/0123+456789=="
 COMPLETION = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}
 TEXT = ChatRequest(prefix=Prefix(fields={"model": "m"}), tail=({"role": "user", "content": "héllo"},))
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
-
 
 def _address(base_url: str, **more: Any) -> Address:
     return Address(base_url=base_url, model="m", dialect="unknown", **more)
@@ -156,7 +154,6 @@ def _response(body: bytes, *, length: int | None = None, head: bytes = b"") -> b
 # ------------------------------------------------------------------------------------------- going right
 
 
-@both
 def test_what_is_sent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """One POST with the encoded request as JSON, and the key as a bearer token."""
     fake_endpoint.answer(Reply(content="hello", usage={"prompt_tokens": 3}))
@@ -173,7 +170,6 @@ def test_what_is_sent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert request.headers["x-trace"] == "7"
 
 
-@both
 def test_key_in_its_own_header(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where an endpoint wants the key in a header of its own, it is sent there and only there."""
     fake_endpoint.answer("hello")
@@ -183,7 +179,6 @@ def test_key_in_its_own_header(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "authorization" not in headers
 
 
-@both
 def test_without_a_key(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Without a key there is no authorization at all."""
     fake_endpoint.answer("hello")
@@ -191,7 +186,6 @@ def test_without_a_key(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert "authorization" not in fake_endpoint.requests[0].headers
 
 
-@both
 @pytest.mark.parametrize(
     ("content", "media"),
     [
@@ -214,7 +208,6 @@ def test_media_go_to_their_own_address(kind: str, content: Any, media: bool) -> 
     assert (len(usual.requests), len(other.requests)) == ((0, 1) if media else (1, 0))
 
 
-@both
 def test_media_without_an_address_of_their_own(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where there is one address, everything goes there."""
     fake_endpoint.answer("hello")
@@ -227,7 +220,6 @@ def test_media_without_an_address_of_their_own(kind: str, fake_endpoint: FakeEnd
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_compressed_reply(kind: str, encoding: str, fake_endpoint: FakeEndpoint) -> None:
     """A compressed reply is read."""
@@ -237,7 +229,6 @@ def test_compressed_reply(kind: str, encoding: str, fake_endpoint: FakeEndpoint)
     assert _send(kind, _address(fake_endpoint.base_url)).choices[0].message.content == "hello"
 
 
-@both
 def test_chunked_reply(kind: str) -> None:
     """A reply whose length is not known beforehand is read to its end."""
     raw = json.dumps(COMPLETION).encode()
@@ -246,7 +237,6 @@ def test_chunked_reply(kind: str) -> None:
         assert _send(kind, _address(wire.base_url)).choices[0].message.content == "hello"
 
 
-@both
 @pytest.mark.parametrize("chunk", [1, 3, 1_000])
 def test_streamed_reply(kind: str, chunk: int, fake_endpoint: FakeEndpoint) -> None:
     """A reply asked for in events is put together to what it would have been at once."""
@@ -267,7 +257,6 @@ EVENTS = (
 )
 
 
-@both
 @pytest.mark.parametrize(
     ("raw", "content_type"),
     [
@@ -322,7 +311,6 @@ class Own(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.closed = True
 
 
-@both
 def test_callers_own_client(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The caller's client is used with its own headers and timeouts, and is left open."""
     fake_endpoint.answer("one", "two")
@@ -356,7 +344,6 @@ def test_callers_own_client(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert str(first.url) == fake_endpoint.base_url + "/chat/completions"
 
 
-@both
 def test_a_client_without_a_socket(kind: str) -> None:
     """The fake's transport answers in a client of the caller's own."""
     fake = FakeEndpoint("hello")
@@ -365,7 +352,6 @@ def test_a_client_without_a_socket(kind: str) -> None:
     assert fake.requests[0].path == "/v1/chat/completions"
 
 
-@both
 def test_timeouts(kind: str) -> None:
     """What timeout= says is what httpx gets, also with a client of the caller's own."""
     transport = Own(lambda request: httpx.Response(200, json=COMPLETION))
@@ -374,7 +360,6 @@ def test_timeouts(kind: str) -> None:
     assert timeouts == {"connect": 2.0, "read": 3.0, "write": 3.0, "pool": 3.0}
 
 
-@both
 def test_a_deadline_cuts_every_timeout(kind: str) -> None:
     """With a deadline no single wait is longer than what is left of it."""
     transport = Own(lambda request: httpx.Response(200, json=COMPLETION))
@@ -421,7 +406,6 @@ class Breaking(httpx.SyncByteStream, httpx.AsyncByteStream):
         raise self.error
 
 
-@both
 @pytest.mark.parametrize("when", ["sending", "receiving"])
 @pytest.mark.parametrize("exception", EXCEPTIONS, ids=lambda kind: kind.__name__)
 def test_every_exception_of_httpx_is_translated(exception: type[Exception], when: str, kind: str) -> None:
@@ -446,7 +430,6 @@ def test_every_exception_of_httpx_is_translated(exception: type[Exception], when
     assert isinstance(error, (EndpointError, ConfigurationError))
 
 
-@both
 def test_a_closed_client_of_the_callers_own(kind: str) -> None:
     """A client that the caller has closed is the caller's fault, and said to be."""
     address = _address("http://h.example/v1")
@@ -466,7 +449,6 @@ def test_a_closed_client_of_the_callers_own(kind: str) -> None:
     asyncio.run(send())
 
 
-@both
 def test_nobody_there(kind: str) -> None:
     """A refused connection is a ConnectionFailed that names the address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -477,14 +459,12 @@ def test_nobody_there(kind: str) -> None:
     assert url in str(caught.value)
 
 
-@both
 def test_no_such_host(kind: str) -> None:
     """A host that does not exist is a ConnectionFailed."""
     with pytest.raises(ConnectionFailed):
         _send(kind, _address("http://nobody.invalid/v1"))
 
 
-@both
 @pytest.mark.parametrize(
     "raw",
     [
@@ -505,7 +485,6 @@ def test_a_server_that_breaks_off(raw: bytes, kind: str) -> None:
         _send(kind, _address(wire.base_url))
 
 
-@both
 def test_damaged_compression(kind: str) -> None:
     """A reply whose compression cannot be undone is a BadReply."""
     with (
@@ -515,7 +494,6 @@ def test_damaged_compression(kind: str) -> None:
         _send(kind, _address(wire.base_url))
 
 
-@both
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
@@ -573,7 +551,6 @@ def _event(data: Any) -> str:
 FAILURE = {"message": "the provider failed", "type": "upstream_error", "code": 502}
 
 
-@both
 @pytest.mark.parametrize(
     ("reply", "status", "error"),
     [
@@ -644,7 +621,6 @@ def test_refusals(reply: Reply, status: int, error: type[StatusError], kind: str
         assert (caught.value.type, caught.value.code) == ("upstream_error", str(status))
 
 
-@both
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int, kind: str) -> None:
     """Neither key nor document goes where a redirect points, also with a client that follows redirects."""
@@ -660,7 +636,6 @@ def test_redirects_are_not_followed(status: int, kind: str) -> None:
         assert elsewhere.requests == []
 
 
-@both
 def test_redirects_are_not_followed_by_the_callers_client(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A client of the caller's own that follows redirects does not do so here."""
     fake_endpoint.answer(Reply(status=307, headers={"location": "/v1/elsewhere"}, raw=""), "stolen")
@@ -679,7 +654,6 @@ def test_redirects_are_not_followed_by_the_callers_client(kind: str, fake_endpoi
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
 def test_a_reply_without_end(packed: bool, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A reply larger than the bound is given up with its beginning, also where it was small on the wire."""
@@ -694,7 +668,6 @@ def test_a_reply_without_end(packed: bool, kind: str, fake_endpoint: FakeEndpoin
     assert len(pickle.dumps(caught.value)) < 10_000
 
 
-@both
 @pytest.mark.parametrize(
     "headers", [{"X-Name": "line\nbreak"}, {"X-Name": "ключ"}, {"bad name": "x"}, {"X-Näme": "x"}], ids=repr
 )
@@ -739,7 +712,6 @@ def _drip_events(connection: socket.socket, stop: threading.Event) -> None:
     _drip(connection, stop)
 
 
-@both
 @pytest.mark.parametrize("talk", [_stall, _stall_midway])
 def test_silence(talk: Talk, kind: str) -> None:
     """A server that goes silent is given up when the timeout has passed."""
@@ -749,7 +721,6 @@ def test_silence(talk: Talk, kind: str) -> None:
     assert caught.value.url == wire.base_url + "/chat/completions"
 
 
-@both
 @pytest.mark.parametrize("talk", [_stall, _stall_midway, _drip_body, _drip_events])
 def test_the_deadline_ends_it(talk: Talk, kind: str) -> None:
     """The deadline ends every wait, also for a server that sends a byte now and then."""
@@ -758,14 +729,12 @@ def test_the_deadline_ends_it(talk: Talk, kind: str) -> None:
     assert "deadline" in str(caught.value)
 
 
-@both
 def test_the_deadline_ends_slow_headers(kind: str) -> None:
     """The deadline also ends headers that come byte by byte, each in time."""
     with Wire(_drip_headers) as wire, pytest.raises(TimedOut, match="deadline"):
         _send(kind, _address(wire.base_url), expires=time.monotonic() + 0.3)
 
 
-@both
 def test_after_the_deadline_nothing_is_sent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Once the deadline has passed nothing is sent any more."""
     with pytest.raises(TimedOut):
@@ -773,7 +742,6 @@ def test_after_the_deadline_nothing_is_sent(kind: str, fake_endpoint: FakeEndpoi
     assert fake_endpoint.requests == []
 
 
-@both
 @pytest.mark.skipif(sys.platform != "linux", reason="how long a queue really is differs between systems")
 def test_a_connection_that_nobody_accepts(kind: str) -> None:
     """A server whose queue is full and which never accepts is given up when the timeout has passed."""
@@ -837,7 +805,6 @@ LEAKS: dict[str, Callable[[Recorded], Reply]] = {
 }
 
 
-@both
 @pytest.mark.parametrize("key_header", ["", "api-key"])
 @pytest.mark.parametrize("script", LEAKS.values(), ids=LEAKS)
 def test_an_error_never_shows_the_key(
@@ -858,7 +825,6 @@ def test_an_error_never_shows_the_key(
     assert places == []
 
 
-@both
 def test_an_error_of_the_connection_never_shows_the_key(kind: str) -> None:
     """Neither does an error that comes before any answer."""
     with Wire(_says(b"")) as wire, pytest.raises(ConnectionFailed) as caught:
@@ -878,7 +844,6 @@ def test_senders_do_not_show_the_key() -> None:
 # ------------------------------------------------------------------------------------- after a failure
 
 
-@both
 def test_a_sender_outlives_its_failures(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """After any failure the same sender sends the next request."""
     wrong = [

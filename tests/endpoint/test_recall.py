@@ -394,6 +394,18 @@ def test_nothing_is_sent_once_it_is_given_up() -> None:
     assert desk.posts == 0
 
 
+def test_a_reply_with_what_json_has_no_word_for() -> None:
+    """An infinite log-probability, which some endpoints write so, is kept with the rest of the reply."""
+    desk, journal = Desk(), Written()
+    body = json.dumps({**says("once").json(), "logprob": float("-inf")}).encode()
+    errand = Errand(journal=journal, idempotency_key="job-1")
+    assert text_of(desk.deliver(errand, ONE, httpx.Response(200, content=body))) == "once"
+    again = Errand(journal=journal, idempotency_key="job-1")
+    assert text_of(desk.deliver(again, ONE)) == "once"
+    assert text_of(desk.deliver(desk.errand(), TWO, httpx.Response(200, content=body))) == "once"
+    assert text_of(desk.deliver(desk.errand(), TWO)) == "once"
+
+
 def test_what_broke_off_is_not_journalled() -> None:
     """Nothing is kept of what failed."""
     desk, journal = Desk(), Written()

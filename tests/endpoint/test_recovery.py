@@ -28,7 +28,7 @@ from extractor.errors import (
     TimedOut,
 )
 
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=200)
 NOW = 1_000.0
 
 

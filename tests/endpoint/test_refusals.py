@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -350,6 +351,18 @@ def test_an_error_inside_a_stream_keeps_its_words() -> None:
     assert (error.type, error.code, error.param) == ("t", "400", "p")
 
 
+@pytest.mark.parametrize("wrapped", [lambda inner: [inner], lambda inner: {"msg": inner}])
+@pytest.mark.parametrize("word", ["message", "code", "type", "param"])
+def test_an_error_nested_without_end(word: str, wrapped: Callable[[Any], Any]) -> None:
+    """However deep an endpoint nests what it says, it ends in the error of its status."""
+    deep: Any = "end"
+    for _ in range(sys.getrecursionlimit()):
+        deep = wrapped(deep)
+    refused = Refused(status=400, headers={}, data={"error": {word: deep}}, body=b"", url=URL)
+    assert isinstance(refusal(refused), BadRequest)
+    assert isinstance(error_inside(refused), StatusError)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -417,7 +430,7 @@ def test_what_is_quoted_of_the_document(message: str, expected: str) -> None:
     assert unquoted(message, TEXT) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text("ab ", max_size=60), st.text("abc", max_size=40))
 def test_no_quotation_is_left(document: str, message: str) -> None:
     """No 12 characters in a row of a message are of the document; what is no quotation stays."""

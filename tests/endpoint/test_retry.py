@@ -40,7 +40,7 @@ from extractor.errors import (
     TimedOut,
 )
 
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=200)
 NOW = 1_750_000_000.0
 
 

@@ -212,7 +212,7 @@ class Asking(RuleBasedStateMachine):
 
 
 TestAsking = Asking.TestCase
-TestAsking.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestAsking.settings = settings(max_examples=100, stateful_step_count=40)
 
 
 # ------------------------------------------------------------------------------------------- the order

@@ -42,7 +42,6 @@ from extractor.result import Extraction
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
 ROOT = Path(__file__).resolve().parents[2]
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 LONG = 20.0
 """Seconds after which something is stuck."""
 
@@ -123,7 +122,6 @@ def closed_port() -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------ retries
 
 
-@both
 def test_sent_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What may pass is sent again, to the byte, with the same key, until it is answered."""
     fake_endpoint.answer(Reply(status=500), Reply(status=429), ANN)
@@ -135,7 +133,6 @@ def test_sent_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len({request.headers[KEYS] for request in fake_endpoint.requests}) == 1
 
 
-@both
 @pytest.mark.parametrize("retries", [0, 1, 4])
 def test_how_often(kind: str, retries: int, fake_endpoint: FakeEndpoint) -> None:
     """It is sent again as often as it is told; then the last failure is raised, with those before."""
@@ -147,7 +144,6 @@ def test_how_often(kind: str, retries: int, fake_endpoint: FakeEndpoint) -> None
     assert [error.url for error in caught.value.retries] == [caught.value.url] * retries
 
 
-@both
 def test_not_sent_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A request that is refused for good is not sent again."""
     fake_endpoint.answer(Reply(status=400, raw='{"error": {"message": "no such thing"}}'))
@@ -156,7 +152,6 @@ def test_not_sent_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_the_next_request_has_another_key(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Who asks again because a reply does not conform sends another request, with another key."""
     fake_endpoint.answer(Reply(status=500), {"name": 7}, Reply(status=500), ANN)
@@ -170,7 +165,6 @@ def test_the_next_request_has_another_key(kind: str, fake_endpoint: FakeEndpoint
     assert first != second  # it says something else
 
 
-@both
 def test_backoff(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """It waits before it asks again, for longer each time."""
     script = Times(Reply(status=500), Reply(status=500), ANN)
@@ -181,7 +175,6 @@ def test_backoff(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert second >= 0.2
 
 
-@both
 @pytest.mark.parametrize("headers", [{"retry-after": "0.3"}, {"retry-after-ms": "300"}], ids=["seconds", "ms"])
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after(kind: str, status: int, headers: dict[str, str], fake_endpoint: FakeEndpoint) -> None:
@@ -192,7 +185,6 @@ def test_retry_after(kind: str, status: int, headers: dict[str, str], fake_endpo
     assert script.gaps[0] >= 0.3
 
 
-@both
 def test_max_wait(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A longer wait than `max_wait` is not waited for: the error says so."""
     fake_endpoint.answer(Reply(status=429, headers={"retry-after": "3000"}))
@@ -202,7 +194,6 @@ def test_max_wait(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_the_deadline_covers_the_waits(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A wait that would end after the deadline is not begun."""
     fake_endpoint.answer(Reply(status=429, headers={"retry-after": "50"}))
@@ -211,7 +202,6 @@ def test_the_deadline_covers_the_waits(kind: str, fake_endpoint: FakeEndpoint) -
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_the_deadline_covers_the_retries(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """However many retries there are, they end with the deadline."""
     fake_endpoint.answer(*[Reply(status=500, delay=0.02)] * 10_000)
@@ -221,7 +211,6 @@ def test_the_deadline_covers_the_retries(kind: str, fake_endpoint: FakeEndpoint)
     assert "deadline" in str(caught.value)
 
 
-@both
 def test_the_deadline_covers_the_queue(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Who waits for a turn waits no longer than until the deadline, and then leaves no trace."""
     limits, hold = RateLimits(concurrency=1), Hold(ANN)
@@ -238,7 +227,6 @@ def test_the_deadline_covers_the_queue(kind: str, fake_endpoint: FakeEndpoint) -
         one.run(Person, "Ann")
 
 
-@both
 def test_what_comes_before_there_is_somebody_to_wake(kind: str) -> None:
     """Who is told to look again before he can be woken does so, and does not wait for ever."""
     turn = Turn()
@@ -283,7 +271,6 @@ def _closed_meanwhile(kind: str, fake: FakeEndpoint, ready: Callable[[Governor],
     return asyncio.run(asked())
 
 
-@both
 def test_closed_while_it_pauses(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A call whose extractor is closed in the pause before a retry ends at once, sends nothing more, and says so."""
     fake_endpoint.answer(Reply(status=500, headers={"retry-after": "50"}), ANN)
@@ -296,7 +283,6 @@ def test_closed_while_it_pauses(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 @pytest.mark.parametrize("retries", [0, 2])
 def test_closed_while_it_is_answered(kind: str, retries: int) -> None:
     """A call whose extractor is closed while it waits for its answer ends at once, is not sent again, and says so."""
@@ -333,7 +319,6 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     return made
 
 
-@both
 def test_an_address_where_nobody_is(kind: str, pair: Callable[..., str]) -> None:
     """Where nobody answers the other address is asked, without retries and waits."""
     with closed_port() as closed, FakeEndpoint(ANN) as second:
@@ -342,7 +327,6 @@ def test_an_address_where_nobody_is(kind: str, pair: Callable[..., str]) -> None
     assert len(second.requests) == 1
 
 
-@both
 def test_an_address_that_is_unwell(kind: str, pair: Callable[..., str]) -> None:
     """After two of 502, 503 and 504 the other address is asked, with the same key."""
     with FakeEndpoint(Reply(status=503), Reply(status=502)) as first, FakeEndpoint(ANN) as second:
@@ -352,7 +336,6 @@ def test_an_address_that_is_unwell(kind: str, pair: Callable[..., str]) -> None:
     assert len(keys) == 1
 
 
-@both
 def test_nobody_is_anywhere(kind: str, pair: Callable[..., str]) -> None:
     """Where nobody answers at either, the error has both."""
     with closed_port() as first, closed_port() as second, pytest.raises(ConnectionFailed) as caught:
@@ -363,7 +346,6 @@ def test_nobody_is_anywhere(kind: str, pair: Callable[..., str]) -> None:
     ]
 
 
-@both
 @pytest.mark.parametrize("well", [True, False])
 def test_media_first(kind: str, well: bool, pair: Callable[..., str]) -> None:
     """What is not text goes to the second address first, and to the other where that is unwell."""
@@ -375,7 +357,6 @@ def test_media_first(kind: str, well: bool, pair: Callable[..., str]) -> None:
         assert (len(first.requests), len(second.requests)) == ((0, 1) if well else (1, 2))
 
 
-@both
 def test_breakers_are_shared(kind: str, pair: Callable[..., str]) -> None:
     """What one extractor found out of an address, all in this process know."""
     with FakeEndpoint(Reply(status=503), repeat=True) as first, FakeEndpoint(ANN, repeat=True) as second:
@@ -658,7 +639,6 @@ main_thread = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="si
 
 @main_thread
 @pytest.mark.usefixtures("_interruptible")
-@both
 def test_interrupted_while_it_is_answered(kind: str) -> None:
     """Ctrl-C while it is being answered ends the call, and nothing is under way then."""
     hold = Hold(ANN)
@@ -756,7 +736,6 @@ def delta(content: str) -> dict[str, Any]:
 UNAVAILABLE = {"error": {"message": "planned", "code": 503}}
 
 
-@both
 @pytest.mark.parametrize(
     "failure",
     [Reply(status=500), Reply(status=429), events(), events(UNAVAILABLE), Reply(raw=": hi\n\n", status=503)],
@@ -775,7 +754,6 @@ def test_a_stream_that_has_not_begun(kind: str, failure: Reply, fake_endpoint: F
     assert len({request.headers[KEYS] for request in fake_endpoint.requests}) == 1
 
 
-@both
 def test_a_stream_that_has_begun(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A stream that fails after its first piece is not asked for again: what was shown would come twice."""
     fake_endpoint.answer(events(delta('{"name": "A'), UNAVAILABLE), ANN)
@@ -785,7 +763,6 @@ def test_a_stream_that_has_begun(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert caught.value.retries == ()
 
 
-@both
 def test_a_stream_that_falls_silent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Nor is one that falls silent."""
     cut = events(delta('{"name": "A'))

@@ -29,7 +29,7 @@ def test_who_has_begun_goes_first_within_its_share() -> None:
     assert [turns.take() for _ in range(3)] == [begun, other, new]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.booleans()), max_size=60))
 def test_everybody_is_served_once_or_has_left(wanted: list[tuple[int, bool, bool]]) -> None:
     """Whoever has not left is taken exactly once, and who has left leaves nothing behind."""
@@ -49,7 +49,7 @@ def test_everybody_is_served_once_or_has_left(wanted: list[tuple[int, bool, bool
     assert not any(turn.waiting for turn, _ in waiting)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 12), min_size=1, max_size=6))
 def test_no_share_is_served_twice_before_another_once(sizes: list[int]) -> None:
     """While several shares wait, none gets more than one turn ahead of another."""

@@ -22,8 +22,8 @@ from extractor.errors import CallerError, ExtractionFailed, JobError, OptionErro
 from extractor.evaluation.evaluating import evaluate
 from extractor.evaluation.leaving import without_and_with
 from extractor.evaluation.normal import Normal
+from extractor.evaluation.reliability import Sure, reliable, review
 from extractor.evaluation.scores import DRAWN, MEASURES
-from extractor.evaluation.surety import Sure, reliable, review
 from extractor.evidence.calibration import Calibration
 from extractor.examples.nearest import Examples
 from extractor.schema.target import target_of

@@ -153,6 +153,7 @@ def test_it_can_be_kept(tmp_path: Path) -> None:
         '{"points": [[0, NaN]], "count": 1, "before": [], "reliability": [], "auc": null}',
         '{"points": [[0, 2]], "count": 1, "before": [], "reliability": [], "auc": null}',
         '{"points": [[0, 1]], "count": 1, "before": [[1]], "reliability": [], "auc": null}',
+        '{"points": [[0, 1]], "count": Infinity, "before": [], "reliability": [], "auc": null}',
     ],
 )
 def test_what_is_no_calibration(text: str, tmp_path: Path) -> None:

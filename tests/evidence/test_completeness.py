@@ -743,7 +743,7 @@ def test_the_page_of_what_is_said_is_there() -> None:
 WORDS = ["lamp", "chair", "desk", "table 3000", "sofa", "total control", "blue shelf", "item 7"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.randoms(use_true_random=False), st.sampled_from(["|", ",", "\t", "   "]), st.data())
 def test_whatever_is_dropped_is_reported(count: int, rnd: random.Random, sign: str, data: st.DataObject) -> None:
     """Of a table with numbers, found and missing rows together are all rows, each once."""
@@ -764,7 +764,7 @@ def test_whatever_is_dropped_is_reported(count: int, rnd: random.Random, sign: s
     assert report.status == ("incomplete" if missing else "complete")
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.text(max_size=300), st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=8))
 def test_any_text_and_places_give_a_report(text: str, places: list[tuple[int, int]]) -> None:
     """Whatever the document is and wherever the values are said to stand, gaps lie in it, in order."""
@@ -779,3 +779,16 @@ def test_any_text_and_places_give_a_report(text: str, places: list[tuple[int, in
     for gap in report.gaps:
         assert 0 <= gap.start <= gap.at[0] <= gap.end <= len(text)
         assert 0 < gap.rows <= len(gap.at)
+
+
+def test_items_that_stand_far_from_their_other_values() -> None:
+    """An item of which only the second part was found, far from its first, has a place all the same."""
+    top = [f"Item: Q{index}Z" for index in range(10)]
+    middle = [f"prose line {index} of no meaning." for index in range(90)]
+    bottom = [f"Wonderful machine number{index}x 12{index}.50 EUR" for index in range(9)]
+    text = "\n".join([*top, *middle, *bottom, "Something   else entirely here"])
+    items = [{"name": f"Q{index}Z", "what": f"Wonderful machine number{index}x"} for index in range(9)]
+    data = {"items": [*items, {"name": None, "what": "Something   else entirely"}]}
+    source = source_of(text)
+    (report,) = completeness(SCHEMA, data, source, ground(SCHEMA, data, source))
+    assert (report.returned, report.gaps) == (10, ())

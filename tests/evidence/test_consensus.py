@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from extractor.evidence import consensus
 from extractor.evidence.consensus import Candidate, Vote, medoid, vote, votes_on
 from extractor.evidence.field import Field
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 
 
 def candidates(*data: Any) -> list[Candidate]:

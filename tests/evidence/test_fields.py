@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sys
@@ -10,13 +9,13 @@ import types
 from typing import Annotated, Any, Literal
 
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel
 
-from extractor import AsyncExtractor, Calibration, Extraction, Extractor, Image, Inferred, calibrate
+from extractor import Calibration, Extraction, Image, Inferred, calibrate
 from extractor.errors import MissingExtra, OptionError
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 TEXT = "Ann is 34 and lives in Bonn. Ann has a dog and a cat."
 
 
@@ -36,15 +35,7 @@ def _run(
     kind: str, fake: FakeEndpoint, target: Any = Person, document: Any = TEXT, *, settings: Any = None, **call: Any
 ) -> Extraction[Any]:
     made = {"base_url": fake.base_url, **(settings or {})}
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            return await one.run(target, document, **call)
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
 def _likely(value: Any, logprob: float = -0.1, **choice: Any) -> Reply:
@@ -59,7 +50,6 @@ def _likely(value: Any, logprob: float = -0.1, **choice: Any) -> Reply:
 # ------------------------------------------------------------------------------- what is known
 
 
-@both
 def test_every_scalar_has_a_field(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every value that is no object and no list has a field, with its place."""
     fake_endpoint.answer(ANN)
@@ -78,7 +68,6 @@ def test_every_scalar_has_a_field(kind: str, fake_endpoint: FakeEndpoint) -> Non
     assert TEXT[span.start : span.end] == "34"
 
 
-@both
 @pytest.mark.parametrize(
     "document", [None, Image(data=b"png"), [Image(data=b"png"), TEXT]], ids=["none", "image", "both"]
 )
@@ -95,7 +84,6 @@ def test_without_a_text(document: Any, kind: str, fake_endpoint: FakeEndpoint) -
     assert "Ann" in result.to_html()
 
 
-@both
 def test_a_document_in_parts(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Of a document in parts of text, the places are in the text that they make."""
     fake_endpoint.answer(ANN)
@@ -106,7 +94,6 @@ def test_a_document_in_parts(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.document[span.start : span.end] == "34"
 
 
-@both
 def test_what_is_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A required field that is absent has a field that says so."""
     fake_endpoint.answer({**ANN, "age": None})
@@ -115,7 +102,6 @@ def test_what_is_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.fields["/age"].status == "absent"
 
 
-@both
 def test_it_is_worked_out_once(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What is known is worked out when it is first wanted, and is the same from then on."""
     fake_endpoint.answer(ANN)
@@ -134,7 +120,6 @@ def test_a_value_that_is_null(fake_endpoint: FakeEndpoint) -> None:
 # ------------------------------------------------------------------------------- tokens
 
 
-@both
 def test_confidence_asks_for_them(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With `confidence` the endpoint is asked for its log-probabilities, and a field has those of its own tokens."""
     fake_endpoint.answer(_likely(ANN))
@@ -144,7 +129,6 @@ def test_confidence_asks_for_them(kind: str, fake_endpoint: FakeEndpoint) -> Non
     assert 0 < (result.fields["/age"].confidence or 0) < 1
 
 
-@both
 def test_an_endpoint_without_them(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An endpoint that refuses them is asked without; one that passes over them has none."""
     said = '{"error": {"message": "Unsupported parameter: \'logprobs\'", "param": "logprobs"}}'
@@ -155,7 +139,6 @@ def test_an_endpoint_without_them(kind: str, fake_endpoint: FakeEndpoint) -> Non
     assert "logprobs" in result.dropped
 
 
-@both
 def test_the_callers_own_logprobs(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What the caller says of `logprobs` is kept."""
     fake_endpoint.answer(ANN, ANN)
@@ -166,7 +149,6 @@ def test_the_callers_own_logprobs(kind: str, fake_endpoint: FakeEndpoint) -> Non
     assert "logprobs" not in second
 
 
-@both
 def test_tokens_after_a_field_was_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What the first reply says of the others stays; the field that was asked again has the tokens of its answer."""
     fake_endpoint.answer(_likely({**ANN, "age": "old"}, -0.2), _likely({"age": 34}, -0.7))
@@ -177,7 +159,6 @@ def test_tokens_after_a_field_was_asked_again(kind: str, fake_endpoint: FakeEndp
     assert result.fields["/pets/1"].logprob == pytest.approx(-0.2)
 
 
-@both
 def test_tokens_after_the_whole_was_asked_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the whole was asked for again, only the tokens of the last reply count."""
     fake_endpoint.answer(_likely("no json", -0.2), _likely(ANN, -0.7))
@@ -185,7 +166,6 @@ def test_tokens_after_the_whole_was_asked_again(kind: str, fake_endpoint: FakeEn
     assert {round(field.logprob or 0.0, 3) for field in result.fields.values()} == {-0.7}
 
 
-@both
 def test_tokens_after_a_reply_was_cut_off(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Items that came after a reply was cut off have the tokens of the continuation, at their places."""
 
@@ -203,7 +183,6 @@ def test_tokens_after_a_reply_was_cut_off(kind: str, fake_endpoint: FakeEndpoint
     assert result.fields["/pets/0"].logprob in (None, pytest.approx(-0.2))
 
 
-@both
 def test_tokens_of_what_was_rewritten(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the endpoint was asked in another shape, the tokens belong to the places of the target's own."""
 
@@ -226,7 +205,6 @@ def _calibration(fake: FakeEndpoint) -> Calibration:
     return calibrate(corrected)
 
 
-@both
 def test_a_calibration(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What was learned from corrected records is applied once, also to what was voted or put together."""
     calibration = _calibration(fake_endpoint)

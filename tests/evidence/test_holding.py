@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Annotated, Any
 
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel
 from pydantic import Field as Described
 
-from extractor import AsyncExtractor, Extraction, Extractor, Grounded, Inferred
+from extractor import Extraction, Grounded, Inferred
 from extractor.errors import ExtractionFailed, OptionError
 from extractor.reply.outcome import Outcome
 from extractor.testing import FakeEndpoint, Recorded
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 TEXT = "ACME TOOLS GmbH, Bonn. Invoice 77 of 3 March 2025: claw hammer 12.50, hand saw 8.00. Colours: red, blue."
 
 
@@ -40,15 +39,7 @@ def _run(
     kind: str, fake: FakeEndpoint, target: Any = Invoice, document: Any = TEXT, *, settings: Any = None, **call: Any
 ) -> Extraction[Any]:
     made = {"base_url": fake.base_url, **(settings or {})}
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            return await one.run(target, document, **call)
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
 def _left_out(result: Extraction[Any]) -> list[str | None]:
@@ -62,7 +53,6 @@ def _messages(request: Recorded) -> str:
 # ------------------------------------------------------------------------------- asked for again
 
 
-@both
 def test_a_grounded_value_is_asked_for_again(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A value that must stand in the document and does not is wrong: that field is asked for again, with the reason."""
     fake_endpoint.answer({**GOOD, "vendor": "Bolt Works"}, {"vendor": "ACME TOOLS"})
@@ -75,7 +65,6 @@ def test_a_grounded_value_is_asked_for_again(kind: str, fake_endpoint: FakeEndpo
     assert "must stand in the document" in _messages(fake_endpoint.requests[1])
 
 
-@both
 def test_a_value_that_never_stands_there(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the model never finds it, the extraction fails, with what there is."""
     fake_endpoint.script, fake_endpoint.repeat = [{**GOOD, "vendor": "Bolt Works"}], True
@@ -86,7 +75,6 @@ def test_a_value_that_never_stands_there(kind: str, fake_endpoint: FakeEndpoint)
     assert {error.kind for error in caught.value.errors} == {"ungrounded"}
 
 
-@both
 def test_the_rest_is_kept(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """By default, what is not marked may stand anywhere."""
     fake_endpoint.answer({**GOOD, "city": "Atlantis", "summary": "Tools."})
@@ -95,7 +83,6 @@ def test_the_rest_is_kept(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.fields["/city"].status == "absent"
 
 
-@both
 def test_ask_for_everything(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With "ask", everything but what is inferred must stand there."""
     fake_endpoint.answer({**GOOD, "city": "Atlantis", "summary": "Tools."}, {"city": "Bonn"})
@@ -104,7 +91,6 @@ def test_ask_for_everything(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.attempts[1].asked == ("/city",)
 
 
-@both
 def test_ask_takes_nothing_for_an_answer(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A model that takes an invented value back is done."""
     fake_endpoint.answer({**GOOD, "city": "Atlantis"}, {"city": None})
@@ -112,7 +98,6 @@ def test_ask_takes_nothing_for_an_answer(kind: str, fake_endpoint: FakeEndpoint)
     assert (result.value.city, len(result.attempts)) == (None, 2)
 
 
-@both
 def test_ask_does_not_ask_for_ever(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A model that insists fails in the end."""
     fake_endpoint.script, fake_endpoint.repeat = [{**GOOD, "city": "Atlantis"}], True
@@ -127,7 +112,6 @@ class Deep(BaseModel):
     either: Line | Annotated[str, Grounded()] | None = None
 
 
-@both
 @pytest.mark.parametrize(
     ("data", "wrong"),
     [
@@ -151,7 +135,6 @@ def test_marks_inside(data: Any, wrong: list[str], kind: str, fake_endpoint: Fak
     assert [error.pointer for error in caught.value.errors] == wrong
 
 
-@both
 def test_a_grounded_value_may_be_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where required fields may be absent, a model that cannot find one says so, and that is no error."""
     fake_endpoint.answer({**GOOD, "vendor": "Bolt Works"}, {"vendor": None})
@@ -168,7 +151,6 @@ SCHEMA = {
 }
 
 
-@both
 def test_a_schema(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A JSON Schema says the same with a keyword."""
     fake_endpoint.answer({"vendor": "Bolt", "city": "Atlantis"}, {"vendor": "ACME TOOLS"})
@@ -176,7 +158,6 @@ def test_a_schema(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.value == {"vendor": "ACME TOOLS", "city": "Atlantis"}
 
 
-@both
 def test_without_a_text(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where there is no document of its own nothing can be held against it, and nothing is."""
     fake_endpoint.answer({**GOOD, "vendor": "Bolt Works"})
@@ -185,7 +166,6 @@ def test_without_a_text(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.value.vendor == "Bolt Works"
 
 
-@both
 def test_the_document_in_parts(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A document that is given in parts is looked through as one."""
     fake_endpoint.answer({**GOOD, "lines": [{"item": "hand saw", "price": 8}]})
@@ -196,7 +176,6 @@ def test_the_document_in_parts(kind: str, fake_endpoint: FakeEndpoint) -> None:
 # ------------------------------------------------------------------------------- left out
 
 
-@both
 @pytest.mark.parametrize(
     ("data", "kept", "left_out"),
     [
@@ -224,7 +203,6 @@ def test_drop(data: Any, kept: Any, left_out: list[str], kind: str, fake_endpoin
     assert result.outcome is Outcome.CONFORMING
 
 
-@both
 def test_what_is_required_stays(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A required value that does not stand there is kept, and the others are left out all the same."""
     lines = [{"item": "laser", "price": 99.0}, {"item": "hand saw", "price": 8.0}]
@@ -235,7 +213,6 @@ def test_what_is_required_stays(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert _left_out(result) == ["/city"]
 
 
-@both
 def test_items_of_inner_lists(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Items of lists in lists are left out, each from its own."""
 
@@ -248,7 +225,6 @@ def test_items_of_inner_lists(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.value.rows == [["red"], [], ["blue", "red"]]
 
 
-@both
 def test_a_list_that_needs_an_item(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Of a list that must have items, as many are left out as it can do without."""
 
@@ -261,7 +237,6 @@ def test_a_list_that_needs_an_item(kind: str, fake_endpoint: FakeEndpoint) -> No
     assert sorted(filter(None, _left_out(result))) == ["/colours/2", "/colours/3"]
 
 
-@both
 @pytest.mark.parametrize(
     ("target", "value", "kept"),
     [(int, 12345, 12345), (str, "octarine", "octarine"), (list[str], ["octarine", "red"], ["red"])],
@@ -277,7 +252,6 @@ def test_the_whole_is_no_optional_value(
     assert ("" in _left_out(result)) is False
 
 
-@both
 def test_a_tuple_keeps_its_places(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An item of a tuple cannot be left out: what is behind it would move."""
 
@@ -288,7 +262,6 @@ def test_a_tuple_keeps_its_places(kind: str, fake_endpoint: FakeEndpoint) -> Non
     assert _run(kind, fake_endpoint, Pair, ungrounded="drop").value.pair == ("octarine", "red")
 
 
-@both
 def test_keys_of_a_map(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A member of a map is left out with its key."""
 
@@ -299,7 +272,6 @@ def test_keys_of_a_map(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert _run(kind, fake_endpoint, Map, ungrounded="drop").value.prices == {"a": 12.5}
 
 
-@both
 def test_dropping_while_a_required_field_is_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Invented values are left out of a value that lacks a required field, too."""
     fake_endpoint.answer({"vendor": None, "city": "Atlantis", "colours": ["red", "octarine"]})
@@ -308,7 +280,6 @@ def test_dropping_while_a_required_field_is_absent(kind: str, fake_endpoint: Fak
     assert (result.data["city"], result.data["colours"]) == (None, ["red"])
 
 
-@both
 def test_dropping_while_something_else_is_wrong(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What was wrong elsewhere is still asked for again, and what was left out stays out."""
     lines = [{"item": "hand saw", "price": "a lot"}]
@@ -322,7 +293,6 @@ def _priced(request: Recorded) -> Any:
     return {name: 8.0}
 
 
-@both
 def test_drop_does_not_drop_what_must_stand_there(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What is marked as grounded is asked for again with "drop", too."""
     fake_endpoint.answer({**GOOD, "vendor": "Bolt Works", "city": "Atlantis"}, {"vendor": "ACME TOOLS"})
@@ -339,7 +309,6 @@ def test_a_wrong_word(wrong: Any, fake_endpoint: FakeEndpoint) -> None:
     assert not fake_endpoint.requests
 
 
-@both
 def test_a_default_and_a_call(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The setting of a call wins over that of the extractor."""
     fake_endpoint.script, fake_endpoint.repeat = [{**GOOD, "city": "Atlantis"}], True

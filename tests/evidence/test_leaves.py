@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extractor.evidence.leaves import leaves, left_out
 from extractor.schema.marks import MARK
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 
 SCHEMA: dict[str, Any] = {
     "$defs": {

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from extractor.chat.wire import TokenLogprob
 from extractor.evidence import logprobs
 from extractor.evidence.logprobs import LEAST, Tokens, tokens_of
-from extractor.schema.nodes import value_at
+from extractor.schema.pointers import value_at
 
 
 def said(*pieces: str | tuple[str, float | None]) -> list[TokenLogprob]:

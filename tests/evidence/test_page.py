@@ -168,7 +168,7 @@ def pointers(data: Any, pointer: str = "") -> list[str]:
     return [below for step, value in steps for below in pointers(value, f"{pointer}/{step}")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data(), st.none() | texts, values, texts, st.lists(reports, max_size=2), st.lists(conflicts, max_size=2))
 def test_any_page_is_sound(
     draw: st.DataObject, text: str | None, data: Any, title: str, lists: list[Report], different: list[Conflict]
@@ -180,7 +180,7 @@ def test_any_page_is_sound(
     assert not seen & set("\x00\x07\u202e\u2066\u200b\ud800\U000e0041")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]) | st.just("\n"), max_size=60))
 def test_all_of_the_text_is_there(draw: st.DataObject, text: str) -> None:
     """However places overlap, the text stands on the page once and in order."""

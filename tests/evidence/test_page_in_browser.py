@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,55 +12,27 @@ from extractor.evidence.field import Field, Span
 from extractor.evidence.page import fragment, page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium. Without it these tests are skipped, but not where all of them must run."""
-    absent = pytest.fail if os.environ.get("CI") else pytest.skip
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        absent("playwright is not installed")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        absent("there is no Chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
-
+    from playwright.sync_api import Locator, Page
 
 Show = Callable[..., "Page"]
 
 
 @pytest.fixture
-def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
+def show(window: Show, tmp_path: Path) -> Iterator[Show]:
     """A function that shows HTML in a window. Nothing may go wrong there, and nothing else be asked for."""
     wrong: list[str] = []
-    contexts = []
 
     def shown(html: str, width: int = 1280, **more: Any) -> Page:
         path = tmp_path / "page.html"
         path.write_text(html, encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, reduced_motion=more.pop("reduced_motion", "reduce"), **more
-        )
-        contexts.append(context)
-        window = context.new_page()
-        window.on("console", lambda message: wrong.append(message.text))
-        window.on("pageerror", lambda error: wrong.append(str(error)))
-        window.on("dialog", lambda dialog: wrong.append(dialog.message))
-        window.on("request", lambda request: wrong.extend({request.url} - {path.as_uri()}))
-        window.goto(path.as_uri())
-        return window
+        opened = window(width, **more)
+        opened.on("console", lambda message: wrong.append(message.text))
+        opened.on("dialog", lambda dialog: wrong.append(dialog.message))
+        opened.on("request", lambda request: wrong.extend({request.url} - {path.as_uri()}))
+        opened.goto(path.as_uri())
+        return opened
 
     yield shown
-    for context in contexts:
-        context.close()
     assert not wrong
 
 

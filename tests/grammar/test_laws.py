@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from extractor.errors import SchemaError
-from extractor.grammar.written import grammar_of
+from extractor.grammar.schema_grammar import grammar_of
 
 # ------------------------------------------------------------------------------- reading a grammar
 

@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from extractor.reply.coerce import Coerced, coerced
 from extractor.reply.shaping import shape_of
-from extractor.schema.target import FieldError
+from extractor.schema.checked import FieldError
 
 Schema: TypeAlias = "dict[str, Any]"
 
@@ -831,7 +831,7 @@ schemas = st.recursive(
     ),
     max_leaves=6,
 )
-laws = settings(max_examples=300, deadline=None)
+laws = settings(max_examples=300)
 SPELLED: Mapping[str, list[Any]] = {
     "integer": [30, "30", "1,234", True, [3], 3.0, "none"],
     "number": [1.5, "1,5", "1,234", False, ["2"], number("1.50")],
@@ -939,7 +939,7 @@ def plain(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(values)
 def test_no_value_breaks_anything(given: Any) -> None:
     """Whatever a model answers, there is an answer for each of the schemas and types here."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extractor.reply.dates import FORMATS
 
-few = settings(max_examples=200, deadline=None)
+few = settings(max_examples=200)
 
 DATES: dict[str, str | None] = {
     "2021/05/03": "2021-05-03",

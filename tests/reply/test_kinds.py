@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, RootModel
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field, RootModel
 
 from extractor.reply.kinds import Kind
 from extractor.reply.partial import UNKNOWN
@@ -19,6 +19,7 @@ class Line(BaseModel):
     count: int = Field(gt=0)
     price: Decimal = Field(alias="net price")
     place: str = Field(validation_alias=AliasPath("at", 0), default="")
+    kind: str = Field(validation_alias=AliasChoices(AliasPath("at", 1), "sort"), default="")
 
 
 @dataclass
@@ -45,7 +46,8 @@ class Named(RootModel[list[int]]):
         (Line, "count", "count"),
         (Line, "price", "net price"),
         (Line, "net price", "net price"),
-        (Line, "place", "at"),
+        (Line, "place", "place"),
+        (Line, "kind", "sort"),
         (Line, "cost", None),
         (Line | None, "cost", None),
         (Annotated[Point, "so"], "x", "x"),
@@ -59,6 +61,11 @@ class Named(RootModel[list[int]]):
 def test_keys(wanted: Any, name: str, key: str | None) -> None:
     """A key is known by itself or by its field's name; any is where there are no fields, or others are allowed."""
     assert Kind(wanted).key(name) == key
+
+
+def test_keys_are_those_of_the_schema() -> None:
+    """Each field has the key that the JSON Schema of its model gives it, whatever its aliases."""
+    assert {*Kind(Line).keys.values()} == Line.model_json_schema()["properties"].keys()
 
 
 def test_parts() -> None:

@@ -14,7 +14,7 @@ from extractor.chat.sse import Piece
 from extractor.reply.live import Live
 from extractor.reply.node import plain
 
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=200)
 cuts = st.lists(st.integers(min_value=0, max_value=10**6), max_size=20)
 
 VALUE = {"a": [1, {"b": "é😀"}], "c": "x{y"}

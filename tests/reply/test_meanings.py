@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extractor.reply.meanings import Words, boolean_of, folded, is_nothing
 
-few = settings(max_examples=200, deadline=None)
+few = settings(max_examples=200)
 
 
 @pytest.mark.parametrize(

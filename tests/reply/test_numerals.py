@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from extractor.reply.numerals import integer_of, is_ambiguous, is_endless, is_numeric, number_of, numeral_of
 
-few = settings(max_examples=200, deadline=None)
+few = settings(max_examples=200)
 
 INTEGERS: dict[str, int] = {
     "30": 30,

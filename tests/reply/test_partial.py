@@ -27,7 +27,7 @@ from extractor.schema.adapt import adapt
 from extractor.schema.plans import Plan
 from extractor.schema.target import target_of
 
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=60)
 
 
 class Color(Enum):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from extractor.reply.node import KINDS, LONGEST_NUMBER, MAX_DEPTH, Fault, Malformed, Node, nodes, plain
 from extractor.reply.reader import Reader, read
 
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=300)
 
 # --------------------------------------------------------------------------------------------- texts
 

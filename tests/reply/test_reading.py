@@ -338,7 +338,7 @@ VALUES = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(value=VALUES)
 def test_whatever_conforms_is_read_as_pydantic_reads_it(value: Wide) -> None:
     """A reply that the model wrote itself is read back as the same, with nothing to mend."""
@@ -346,7 +346,7 @@ def test_whatever_conforms_is_read_as_pydantic_reads_it(value: Wide) -> None:
     assert (reading.value, reading.errors, reading.repairs) == (value, (), ())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.text() | st.text('{}[]",:0123456789.eE+-truefalsnN ab\\\n', max_size=60))
 def test_any_text_can_be_read(text: str) -> None:
     """No text raises, and there is a value or an error."""

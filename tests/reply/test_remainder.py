@@ -303,7 +303,7 @@ values = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(value=values, share=st.floats(0, 1), dialect=st.sampled_from(["openai", "vllm"]))
 def test_what_is_kept_was_there(value: Any, share: float, dialect: str) -> None:
     """Wherever a reply is cut, all that is kept was in it, and whatever of it is not kept is missing."""

@@ -233,7 +233,7 @@ def test_encodings_within_each_other() -> None:
 
 # ------------------------------------------------------------------------------------------- laws
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 letters = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 marks = st.text("{}[]()\"'`“”‘:,;/*#\\\n\t abnu01.-+eE…<>think｛：，＂\u00a0\ud800", max_size=60)
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | letters
@@ -247,7 +247,7 @@ PIECES = (
 ).split("|")
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text() | marks | st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
 def test_any_text(text: str) -> None:
     """Whatever the text is, nothing is raised, and everything that is given is JSON."""
@@ -384,7 +384,7 @@ def test_broken_in_one_way(way: str, value: Any, data: st.DataObject) -> None:
     assert [load(each) for each in mended(text)] == [value]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(containers, st.data())
 def test_broken_in_many_ways(value: Any, data: st.DataObject) -> None:
     """Whatever is broken in several ways at once comes back equal."""

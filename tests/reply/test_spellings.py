@@ -11,7 +11,7 @@ from extractor.reply.meanings import Words, boolean_of, folded, is_nothing
 from extractor.reply.numerals import integer_of, is_endless, is_numeric, number_of, numeral_of
 from extractor.reply.spellings import LENGTH, stripped
 
-few = settings(max_examples=200, deadline=None)
+few = settings(max_examples=200)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from extractor.reply.quoted import Torn, Unplain
@@ -55,7 +55,6 @@ def test_what_is_torn(text: str) -> None:
         unquoted("[" + text, 1)
 
 
-@settings(deadline=None)
 @given(st.integers(-(10**60), 10**60) | st.floats())
 def test_every_number(number: float) -> None:
     """What is a number already stays as it is."""

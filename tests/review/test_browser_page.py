@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from extractor.documents.loaded import Input
 from extractor.review import Review, review
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 sys.path.insert(0, str(Path(__file__).parent / "made"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "documents" / "files"))
@@ -25,57 +23,29 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "documents" / "files"))
 from made_files import pdf
 from made_reviews import HOSTILE, Invoice, Note, invoices, notes, printed
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium. Without it these tests are skipped, but not where all of them must run."""
-    absent = pytest.fail if os.environ.get("CI") else pytest.skip
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        absent("playwright is not installed")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        absent("there is no Chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
 Show = Callable[..., "Page"]
 FAILED = "Failed to load resource"  # what the browser says of any answer that is an error: some are wanted
 
 
 @pytest.fixture
-def show(browser: Browser) -> Iterator[Show]:
+def show(window: Show) -> Iterator[Show]:
     """A function that opens a review. Nothing may go wrong there, and nothing be asked for from elsewhere."""
     wrong: list[str] = []
-    contexts = []
 
     def shown(page: Review, width: int = 1280, at: str = "", **more: Any) -> Page:
         base = page.url.partition("/?")[0]
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, reduced_motion="reduce", accept_downloads=True, **more
-        )
-        contexts.append(context)
-        window = context.new_page()
-        window.set_default_timeout(15_000)
-        window.on("console", lambda message: None if FAILED in message.text else wrong.append(message.text))
-        window.on("pageerror", lambda error: wrong.append(str(error)))
-        window.on("request", lambda request: None if request.url.startswith(base) else wrong.append(request.url))
-        window.goto(page.url)
+        opened = window(width, **more)
+        opened.set_default_timeout(15_000)
+        opened.on("console", lambda message: None if FAILED in message.text else wrong.append(message.text))
+        opened.on("request", lambda request: None if request.url.startswith(base) else wrong.append(request.url))
+        opened.goto(page.url)
         if at:
-            window.goto(base + "/" + at)
-            window.reload()
-        window.locator("body.ready").wait_for()
-        return window
+            opened.goto(base + "/" + at)
+            opened.reload()
+        opened.locator("body.ready").wait_for()
+        return opened
 
     yield shown
-    for context in contexts:
-        context.close()
     assert not wrong
 
 

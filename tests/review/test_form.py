@@ -347,3 +347,11 @@ def test_no_schema_is_an_error(schema: Any) -> None:
 def test_a_type_that_is_no_model_has_a_form() -> None:
     """A list of numbers has a form, too."""
     assert form_of(TypeAdapter(list[int]).json_schema())["root"]["item"]["kind"] == "integer"
+
+
+@pytest.mark.parametrize("length", [1, 2, 3_000])
+def test_all_of_that_leads_far_or_back_takes_anything(length: int) -> None:
+    """A definition that leads to itself within `allOf`, or to very many others, takes anything."""
+    chain = {f"D{at}": {"allOf": [{"$ref": f"#/$defs/D{(at + 1) % length}"}]} for at in range(length)}
+    form = form_of({"$ref": "#/$defs/D0", "$defs": chain})
+    assert {node["kind"] for node in form["definitions"].values()} == {"anything"}

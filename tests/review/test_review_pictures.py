@@ -15,8 +15,8 @@ import pytest
 from extractor.batch.record import Record
 from extractor.documents.load import load
 from extractor.errors import DocumentDamaged, DocumentError
-from extractor.review.drawing import aligned, lines_of
 from extractor.review.pictures import Pictures
+from extractor.review.render_worker import aligned, lines_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "documents" / "files"))
 
@@ -131,7 +131,7 @@ def test_what_draws_may_crash(pictures: Pictures, tmp_path: Path) -> None:
     """Where the process that draws is gone, another takes its place."""
     record = _record(_scan(tmp_path, pdf()).read_bytes(), "a.pdf")
     assert pictures.pages(record)["pages"]
-    process = pictures._painter._process
+    process = pictures._renderer._process
     assert process is not None
     process._child.kill()
     assert pictures.picture(record, 1, 100)[0]

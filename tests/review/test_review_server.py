@@ -20,8 +20,8 @@ from extractor.batch.job import Job
 from extractor.batch.restoring import evident
 from extractor.documents.loaded import Input
 from extractor.errors import ConfigurationError, OptionError
-from extractor.review import Review, review, shelf
-from extractor.review.aside import QUIET, Aside
+from extractor.review import Review, document_cache, review
+from extractor.review.idle import QUIET, IdleGate
 from extractor.review.presence import Presence
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
@@ -296,7 +296,6 @@ def test_a_person_says_what_is_right(ana: Person, page: Review) -> None:
     ana.post(address, {"based": 3, "decision": "reject", "note": "blurred"}, 201)
     sheet = ana.get(f"/api/documents/{one}")
     assert (sheet["data"]["number"], sheet["decision"]) == ("7", "rejected")
-    assert page.desk.said == 4
     assert page.desk.reviewed == {one}
 
 
@@ -342,7 +341,7 @@ def test_a_sheet_is_of_one_time(ana: Person, page: Review, path: Path, monkeypat
             job.correct("good", {"number": "99", "total": 1}, who="ben")
         return worked_out(*given)
 
-    monkeypatch.setattr(shelf, "evident", slowly)
+    monkeypatch.setattr(document_cache, "evident", slowly)
     sheet = ana.get(f"/api/documents/{one}")
     assert (sheet["data"]["number"], sheet["revision"], sheet["decision"]) == ("7", 0, None)
     said = {"based": sheet["revision"], "attempt": sheet["attempt"], "decision": "accept", "data": sheet["data"]}
@@ -401,18 +400,18 @@ def test_people_are_forgotten() -> None:
 def test_work_in_the_background_steps_aside() -> None:
     """It waits while a request is under way or was a moment ago, though not for ever."""
     now = [0.0]
-    aside = Aside(lambda: now[0])
-    assert aside.wait(0)
-    aside.begin()
-    assert not aside.wait(0)
-    aside.end()
-    assert not aside.wait(0)
+    idle = IdleGate(lambda: now[0])
+    assert idle.wait(0)
+    idle.begin()
+    assert not idle.wait(0)
+    idle.end()
+    assert not idle.wait(0)
     now[0] += QUIET
-    assert aside.wait(0)
-    aside.begin()
-    waiting = threading.Thread(target=aside.wait, args=(1e6,))
+    assert idle.wait(0)
+    idle.begin()
+    waiting = threading.Thread(target=idle.wait, args=(1e6,))
     waiting.start()
-    aside.close()
+    idle.close()
     waiting.join()
 
 
@@ -612,3 +611,31 @@ def test_pages_are_shown(tmp_path: Path) -> None:
             assert person.raw("GET", f"{address}/pages/9.png").status_code == 400
             assert person.raw("GET", f"{address}/pages/1.png?width=x").status_code == 400
             person.close()
+
+
+def test_too_many_fields_in_an_address_are_refused(page: Review) -> None:
+    """An address with very many fields and no token is refused like any other without one."""
+    fields = "&".join(f"a={number}" for number in range(200))
+    assert httpx.get(f"{page.url.partition('?')[0]}?{fields}").status_code == 403
+
+
+def test_who_does_not_say_their_name_is_who_started_it(path: Path) -> None:
+    """Whoever gives no name has that of the review, and does not stand in their own way."""
+    with review(path, Bill, who="ana") as started:
+        ana = Person(started, who="")
+        one = _ids(ana)["good"]
+        ana.post(f"/api/documents/{one}/here", {})
+        assert ana.get(f"/api/documents/{one}")["here"] == []
+        assert all(row["here"] == [] for row in ana.get("/api/queue", show="all")["rows"])
+        assert ana.get("/api/next", show="all", order="input")["id"] == one
+        ana.close()
+
+
+def test_a_time_that_there_is_not_is_left_out(ana: Person, path: Path) -> None:
+    """A revision whose time is damaged is shown without one."""
+    one = _ids(ana)["good"]
+    ana.post(f"/api/documents/{one}/revisions", {"based": 0, "decision": "reject"}, 201)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("update revision set made = 1e300").rowcount == 1
+    connection.close()
+    assert ana.get(f"/api/documents/{one}")["revisions"][0]["made"] is None

@@ -464,7 +464,7 @@ def test_the_ready_schemas_obey_the_rules(name: str, dialect: str, problems: Pro
 
 @every_case
 @each_kind
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_values_come_back(case: str, dialect: str, data: st.DataObject) -> None:
     """A valid value conforms to what is sent when it is written for the wire, and comes back as it was."""
@@ -479,7 +479,7 @@ def test_values_come_back(case: str, dialect: str, data: st.DataObject) -> None:
 
 @every_case
 @each_kind
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_partial_values_can_be_written(case: str, dialect: str, data: st.DataObject) -> None:
     """A value without its optional properties can be written for the wire too, and means the same."""
@@ -919,7 +919,7 @@ def test_response_format(dialect: str, name: str, sent: str) -> None:
 
 
 @given(st.text(max_size=80))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_name_can_be_sent(name: str) -> None:
     """Whatever a target is called, the name that is sent is one that endpoints take."""
     sent = adapt({"type": "object", "title": name}, "openai").response_format["json_schema"]["name"]

@@ -130,7 +130,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(schemas, schemas, values)
 def test_merged_accepts_what_both_accept(left: dict[str, Any], right: dict[str, Any], value: Any) -> None:
     """A value conforms to the merged schema exactly if it conforms to both."""

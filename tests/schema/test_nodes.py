@@ -33,10 +33,12 @@ def test_text_of() -> None:
     assert len({nodes.text_of(value) for value in (True, 1, "1", None, [1])}) == 5
 
 
-def test_free() -> None:
-    """A name that is taken is changed until it is not."""
-    assert nodes.free("a", []) == "a"
-    assert nodes.free("a", ["a", "a_"]) == "a__"
+def test_names() -> None:
+    """A name that is taken gets a number, and stays within its length; very many of one wish take no recursion."""
+    names = nodes.Names(["a", "a_2", "long"], longest=4)
+    assert [names.free(wish) for wish in ("a", "b", "a", "b", "long")] == ["a_3", "b", "a_4", "b_2", "lo_2"]
+    many = nodes.Names(separator="")
+    assert len({many.free("D") for _ in range(5_000)}) == 5_000
 
 
 @pytest.mark.parametrize(
@@ -139,14 +141,3 @@ def test_described(description: str | None, hints: list[str], text: str) -> None
 def test_telling(title: str | None, pointer: str, told: str) -> None:
     """A title counts where it says more than the name."""
     assert nodes.telling(title, pointer) == told
-
-
-def test_escaped() -> None:
-    """A key is a step of a JSON pointer."""
-    assert nodes.escaped("a/b~c") == "a~1b~0c"
-
-
-def test_every_helper_is_listed() -> None:
-    """What the module gives is sorted, and there."""
-    assert all(hasattr(nodes, name) for name in nodes.__all__)
-    assert nodes.__all__ == sorted(nodes.__all__)

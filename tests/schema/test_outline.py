@@ -477,7 +477,7 @@ def said(schema: Any, root: Any, seen: set[int]) -> Iterator[str]:
         yield from said(member, root, seen)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(schemas)
 def test_nothing_is_lost(schema: dict[str, Any]) -> None:
     """Every description, name, listed value and bound can be read, wherever it stands."""
@@ -486,14 +486,14 @@ def test_nothing_is_lost(schema: dict[str, Any]) -> None:
         assert each.replace("* /", "*/") in text
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(schemas)
 def test_it_grows_with_the_schema(schema: dict[str, Any]) -> None:
     """The outline is not longer than a small multiple of the schema."""
     assert len(outline(schema)) <= 3 * len(json.dumps(schema, ensure_ascii=False))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(schemas)
 def test_the_same_every_time(schema: dict[str, Any]) -> None:
     """Equal schemas have equal outlines, whichever objects they are made of, and are left as they are."""

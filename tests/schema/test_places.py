@@ -216,7 +216,7 @@ def plans_of(adapted: Adapted) -> str:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_stands_there_is_the_same(case: str, dialect: str, data: st.DataObject) -> None:
     """A scalar at a place of the wire is the one at its place in the restored value, and each of these has one."""
@@ -253,7 +253,7 @@ def cut(value: Any, at_most: int) -> tuple[Any, int]:
 
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic", "llama.cpp"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=orders, at_most=st.integers(0, 30))
 def test_the_beginning_of_a_value(dialect: str, value: Any, at_most: int) -> None:
     """What came before a value was cut off has the places that it would have in the whole."""

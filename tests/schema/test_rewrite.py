@@ -50,9 +50,9 @@ def test_names_of_definitions_in_letters() -> None:
         "$defs": {"A_B": {"type": "string", "enum": ["$ref"]}, "A-B": {"type": "integer"}},
     }
     wire = adapt(schema, "llama.cpp").schema
-    assert set(wire["$defs"]) == {"AB", "AB0"}
+    assert set(wire["$defs"]) == {"AB", "AB2"}
     assert wire["properties"]["a"] == {"$ref": "#/$defs/AB"}
-    assert wire["properties"]["b"] == {"$ref": "#/$defs/AB0"}
+    assert wire["properties"]["b"] == {"$ref": "#/$defs/AB2"}
     assert wire["properties"]["$ref"]["const"] == "x"
     assert set(adapt(schema, "openai").schema["$defs"]) == {"A_B", "A-B"}
 

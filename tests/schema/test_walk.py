@@ -17,7 +17,8 @@ from extractor.errors import SchemaError
 from extractor.schema.adapt import Adapted, adapt
 from extractor.schema.dialects import DIALECTS
 from extractor.schema.measure import nodes_of
-from extractor.schema.target import SchemaTarget, Target, target_of
+from extractor.schema.schema_target import SchemaTarget
+from extractor.schema.target import Target, target_of
 from extractor.schema.words import WORDS, in_words
 
 Problems: TypeAlias = "Callable[[dict[str, Any], str], list[str]]"
@@ -28,7 +29,6 @@ def law(examples: int) -> Callable[[Any], Any]:
     """Settings of a law: the same examples every time; making them smaller would take minutes."""
     return settings(
         max_examples=examples,
-        deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.explicit, Phase.generate],

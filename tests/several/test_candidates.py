@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel, field_validator, model_validator
 
-from extractor import AsyncExtractor, Budget, Cache, Extraction, Extractor
+from extractor import Budget, Cache, Extraction
 from extractor.errors import AuthenticationFailed, BudgetExceeded, ExtractionFailed, OptionError, TargetFailed
-from extractor.ladder import memory
+from extractor.loop.memory import memory
 from extractor.reply.outcome import Outcome
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 TEXT = "Ann is 34. She lives in Bonn and has a dog, a cat and a horse."
 
 
@@ -35,17 +34,7 @@ def _run(
     kind: str, fake: FakeEndpoint, target: Any = Person, document: Any = TEXT, *, settings: Any = None, **call: Any
 ) -> Extraction[Any]:
     made = {"base_url": fake.base_url, "transport_retries": 0, **(settings or {})}
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            result = await one.run(target, document, **call)
-            assert len(asyncio.all_tasks()) == 1  # nothing is left running
-            return result
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
 def _choices(*values: Any) -> Reply:
@@ -72,7 +61,6 @@ def _refusing(name: str) -> Any:
 # ------------------------------------------------------------------------------- how they are asked for
 
 
-@both
 def test_all_in_one_request(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the endpoint gives as many as `n` says, one request is enough."""
     fake_endpoint.answer(_choices(ANN, OLD, ANN))
@@ -89,7 +77,6 @@ def test_all_in_one_request(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.fields["/name"].agreement == 1.0
 
 
-@both
 def test_one_by_one(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the endpoint passes over `n`, the rest is asked for one by one, each with a seed of its own."""
     fake_endpoint.answer(ANN, OLD, ANN, OLD, ANN)
@@ -100,7 +87,6 @@ def test_one_by_one(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert sorted(request.body["seed"] for request in fake_endpoint.requests[1:]) == [1, 2, 3, 4]
 
 
-@both
 def test_fewer_than_asked_for(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Candidates that do not conform are made up for, and no more are taken than were asked for."""
     fake_endpoint.answer(_choices(ANN, {"name": 1}, ANN), OLD)
@@ -110,7 +96,6 @@ def test_fewer_than_asked_for(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(_run(kind, fake_endpoint, candidates=3).candidates) == 3
 
 
-@both
 @pytest.mark.parametrize("name", ["n", "seed", "temperature"])
 def test_a_field_that_is_refused(name: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An endpoint that does not take `n`, a seed or a temperature gives its candidates all the same."""
@@ -123,7 +108,6 @@ def test_a_field_that_is_refused(name: str, kind: str, fake_endpoint: FakeEndpoi
     assert any(step.dropped == name for step in result.steps)
 
 
-@both
 @pytest.mark.parametrize("call", [{}, {"mode": "strict"}], ids=["auto", "forced"])
 def test_a_limit_of_one(call: dict[str, Any], kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where more than one is refused in words that are not understood, each is asked for by itself."""
@@ -139,7 +123,6 @@ def test_a_limit_of_one(call: dict[str, Any], kind: str, fake_endpoint: FakeEndp
     assert [type(error).__name__ for error in result.failures] == ["BadRequest"]
 
 
-@both
 def test_the_callers_own_temperature_and_seed(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A temperature and a seed that the caller gives are kept; the seeds count on from there."""
     fake_endpoint.answer(ANN, ANN, ANN)
@@ -167,7 +150,6 @@ def test_one_candidate_is_the_usual(fake_endpoint: FakeEndpoint) -> None:
 # ------------------------------------------------------------------------------- what they come to
 
 
-@both
 def test_a_tie(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Of two that say different things, what stands in the document is taken."""
     fake_endpoint.answer(_choices(OLD, ANN))
@@ -176,7 +158,6 @@ def test_a_tie(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.fields["/age"].agreement == 0.5
 
 
-@both
 def test_what_was_voted_does_not_conform(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where what most say breaks a rule, the candidate that is most like the others is taken, with its own votes."""
 
@@ -201,7 +182,6 @@ def test_what_was_voted_does_not_conform(kind: str, fake_endpoint: FakeEndpoint)
         assert field.agreement is None or field.agreement == pytest.approx(said.count(own) / 3)
 
 
-@both
 def test_a_list_item_by_item(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Items that at least half of the candidates have stay, in one list that conforms."""
     lists = [["dog", "cat", "horse"], ["dog", "horse"], ["dog", "cat", "horse", "crow"]]
@@ -211,14 +191,12 @@ def test_a_list_item_by_item(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert result.fields["/pets/1"].agreement == pytest.approx(2 / 3)
 
 
-@both
 def test_a_list_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A list can be the whole value."""
     fake_endpoint.answer(_choices(*({"value": value} for value in (["a", "b"], ["a"], ["a", "b"]))))
     assert _run(kind, fake_endpoint, list[str], "a b", candidates=3).value == ["a", "b"]
 
 
-@both
 def test_only_what_conforms_votes(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A candidate that fails in the end is a failure beside the value, and has no vote."""
     fake_endpoint.answer(ANN, OLD, "no json", ANN)
@@ -228,7 +206,6 @@ def test_only_what_conforms_votes(kind: str, fake_endpoint: FakeEndpoint) -> Non
     assert len(result.attempts) == 4
 
 
-@both
 def test_none_conforms(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where no candidate conforms that is raised, with what all of them cost."""
     fake_endpoint.script, fake_endpoint.repeat = [Reply(content="no json", usage={"prompt_tokens": 3})], True
@@ -239,7 +216,6 @@ def test_none_conforms(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(caught.value.failures) == 2
 
 
-@both
 def test_all_lack_a_required_field(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where required fields may be absent and are in all candidates, there is no value, but what there is."""
     fake_endpoint.answer(*[{"name": "Ann", "age": None, "pets": pets} for pets in (["dog"], ["cat"], ["dog"])])
@@ -251,7 +227,6 @@ def test_all_lack_a_required_field(kind: str, fake_endpoint: FakeEndpoint) -> No
     assert len(result.attempts) == 3
 
 
-@both
 def test_the_first_lacks_a_required_field(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where some candidates are whole, only they vote, and nothing is said to be absent."""
     fake_endpoint.answer({"name": "Ann", "age": None, "pets": []}, ANN, ANN)
@@ -264,7 +239,6 @@ def test_the_first_lacks_a_required_field(kind: str, fake_endpoint: FakeEndpoint
 # ------------------------------------------------------------------------------- what ends it
 
 
-@both
 def test_a_wrong_key(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """After a refusal that no other candidate would escape, none is asked for."""
     fake_endpoint.script, fake_endpoint.repeat = [Reply(status=401, raw="{}")], True
@@ -273,7 +247,6 @@ def test_a_wrong_key(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_a_budget_for_all(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What the budget allows for votes; where it allows for nothing that is raised."""
     fake_endpoint.script, fake_endpoint.repeat = [ANN], True
@@ -285,7 +258,6 @@ def test_a_budget_for_all(kind: str, fake_endpoint: FakeEndpoint) -> None:
         _run(kind, fake_endpoint, candidates=4, budget=budget)
 
 
-@both
 def test_a_validator_with_a_mistake(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A validator of the caller's that breaks at one candidate is raised as itself, with all attempts."""
 
@@ -309,7 +281,6 @@ def test_a_validator_with_a_mistake(kind: str, fake_endpoint: FakeEndpoint) -> N
 # ------------------------------------------------------------------------------- a cache, keys
 
 
-@both
 @pytest.mark.parametrize("name", ["", "seed", "n"])
 def test_one_reply_has_one_vote(name: str, kind: str, fake_endpoint: FakeEndpoint, tmp_path: Path) -> None:
     """Candidates come from the cache as they were, and those that it could not tell apart are asked for again."""
@@ -325,7 +296,6 @@ def test_one_reply_has_one_vote(name: str, kind: str, fake_endpoint: FakeEndpoin
             assert name == "seed" or result.candidates == first.candidates
 
 
-@both
 def test_keys_of_candidates(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every candidate has a key of its own, which is the same when the job is resumed."""
     fake_endpoint.script, fake_endpoint.repeat = [ANN], True

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 from typing_extensions import TypedDict
 
@@ -32,7 +33,6 @@ from extractor.reply.outcome import Outcome
 from extractor.testing import FakeEndpoint, Recorded, Reply
 from extractor.watching import Event, Finished, Started, Watcher
 
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 CUT = Chunking(tokens=100, overlap=0)
 PATIENCE = 20.0  # seconds: longer than any of this takes, so that a mistake does not hang
 
@@ -72,17 +72,7 @@ def _run(
 ) -> Extraction[Any]:
     made = {"base_url": fake.base_url, "transport_retries": 0, **(settings or {})}
     call.setdefault("chunking", CUT)
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            result = await one.run(target, document, **call)
-            assert len(asyncio.all_tasks()) == 1  # nothing is left running
-            return result
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
 def _items(result: Extraction[Any]) -> list[str]:
@@ -96,7 +86,6 @@ def _names(count: int) -> list[str]:
 # ------------------------------------------------------------------------------- what is asked, and merged
 
 
-@both
 def test_a_document_in_chunks(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every chunk is asked for, what comes is merged in the document's order, and all places are in the whole."""
     document = _document(5)
@@ -117,7 +106,6 @@ def test_a_document_in_chunks(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert (result.outcome, result.errors, result.conflicts) == (Outcome.CONFORMING, (), ())
 
 
-@both
 def test_what_a_chunk_does_not_say(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The model is told that it sees a part, and what it says that this part lacks is no error."""
     fake_endpoint.script, fake_endpoint.repeat = [_answer], True
@@ -128,7 +116,6 @@ def test_what_a_chunk_does_not_say(kind: str, fake_endpoint: FakeEndpoint) -> No
         assert "a part of a longer one" in system
 
 
-@both
 def test_a_short_document_is_not_cut(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What fits into one chunk is asked for as usual."""
     fake_endpoint.answer({"vendor": "A", "lines": []})
@@ -137,7 +124,6 @@ def test_a_short_document_is_not_cut(kind: str, fake_endpoint: FakeEndpoint) -> 
     assert "longer one" not in str(fake_endpoint.requests[0].body)
 
 
-@both
 def test_a_document_of_spaces(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A long document with nothing in it is refused as an empty one is."""
     with pytest.raises(DocumentError, match="empty"):
@@ -153,7 +139,6 @@ def test_parts_of_text_are_one_document(fake_endpoint: FakeEndpoint) -> None:
     assert result.document == "\n".join(parts)
 
 
-@both
 def test_one_at_a_time(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """No more than `at_once` chunks are under way."""
     running, most, lock = [0], [0], threading.Lock()
@@ -174,7 +159,6 @@ def test_one_at_a_time(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert texts == sorted(texts, key=lambda text: int(re.findall(r"part(\d+)", text)[0]))
 
 
-@both
 def test_a_slow_chunk_holds_up_nobody(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """While the first chunk has not come, all others are asked for."""
     others = threading.Event()
@@ -225,7 +209,6 @@ SCHEMA = {
 }
 
 
-@both
 @pytest.mark.parametrize("target", [DataOrder, TypedOrder, SCHEMA], ids=["dataclass", "TypedDict", "JSON Schema"])
 def test_any_target(target: Any, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every kind of target can be put together of chunks."""
@@ -236,7 +219,6 @@ def test_any_target(target: Any, kind: str, fake_endpoint: FakeEndpoint) -> None
         assert result.value.lines[2] == DataLine(item="part2", value=12)
 
 
-@both
 def test_a_list_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A list is joined although it is the whole value."""
     fake_endpoint.script, fake_endpoint.repeat = [lambda request: {"value": _answer(request)["lines"]}], True
@@ -276,7 +258,6 @@ def test_what_two_chunks_say(fake_endpoint: FakeEndpoint) -> None:
     assert "Bolt Works" in result.to_html()
 
 
-@both
 def test_candidates_and_recall_of_chunks(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Chunks can have candidates of their own, and what is known of their agreement is kept."""
     fake_endpoint.script, fake_endpoint.repeat = [_answer], True
@@ -289,7 +270,6 @@ def test_candidates_and_recall_of_chunks(kind: str, fake_endpoint: FakeEndpoint)
 # ------------------------------------------------------------------------------- what is missing
 
 
-@both
 def test_required_fields_that_no_chunk_has(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A required field that no chunk has is an error that names it, with all attempts; or absent, where it may be."""
     fake_endpoint.script, fake_endpoint.repeat = [lambda request: {**_answer(request), "vendor": None}], True
@@ -340,7 +320,6 @@ def _failing(*numbers: int, reply: Reply | str = "no json") -> Callable[[Recorde
     return answer
 
 
-@both
 def test_a_chunk_that_fails_is_an_outcome(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What the others gave is there, with the place of the chunk that could not be read."""
     document = _document(4)
@@ -356,7 +335,6 @@ def test_a_chunk_that_fails_is_an_outcome(kind: str, fake_endpoint: FakeEndpoint
     assert "could not be read" in result.to_html()
 
 
-@both
 def test_extract_does_not_hide_a_failed_chunk(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The value alone cannot say what was not read: that is an error, with what there is."""
     fake_endpoint.script, fake_endpoint.repeat = [_failing(2, reply=Reply(status=500, raw="{}"))], True
@@ -372,7 +350,6 @@ def test_extract_does_not_hide_a_failed_chunk(kind: str, fake_endpoint: FakeEndp
     assert len(caught.value.failures) == 1
 
 
-@both
 def test_all_chunks_fail(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The first error in the document's order is raised, with what all of them cost."""
     usage = {"prompt_tokens": 5, "completion_tokens": 2}
@@ -384,7 +361,6 @@ def test_all_chunks_fail(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert caught.value.usage.prompt_tokens == 15
 
 
-@both
 def test_a_wrong_key_ends_it(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """After a refusal that no other chunk would escape, none is begun."""
     fake_endpoint.script, fake_endpoint.repeat = [Reply(status=401, raw='{"error": {"message": "wrong key"}}')], True
@@ -393,7 +369,6 @@ def test_a_wrong_key_ends_it(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(fake_endpoint.requests) <= 3
 
 
-@both
 def test_a_key_that_is_revoked_meanwhile(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What had come by then is there, and every chunk that was not begun says why."""
     fake_endpoint.script = [_answer, _answer, *[Reply(status=401, raw="{}")] * 2]
@@ -417,7 +392,6 @@ class Careless(BaseModel):
         return lines
 
 
-@both
 def test_a_validator_with_a_mistake(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A validator of the caller's that breaks in one chunk is raised as itself, with all attempts."""
     fake_endpoint.script, fake_endpoint.repeat = [_answer], True
@@ -427,7 +401,6 @@ def test_a_validator_with_a_mistake(kind: str, fake_endpoint: FakeEndpoint) -> N
     assert len(caught.value.attempts) == 3
 
 
-@both
 def test_a_validator_that_breaks_at_the_end(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The same where only the merged value breaks it."""
 
@@ -509,7 +482,6 @@ def test_cancelling_leaves_nothing(fake_endpoint: FakeEndpoint) -> None:
         go_on.set()
 
 
-@both
 def test_closing_the_extractor_meanwhile(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What had come by then is there; the rest was not asked for, because the extractor is closed."""
     document, cut = _document(6), Chunking(tokens=100, overlap=0, at_once=1)
@@ -541,7 +513,6 @@ def test_closing_the_extractor_meanwhile(kind: str, fake_endpoint: FakeEndpoint)
 # ------------------------------------------------------------------------------- limits of all of them
 
 
-@both
 def test_a_budget_for_all_chunks(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What the budget does not allow for is not asked; what came before is there."""
     fake_endpoint.script, fake_endpoint.repeat = [_answer], True
@@ -552,7 +523,6 @@ def test_a_budget_for_all_chunks(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert sum(isinstance(chunk.error, BudgetExceeded) for chunk in result.chunks) == 4
 
 
-@both
 def test_a_budget_with_nothing_left(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where no chunk may be asked for, that is raised."""
     budget = Budget(requests=1)
@@ -563,7 +533,6 @@ def test_a_budget_with_nothing_left(kind: str, fake_endpoint: FakeEndpoint) -> N
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_a_deadline_for_all_chunks(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A deadline that is given counts for all chunks together: what came in time is there."""
     go_on = threading.Event()
@@ -601,7 +570,6 @@ def _narrow(limit: int, said: str = "too long a prompt, maximum context length e
     return answer
 
 
-@both
 @pytest.mark.parametrize("count", [5, 12], ids=["a document", "chunks"])
 def test_a_chunk_that_is_too_long_is_halved(count: int, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A chunk, or a document as short as one, that the endpoint refuses as too long is cut, and nothing is lost."""
@@ -613,7 +581,6 @@ def test_a_chunk_that_is_too_long_is_halved(count: int, kind: str, fake_endpoint
     assert result.complete
 
 
-@both
 def test_a_chunk_that_is_always_too_long(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An endpoint that refuses even small chunks is not asked for ever."""
     fake_endpoint.script, fake_endpoint.repeat = [_narrow(10)], True
@@ -622,7 +589,6 @@ def test_a_chunk_that_is_always_too_long(kind: str, fake_endpoint: FakeEndpoint)
     assert len(fake_endpoint.requests) < 20
 
 
-@both
 def test_a_context_that_nobody_knows(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A document that is refused as too long is cut then; the next one is cut at once."""
     document = _document(12)
@@ -643,7 +609,6 @@ def test_a_context_that_nobody_knows(kind: str, fake_endpoint: FakeEndpoint) -> 
     assert sum(len(_text(request)) > 2_500 for request in fake_endpoint.requests) == 1
 
 
-@both
 @pytest.mark.parametrize("call", [{"chunking": None}, {"messages": [{"role": "user", "content": "x " * 3_000}]}])
 def test_what_is_not_to_be_cut(call: dict[str, Any], kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With `chunking=None`, and where the turns are the caller's own, the refusal is raised."""
@@ -668,7 +633,6 @@ class _Watching(Watcher):
         self.events.append(event)
 
 
-@both
 def test_every_chunk_is_watched(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Each chunk is an extraction of its own to those who watch, with a beginning and an end."""
     watching = _Watching()
@@ -683,7 +647,6 @@ def _keys(fake: FakeEndpoint) -> dict[str, str]:
     return {_text(request): request.headers["idempotency-key"] for request in fake.requests}
 
 
-@both
 @pytest.mark.parametrize("key", ["job-7", "k" * 200], ids=["short", "long"])
 def test_keys_of_chunks(key: str, kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every chunk has a key of its own, which is the same when the job is resumed."""

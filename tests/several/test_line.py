@@ -92,7 +92,7 @@ class _Feed:
 # ------------------------------------------------------------------------------------------------ the law
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     count=st.integers(0, 200),
     most=st.integers(1, 90),
@@ -348,6 +348,7 @@ def test_a_final_error_does_not_hide_a_fault() -> None:
 GONE: list[Callable[[], ExtractorError]] = [
     lambda: ConnectionFailed("nobody", url="u"),
     lambda: TimedOut("late"),
+    lambda: DeadlineExceeded("late"),  # of one document; of so many in a row nobody was answered
     lambda: ServerError("no", status=503),
 ]
 
@@ -534,6 +535,6 @@ def test_an_input_that_is_still_to_come() -> None:
     line: Line[Any] = Line(most=8, ordered=False)
     feed = _Feed(iter(range(3)))
     waits = [False, True]
-    intake = Intake(line, feed, _room, lambda: waits.pop(0))
+    intake = Intake(line, feed, _room, waits=lambda: waits.pop(0))
     assert _take(intake, line) == [0]
     assert feed.taken == 1

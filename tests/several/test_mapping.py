@@ -10,19 +10,19 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_feeds import Feed, result_of
 from pydantic import BaseModel
 
 from extractor import Extractor
-from extractor.chat.wire import Usage
 from extractor.errors import AuthenticationFailed, ConnectionFailed, ExtractorError, OptionError
 from extractor.result import DocumentResult, Extraction
-from extractor.schema.target import Target, target_of
+from extractor.schema.target import target_of
 from extractor.several.alone import documents_of
 from extractor.several.feed import Await, Do, Extract, Work
 from extractor.several.line import IN_A_ROW
@@ -31,7 +31,6 @@ from extractor.testing import FakeEndpoint, Reply
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 20.0  # seconds: longer than any of this takes, so that a mistake does not hang
-TARGET: Target[Any] = target_of(dict[str, int])
 
 
 class Person(BaseModel):
@@ -40,47 +39,11 @@ class Person(BaseModel):
     name: str
 
 
-def _result(value: Any) -> Extraction[Any]:
-    return Extraction(value=value, usage=Usage(), attempts=(), model="m", seconds=0.0, mode=None)
-
-
 def _extract(step: Extract) -> Extraction[Any]:
-    return _result(step.document)
+    return result_of(step.document)
 
 
-class _Feed:
-    """A feed of one work for each number, made by `work`; it notes what was taken and closed."""
-
-    def __init__(self, numbers: Iterable[Any], work: Callable[[Any], Work[Any]] | None = None) -> None:
-        self.numbers = numbers
-        self.work = work or self.plain
-        self.taken: list[Any] = []
-        self.given_up: list[Any] = []
-        self.closed = threading.Event()
-        self.closes = 0
-
-    def works(self) -> Iterator[Work[Any] | None]:
-        for number in self.numbers:
-            self.taken.append(number)
-            yield None if number is None else self.work(number)
-
-    def close(self) -> None:
-        self.closes += 1
-        self.closed.set()
-
-    def plain(self, number: int) -> Work[Any]:
-        """One extraction."""
-        try:
-            result = yield Extract(target=TARGET, document=number, call={})
-        except ExtractorError as error:
-            return DocumentResult(number=number, name=str(number), error=error)
-        except GeneratorExit:
-            self.given_up.append(number)
-            raise
-        return DocumentResult(number=number, name=str(number), result=result)
-
-
-def _results(feed: _Feed, extract: Callable[[Extract], Extraction[Any]] = _extract, **options: Any) -> Results[Any]:
+def _results(feed: Feed, extract: Callable[[Extract], Extraction[Any]] = _extract, **options: Any) -> Results[Any]:
     return Results(feed, extract, **{"room": lambda: True, **options})
 
 
@@ -102,7 +65,7 @@ def _until_error(results: Results[Any]) -> tuple[list[DocumentResult[Any]], Base
 @pytest.mark.parametrize("count", [0, 1, 3 * MOST])
 def test_each_comes_once(count: int, ordered: bool) -> None:
     """Every document comes back once, with its own result; in order where that is wanted; then the feed is closed."""
-    feed = _Feed(range(count))
+    feed = Feed(range(count))
     came = [(each.number, each.value) for each in _results(feed, ordered=ordered)]
     assert sorted(came) == [(number, number) for number in range(count)]
     assert not ordered or came == sorted(came)
@@ -141,9 +104,9 @@ def test_side_by_side() -> None:
         threads.add(threading.current_thread())
         if step.document < 8:
             barrier.wait(PATIENCE)
-        return _result(0)
+        return result_of(0)
 
-    assert len([*_results(_Feed(range(100)), extract, concurrency=8)]) == 100
+    assert len([*_results(Feed(range(100)), extract, concurrency=8)]) == 100
     assert len(threads) == 8
     assert all(thread.daemon for thread in threads)
     for thread in threads:
@@ -160,7 +123,7 @@ def test_the_input_is_read_as_it_is_needed() -> None:
             threads.add(threading.current_thread())
             yield number
 
-    feed = _Feed(numbers())
+    feed = Feed(numbers())
     results = _results(feed, concurrency=3)
     assert feed.taken == []
     for count in range(1, 10):
@@ -172,7 +135,7 @@ def test_the_input_is_read_as_it_is_needed() -> None:
 
 def test_no_room() -> None:
     """Where there is no room at the endpoint only a few are under way, and all come nevertheless."""
-    feed = _Feed(range(100))
+    feed = Feed(range(100))
     for count, _ in enumerate(_results(feed, room=lambda: False), 1):
         assert len(feed.taken) <= count + 8
     assert count == 100
@@ -181,7 +144,7 @@ def test_no_room() -> None:
 def test_concurrency_must_fit() -> None:
     """A wrong `concurrency` is an error before anything begins."""
     with pytest.raises(OptionError):
-        _results(_Feed([]), concurrency=0)
+        _results(Feed([]), concurrency=0)
 
 
 def test_the_callers_context() -> None:
@@ -195,7 +158,7 @@ def test_the_callers_context() -> None:
         yield Do(call=lambda: None)
         return DocumentResult(number=number, name=who.get())
 
-    assert {each.name for each in _results(_Feed(range(20), work))} == {"another"}
+    assert {each.name for each in _results(Feed(range(20), work))} == {"another"}
     assert who.get() == "me"
 
 
@@ -226,7 +189,7 @@ def test_steps() -> None:
                 seen.append(str(error))
         return DocumentResult(number=number, name=", ".join(seen))
 
-    (came,) = _results(_Feed([0], work))
+    (came,) = _results(Feed([0], work))
     assert came.name == "done, waited for, broken, failed"
     assert threading.current_thread() not in threads
 
@@ -238,7 +201,7 @@ def test_others_are_at_it() -> None:
         yield Do(call=lambda: None)
         return None if number < 0 else DocumentResult(number=number, name="")
 
-    feed = _Feed([-1, 0, None, -1, None, 1], work)
+    feed = Feed([-1, 0, None, -1, None, 1], work)
     assert sorted(each.number for each in _results(feed)) == [0, 1]
 
 
@@ -247,7 +210,7 @@ def test_others_are_at_it() -> None:
 
 def test_stopped() -> None:
     """After a stop nothing begins: what is under way is finished and comes."""
-    feed = _Feed(range(1_000))
+    feed = Feed(range(1_000))
     results = _results(feed, concurrency=4)
     first = next(results)
     results.stop()
@@ -265,9 +228,9 @@ def test_stopped_by_a_signal() -> None:
         if not under_way.is_set():
             under_way.set()
             os.kill(os.getpid(), signal.SIGINT)
-        return _result(0)
+        return result_of(0)
 
-    feed = _Feed(range(100_000))
+    feed = Feed(range(100_000))
     results = _results(feed, extract)
     before = signal.signal(signal.SIGINT, lambda *_: results.stop())
     try:
@@ -285,9 +248,9 @@ def test_closed() -> None:
         if step.document:
             begun.wait(PATIENCE)
             stuck.wait(PATIENCE)
-        return _result(0)
+        return result_of(0)
 
-    feed = _Feed(range(4))
+    feed = Feed(range(4))
     try:
         with _results(feed, extract) as results:
             assert next(results).number == 0
@@ -307,9 +270,9 @@ def test_closed_by_another_thread() -> None:
     def extract(step: Extract) -> Extraction[Any]:
         begun.set()
         stuck.wait(PATIENCE)
-        return _result(0)
+        return result_of(0)
 
-    results = _results(_Feed([0]), extract)
+    results = _results(Feed([0]), extract)
 
     def close() -> None:
         begun.wait(PATIENCE)
@@ -326,7 +289,7 @@ def test_closed_by_another_thread() -> None:
 
 def test_never_gone_through() -> None:
     """Results that nobody goes through are closed like any other."""
-    feed = _Feed([0])
+    feed = Feed([0])
     with _results(feed):
         pass
     assert (feed.closes, feed.taken) == (1, [])
@@ -339,9 +302,9 @@ def test_left_early() -> None:
     def extract(step: Extract) -> Extraction[Any]:
         if step.document:
             stuck.wait(PATIENCE)
-        return _result(0)
+        return result_of(0)
 
-    feed = _Feed(range(1_000))
+    feed = Feed(range(1_000))
     try:
         for _ in _results(feed, extract, concurrency=3):
             break
@@ -361,9 +324,9 @@ def test_an_error_for_all() -> None:
         both.wait(PATIENCE)
         if step.document == 1:
             raise one
-        return _result(0)
+        return result_of(0)
 
-    feed = _Feed(range(10))
+    feed = Feed(range(10))
     results = _results(feed, extract, concurrency=2)
     came, error = _until_error(results)
     assert error is one
@@ -374,7 +337,7 @@ def test_an_error_for_all() -> None:
 
 def test_an_endpoint_that_is_gone() -> None:
     """Where nobody answers many documents in a row, the rest is not tried; those that were come with their errors."""
-    feed = _Feed(range(1_000))
+    feed = Feed(range(1_000))
 
     def extract(step: Extract) -> Extraction[Any]:
         raise ConnectionFailed("nobody")
@@ -394,7 +357,7 @@ def test_the_input_raises() -> None:
         yield from range(5)
         raise mine
 
-    feed = _Feed(numbers())
+    feed = Feed(numbers())
     came, error = _until_error(_results(feed))
     assert error is mine
     assert (sorted(each.number for each in came), feed.closes) == ([0, 1, 2, 3, 4], 1)
@@ -415,7 +378,7 @@ def test_a_bug(bug: BaseException) -> None:
             stuck.wait(PATIENCE)
         raise bug
 
-    feed = _Feed(range(3))
+    feed = Feed(range(3))
     try:
         with pytest.raises(type(bug)) as caught:
             next(_results(feed, extract))

@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import gc
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -14,13 +14,13 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 import pytest
+from made_feeds import TARGET, Feed, result_of
 from pydantic import BaseModel
 
 from extractor import AsyncExtractor
-from extractor.chat.wire import Usage
-from extractor.errors import AuthenticationFailed, ConnectionFailed, ExtractorError, OptionError
+from extractor.errors import AuthenticationFailed, ConnectionFailed, OptionError
 from extractor.result import DocumentResult, Extraction
-from extractor.schema.target import Target, target_of
+from extractor.schema.target import target_of
 from extractor.several.alone import Drawn, documents_of
 from extractor.several.feed import Await, Do, Extract, Work
 from extractor.several.line import IN_A_ROW
@@ -28,7 +28,6 @@ from extractor.several.mapping_async import AsyncResults
 from extractor.testing import FakeEndpoint, Reply
 
 PATIENCE = 20.0  # seconds: longer than any of this takes, so that a mistake does not hang
-TARGET: Target[Any] = target_of(dict[str, int])
 
 
 class Person(BaseModel):
@@ -37,55 +36,19 @@ class Person(BaseModel):
     name: str
 
 
-def _result(value: Any) -> Extraction[Any]:
-    return Extraction(value=value, usage=Usage(), attempts=(), model="m", seconds=0.0, mode=None)
-
-
 async def _extract(step: Extract) -> Extraction[Any]:
     await anyio.lowlevel.checkpoint()
-    return _result(step.document)
+    return result_of(step.document)
 
 
 async def _never(step: Extract) -> Extraction[Any]:
     if step.document:
         await anyio.sleep_forever()
-    return _result(0)
-
-
-class _Feed:
-    """A feed of one work for each number, made by `work`; it notes what was taken and closed."""
-
-    def __init__(self, numbers: Iterable[Any], work: Callable[[Any], Work[Any]] | None = None) -> None:
-        self.numbers = numbers
-        self.work = work or self.plain
-        self.taken: list[Any] = []
-        self.given_up: list[Any] = []
-        self.closed = threading.Event()
-        self.closes = 0
-
-    def works(self) -> Iterator[Work[Any] | None]:
-        for number in self.numbers:
-            self.taken.append(number)
-            yield None if number is None else self.work(number)
-
-    def close(self) -> None:
-        self.closes += 1
-        self.closed.set()
-
-    def plain(self, number: int) -> Work[Any]:
-        """One extraction."""
-        try:
-            result = yield Extract(target=TARGET, document=number, call={})
-        except ExtractorError as error:
-            return DocumentResult(number=number, name=str(number), error=error)
-        except GeneratorExit:
-            self.given_up.append(number)
-            raise
-        return DocumentResult(number=number, name=str(number), result=result)
+    return result_of(0)
 
 
 def _results(
-    feed: _Feed, extract: Callable[[Extract], Awaitable[Extraction[Any]]] = _extract, **options: Any
+    feed: Feed, extract: Callable[[Extract], Awaitable[Extraction[Any]]] = _extract, **options: Any
 ) -> AsyncResults[Any]:
     return AsyncResults(feed, extract, **{"room": lambda: True, **options})
 
@@ -126,7 +89,7 @@ Run = Callable[[Callable[[], Awaitable[Any]]], Any]
 @pytest.mark.parametrize("count", [0, 1, 2_000])
 def test_each_comes_once(count: int, ordered: bool, run: Run) -> None:
     """Every document comes back once, with its own result; in order where that is wanted; then the feed is closed."""
-    feed = _Feed(range(count))
+    feed = Feed(range(count))
     came, error = run(lambda: _all(_results(feed, ordered=ordered)))
     found = [(each.number, each.value) for each in came]
     assert sorted(found) == [(number, number) for number in range(count)]
@@ -167,10 +130,10 @@ def test_side_by_side(run: Run) -> None:
         most = max(most, now)
         await anyio.sleep(0.001)
         now -= 1
-        return _result(0)
+        return result_of(0)
 
     async def test() -> None:
-        feed = _Feed(range(200))
+        feed = Feed(range(200))
         count = 0
         async for _ in _results(feed, extract, concurrency=8):
             count += 1
@@ -184,7 +147,7 @@ def test_side_by_side(run: Run) -> None:
 def test_concurrency_must_fit() -> None:
     """A wrong `concurrency` is an error before anything begins."""
     with pytest.raises(OptionError):
-        _results(_Feed([]), concurrency=True)
+        _results(Feed([]), concurrency=True)
 
 
 def test_the_callers_context(run: Run) -> None:
@@ -199,7 +162,7 @@ def test_the_callers_context(run: Run) -> None:
 
     async def test() -> None:
         who.set("me")
-        assert {each.name async for each in _results(_Feed(range(20), work))} == {"me"}
+        assert {each.name async for each in _results(Feed(range(20), work))} == {"me"}
         assert who.get() == "me"
 
     run(test)
@@ -298,7 +261,7 @@ def test_steps(run: Run) -> None:
                 seen.append(str(error))
         return DocumentResult(number=number, name=", ".join(seen))
 
-    (came,), _ = run(lambda: _all(_results(_Feed([0], work))))
+    (came,), _ = run(lambda: _all(_results(Feed([0], work))))
     assert came.name == "done, waited for, broken, failed"
     assert threading.current_thread() not in threads
 
@@ -310,7 +273,7 @@ def test_others_are_at_it(run: Run) -> None:
         yield Do(call=lambda: None)
         return None if number < 0 else DocumentResult(number=number, name="")
 
-    came, _ = run(lambda: _all(_results(_Feed([-1, 0, None, -1, None, 1], work))))
+    came, _ = run(lambda: _all(_results(Feed([-1, 0, None, -1, None, 1], work))))
     assert sorted(each.number for each in came) == [0, 1]
 
 
@@ -323,7 +286,7 @@ def test_a_wait_that_is_given_up(run: Run) -> None:
         return None
 
     async def test() -> None:
-        async with _results(_Feed([0], work)) as results:
+        async with _results(Feed([0], work)) as results:
             with anyio.move_on_after(0.01):
                 await anext(results)
 
@@ -338,7 +301,7 @@ def test_a_wait_that_is_given_up(run: Run) -> None:
 @pytest.mark.parametrize("from_thread", [False, True])
 def test_stopped(from_thread: bool, run: Run) -> None:
     """After a stop, from whatever thread, nothing begins: what is under way is finished and comes."""
-    feed = _Feed(range(1_000))
+    feed = Feed(range(1_000))
 
     async def test() -> None:
         results = _results(feed, concurrency=4)
@@ -360,7 +323,7 @@ def test_a_stop_ends_a_wait(run: Run) -> None:
 
     async def test() -> None:
         forever = iter(lambda: None, 1)
-        results = _results(_Feed(forever))
+        results = _results(Feed(forever))
         threading.Timer(0.02, results.stop).start()
         assert [each async for each in results] == []
 
@@ -369,7 +332,7 @@ def test_a_stop_ends_a_wait(run: Run) -> None:
 
 def test_closed(run: Run) -> None:
     """Closing cancels what is under way, and leaves no task behind."""
-    feed = _Feed(range(4))
+    feed = Feed(range(4))
 
     async def test() -> None:
         async with _results(feed, _never) as results:
@@ -385,7 +348,7 @@ def test_closed(run: Run) -> None:
 
 def test_never_gone_through(run: Run) -> None:
     """Results that nobody goes through are closed like any other."""
-    feed = _Feed([0])
+    feed = Feed([0])
 
     async def test() -> None:
         async with _results(feed):
@@ -397,7 +360,7 @@ def test_never_gone_through(run: Run) -> None:
 
 def test_the_consumer_is_cancelled(run: Run) -> None:
     """Who cancels the wait for a result cancels the work on all documents."""
-    feed = _Feed(range(4))
+    feed = Feed(range(4))
     results = _results(feed, _never)
 
     async def test() -> None:
@@ -412,7 +375,7 @@ def test_the_consumer_is_cancelled(run: Run) -> None:
 
 def test_left_early(run: Run) -> None:
     """Results that nobody holds any more are given up without being closed."""
-    feed = _Feed(range(1_000))
+    feed = Feed(range(1_000))
 
     async def test() -> None:
         async for _ in _results(feed, _never, concurrency=3):
@@ -427,7 +390,7 @@ def test_left_early(run: Run) -> None:
 
 def test_left_in_a_loop_that_has_ended() -> None:
     """Nor do they outlive the event loop that they were in."""
-    feed = _Feed(range(3))
+    feed = Feed(range(3))
     results = _results(feed, _never)
     asyncio.run(anext(results))
     assert sorted(feed.given_up) in ([], [1, 2])  # they need not have begun
@@ -440,7 +403,7 @@ def test_several_take_them(run: Run) -> None:
     """Several tasks may share the results: each comes to one of them."""
 
     async def test() -> None:
-        results, came = _results(_Feed(range(300)), concurrency=8), []
+        results, came = _results(Feed(range(300)), concurrency=8), []
 
         async def take() -> None:
             async for each in results:
@@ -458,13 +421,13 @@ def test_several_take_them(run: Run) -> None:
 def test_an_error_for_all(run: Run) -> None:
     """What every other document would fail with is raised, after what was under way has come."""
     one = AuthenticationFailed("no", status=401)
-    feed = _Feed(range(10))
+    feed = Feed(range(10))
 
     async def extract(step: Extract) -> Extraction[Any]:
         await anyio.sleep(0.01 * (1 - step.document))
         if step.document == 1:
             raise one
-        return _result(0)
+        return result_of(0)
 
     came, error = run(lambda: _all(_results(feed, extract, concurrency=2)))
     assert ([each.number for each in came], error) == ([0], one)
@@ -473,7 +436,7 @@ def test_an_error_for_all(run: Run) -> None:
 
 def test_an_endpoint_that_is_gone(run: Run) -> None:
     """Where nobody answers many documents in a row, the rest is not tried; those that were come with their errors."""
-    feed = _Feed(range(1_000))
+    feed = Feed(range(1_000))
 
     async def extract(step: Extract) -> Extraction[Any]:
         raise ConnectionFailed("nobody")
@@ -490,7 +453,7 @@ class _Stop(BaseException):
 @pytest.mark.parametrize("bug", [ZeroDivisionError("bug"), _Stop()], ids=["bug", "stop"])
 def test_a_bug(bug: BaseException, run: Run) -> None:
     """Any other error is raised at once as itself, and the others are given up."""
-    feed = _Feed(range(3))
+    feed = Feed(range(3))
 
     async def extract(step: Extract) -> Extraction[Any]:
         if step.document != 2:
@@ -508,7 +471,7 @@ def test_a_bug(bug: BaseException, run: Run) -> None:
 
 def test_a_task_that_is_cancelled_by_others() -> None:
     """Who cancels all tasks of a loop leaves nobody waiting for a document."""
-    feed = _Feed([1])
+    feed = Feed([1])
 
     async def test() -> None:
         mine = asyncio.current_task()

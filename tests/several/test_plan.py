@@ -14,7 +14,7 @@ from extractor import Chunking, Image
 from extractor.chat.wire import Prefix
 from extractor.documents.lengths import tokens_in
 from extractor.errors import RequestTooLarge
-from extractor.ladder import Form, Way
+from extractor.loop.ladder import Form, Way
 from extractor.prompt import Prompt
 from extractor.schema.adapt import adapt
 from extractor.schema.target import Target, target_of

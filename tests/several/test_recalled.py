@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
 import pytest
+from either_kind import run_once
 from pydantic import BaseModel, model_validator
 
-from extractor import AsyncExtractor, Extraction, Extractor
+from extractor import Extraction
 from extractor.errors import ExtractionFailed, ExtractorError, OptionError, TargetFailed
 from extractor.reply.outcome import Outcome
 from extractor.schema.target import target_of
@@ -17,8 +17,6 @@ from extractor.settings import Settings
 from extractor.several.pieces import Came, Whole
 from extractor.several.recalled import AT_ONCE, recalled
 from extractor.testing import FakeEndpoint, Recorded, Reply
-
-both = pytest.mark.parametrize("kind", ["sync", "async"])
 
 
 class Line(BaseModel):
@@ -66,18 +64,9 @@ def _run(
 ) -> Extraction[Any]:
     made = {"base_url": fake.base_url, "transport_retries": 0, **(settings or {})}
     call.setdefault("recall", "high")
-    if kind == "sync":
-        with Extractor("m", **made) as one:
-            return one.run(target, document, **call)
-
-    async def run() -> Extraction[Any]:
-        async with AsyncExtractor("m", **made) as one:
-            return await one.run(target, document, **call)
-
-    return asyncio.run(run())
+    return run_once(kind, made, target, document, **call)
 
 
-@both
 def test_rows_that_were_passed_over(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Rows that are in no item are asked for by themselves, and come to their places."""
     document = _document(9)
@@ -97,7 +86,6 @@ def test_rows_that_were_passed_over(kind: str, fake_endpoint: FakeEndpoint) -> N
         assert document[span.start : span.end] == line.item
 
 
-@both
 def test_nothing_is_missing(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A list that is complete costs one request."""
     fake_endpoint.script, fake_endpoint.repeat = [_dropping()], True
@@ -114,7 +102,6 @@ def test_nothing_is_asked_without(fake_endpoint: FakeEndpoint) -> None:
     assert (result.lists[0].lacking, result.complete) == (2, False)
 
 
-@both
 def test_a_region_that_fails(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the rows cannot be had, what there is stays, and what is missing is reported."""
     usual = _dropping(3)
@@ -128,7 +115,6 @@ def test_a_region_that_fails(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(result.attempts) == len(fake_endpoint.requests) <= 3
 
 
-@both
 def test_the_first_request_fails(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """What the first request fails with is raised."""
     fake_endpoint.script, fake_endpoint.repeat = ["no json"], True
@@ -137,7 +123,6 @@ def test_the_first_request_fails(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert len(fake_endpoint.requests) == 1
 
 
-@both
 def test_a_model_that_never_gives_them(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A model that leaves the same row out again is not asked for ever."""
     usual = _dropping(3)
@@ -148,7 +133,6 @@ def test_a_model_that_never_gives_them(kind: str, fake_endpoint: FakeEndpoint) -
     assert len(fake_endpoint.requests) <= 3
 
 
-@both
 def test_what_is_invented_is_not_put_in(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """An item that stands nowhere in the rows that were asked for does not get into the list."""
     usual = _dropping(3)
@@ -168,7 +152,6 @@ class Groups(BaseModel):
     groups: list[Group]
 
 
-@both
 def test_a_list_in_a_list(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Rows that an inner list lacks come into that list."""
     rows = [f"claw hammer {n}00 | {n + 3}\n" for n in range(1, 13)]
@@ -189,7 +172,6 @@ def test_a_list_in_a_list(kind: str, fake_endpoint: FakeEndpoint) -> None:
     ]
 
 
-@both
 def test_a_list_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A list that is the whole value gets the rows that it lacks, or says that it lacks them."""
 
@@ -225,7 +207,6 @@ def test_a_list_of_scalars(fake_endpoint: FakeEndpoint) -> None:
 SCHEMA = Order.model_json_schema()
 
 
-@both
 def test_a_schema_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A JSON Schema works as a model does."""
     fake_endpoint.script, fake_endpoint.repeat = [_dropping(2)], True
@@ -233,7 +214,6 @@ def test_a_schema_as_the_target(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert [line["quantity"] for line in result.value["lines"]] == list(range(4, 10))
 
 
-@both
 def test_a_list_that_was_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A list that was said to be absent and is found then is not absent any more."""
 
@@ -248,7 +228,6 @@ def test_a_list_that_was_absent(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert len(result.value.lines) == 6
 
 
-@both
 def test_a_list_that_may_be_null(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A list that is null because there is none is not asked for."""
 
@@ -264,7 +243,6 @@ def test_a_list_that_may_be_null(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert (result.complete, len(fake_endpoint.requests)) == (True, 1)
 
 
-@both
 def test_rows_that_break_a_rule_of_the_whole(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Rows with which the value would not conform any more are left out."""
 
@@ -280,7 +258,6 @@ def test_rows_that_break_a_rule_of_the_whole(kind: str, fake_endpoint: FakeEndpo
     assert (len(result.value.lines), result.outcome) == (5, Outcome.CONFORMING)
 
 
-@both
 def test_a_validator_with_a_mistake(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """A validator of the caller's that breaks at the completed list is raised as itself, with all attempts."""
 
@@ -297,7 +274,6 @@ def test_a_validator_with_a_mistake(kind: str, fake_endpoint: FakeEndpoint) -> N
     assert len(caught.value.attempts) == len(fake_endpoint.requests) == 2
 
 
-@both
 def test_candidates_of_the_whole(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """With candidates, what they agree on is what is looked through; rows are asked for once."""
     fake_endpoint.script, fake_endpoint.repeat = [_dropping(3)], True
@@ -307,7 +283,6 @@ def test_candidates_of_the_whole(kind: str, fake_endpoint: FakeEndpoint) -> None
     assert len(fake_endpoint.requests) == 3
 
 
-@both
 def test_without_a_text(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Where the turns are the caller's own there is nothing to look through: it is asked once."""
     fake_endpoint.answer({"vendor": "Acme", "lines": []})
@@ -315,7 +290,6 @@ def test_without_a_text(kind: str, fake_endpoint: FakeEndpoint) -> None:
     assert (result.value.vendor, result.lists, len(fake_endpoint.requests)) == ("Acme", (), 1)
 
 
-@both
 def test_keys_of_regions(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """Every request has a key of its own, which is the same when the job is resumed."""
     keys: list[list[str]] = []
@@ -346,7 +320,6 @@ def test_a_region_that_is_refused(fake_endpoint: FakeEndpoint) -> None:
     assert (len(result.value.lines), type(result.failures[0]).__name__) == (5, "ServerError")
 
 
-@both
 @pytest.mark.parametrize("status", [401, 500])
 def test_what_every_request_would_end_in_ends_the_rounds(kind: str, status: int, fake_endpoint: FakeEndpoint) -> None:
     """After a refusal of the key nothing more is sent; what another error was for leaves the other regions alone."""
@@ -361,7 +334,6 @@ def test_what_every_request_would_end_in_ends_the_rounds(kind: str, status: int,
     assert (len(result.value.lines), result.complete) == (2, False)
 
 
-@both
 def test_regions_are_asked_for_a_few_at_a_time(kind: str, fake_endpoint: FakeEndpoint) -> None:
     """The next one begins where one has ended, and all are asked for."""
     fake_endpoint.script, fake_endpoint.repeat = [_dropping(*range(2, 900))], True

@@ -55,7 +55,7 @@ from extractor import (
     inputs,
     load,
 )
-from extractor.ladder import Step
+from extractor.loop.ladder import Step
 from extractor.schema.dialects import Mode
 from extractor.streams import AsyncStream, Stream
 from extractor.testing import FakeEndpoint, Recorded, Reply

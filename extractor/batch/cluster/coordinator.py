@@ -8,14 +8,14 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from extractor.batch.cluster.gathering import Gathering, longer
-from extractor.batch.cluster.governing import LOST, Answer, RemoteGovernor, Report
-from extractor.batch.cluster.office import Office
+from extractor.batch.cluster.coalescing import Coalescing, longer
+from extractor.batch.cluster.governor_server import GovernorServer
+from extractor.batch.cluster.remote_governor import LOST, Answer, RemoteGovernor, Report
 from extractor.endpoint.governor import Governor
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits
 
-__all__ = ["Carrier", "Coordinator", "Endpoint", "endpoint_of"]
+__all__ = ["Coordinator", "Endpoint", "GovernorClient", "endpoint_of"]
 
 HOLD = 1.0
 """Seconds that a report waits for an answer: so often a process is heard of."""
@@ -36,40 +36,40 @@ class Coordinator:
 
     def __init__(self, lost: float = LOST) -> None:
         self._lost = lost
-        self._desks: dict[Endpoint, _Desk] = {}
+        self._governed: dict[Endpoint, _Governed] = {}
 
     async def exchange(self, endpoint: Endpoint, report: Report) -> Answer:
         """Take a report; what there is to answer, as soon as there is anything, or after a moment."""
-        desk = self._desks.get(endpoint)
-        if desk is None:
-            desk = self._desks[endpoint] = _Desk(endpoint[1], self._lost)
-        return await desk.exchange(report)
+        governed = self._governed.get(endpoint)
+        if governed is None:
+            governed = self._governed[endpoint] = _Governed(endpoint[1], self._lost)
+        return await governed.exchange(report)
 
     async def seen(self) -> dict[str, Any]:
         """How many are under way at each endpoint, and its window: for those who watch."""
-        return {name: (desk.governor.in_flight, desk.governor.window) for (name, _), desk in self._desks.items()}
+        return {name: (one.governor.in_flight, one.governor.window) for (name, _), one in self._governed.items()}
 
 
-class _Desk:
-    """One endpoint: its office, and those who listen."""
+class _Governed:
+    """One endpoint with its governor, and those who listen."""
 
     def __init__(self, limits: RateLimits, lost: float) -> None:
         self.governor = Governor(rpm=limits.rpm, tpm=limits.tpm, concurrency=limits.concurrency)
-        self._office = Office(self.governor, self._ready, lost=lost)
+        self._server = GovernorServer(self.governor, self._ready, lost=lost)
         self._listening: dict[str, asyncio.Future[None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     async def exchange(self, report: Report) -> Answer:
         worker = report.worker
         self._ready(worker)  # who says more listens anew
-        self._office.take(report, time.monotonic())
+        self._server.take(report, time.monotonic())
         self._look()
-        if not report.idle and not self._office.has_answer(worker, report.life):
+        if not report.idle and not self._server.has_answer(worker, report.life):
             listening = self._listening[worker] = asyncio.get_running_loop().create_future()
             await asyncio.wait([listening], timeout=HOLD)
             if self._listening.get(worker) is listening:
                 del self._listening[worker]
-        return self._office.answer(worker, report.life)
+        return self._server.answer(worker, report.life)
 
     def _ready(self, worker: str) -> None:
         listening = self._listening.pop(worker, None)
@@ -80,11 +80,11 @@ class _Desk:
         """Let go who may by now, and look again when the next one may."""
         if self._timer is not None:
             self._timer.cancel()
-        wait = self._office.poll(time.monotonic())
+        wait = self._server.poll(time.monotonic())
         self._timer = None if wait is None else asyncio.get_running_loop().call_later(wait, self._look)
 
 
-class Carrier:
+class GovernorClient:
     """Carries the reports of a process, and brings the answers. `call` reaches the coordinator, raising where it is
     lost; `run` it in the event loop that is given.
     """
@@ -92,14 +92,14 @@ class Carrier:
     def __init__(
         self, worker: str, call: Callable[[Report], Awaitable[Answer]], loop: asyncio.AbstractEventLoop
     ) -> None:
-        self._gathering = Gathering(loop, self._next, at_once=AT_ONCE)
-        self.governor = RemoteGovernor(worker, self._gathering.wake)
+        self._calls = Coalescing(loop, self._next, at_once=AT_ONCE)
+        self.governor = RemoteGovernor(worker, self._calls.wake)
         self._call = call
         self._pause = 0.0
 
     async def run(self) -> None:
         """Carry, until this is cancelled."""
-        await self._gathering.run()
+        await self._calls.run()
 
     def _next(self, listening: int) -> Coroutine[Any, Any, None] | None:
         return self._carry(self.governor.report()) if self.governor.is_due(listening=listening > 0) else None

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, cast
 
 from pydantic_core import to_jsonable_python
 
+from extractor.async_client import AsyncExtractor
 from extractor.batch.cluster.columns import requests_of, with_columns
-from extractor.batch.cluster.coordinator import Carrier, Endpoint, endpoint_of
-from extractor.batch.cluster.governing import Answer, Report
-from extractor.batch.cluster.keeper import Came, Letter
-from extractor.batch.cluster.keeping import RemoteWorker
+from extractor.batch.cluster.coordinator import Endpoint, GovernorClient, endpoint_of
+from extractor.batch.cluster.job_server import Command, CommandResult
+from extractor.batch.cluster.remote_governor import Answer, Report
+from extractor.batch.cluster.remote_worker import RemoteWorker
 from extractor.batch.contents import Item
 from extractor.batch.options import options_of
 from extractor.batch.restoring import failure_of
@@ -25,24 +26,14 @@ from extractor.batch.run import JobFeed
 from extractor.batch.store import Begun
 from extractor.batch.store import Worker as StoreWorker
 from extractor.batch.written import written_schema
-from extractor.client import AsyncExtractor
-from extractor.elsewhere import local_installed
 from extractor.endpoint.resolve import Address
 from extractor.endpoint.routes import RateLimits, Standing, govern, standing
-from extractor.errors import (
-    ConnectionFailed,
-    DeadlineExceeded,
-    DocumentError,
-    ExtractorError,
-    MissingExtra,
-    OptionError,
-    ServerError,
-    TimedOut,
-)
+from extractor.errors import DocumentError, ExtractorError, MissingExtra, OptionError
+from extractor.reach import local_installed
 from extractor.result import DocumentResult, Extraction
 from extractor.schema.target import target_of
 from extractor.several import feed as steps
-from extractor.several.line import IN_A_ROW, ends_all
+from extractor.several.line import Outage, ends_all
 
 __all__ = ["Crew", "Task"]
 
@@ -87,15 +78,15 @@ class Crew:
         self._worker: RemoteWorker
         self._ended: ExtractorError | None = None
         self._under_way = 0
-        self._gone = 0  # documents in a row that nobody answered
+        self._outage = Outage()
         self._govern(coordinator)
 
     @classmethod
-    async def begun(cls, task: Task, coordinator: Any, keeper: Any) -> Crew:
+    async def begun(cls, task: Task, coordinator: Any, job_server: Any) -> Crew:
         """A crew. Raises `CallerError`."""
         crew = cls(task, coordinator)
-        if keeper is not None:
-            crew._feed = await crew._kept(keeper)
+        if job_server is not None:
+            crew._feed = await crew._kept(job_server)
         return crew
 
     async def table(self, batch: Any) -> Any:
@@ -141,18 +132,13 @@ class Crew:
                 finally:
                     self._under_way -= 1
             if row is not None:
-                self._count(row.done.error)
+                # What was finished before says nothing of whether anybody answers now.
+                gone = None if row.done.restored else self._outage.after(row.done.error, self._under_way)
+                if gone is not None:
+                    raise gone
                 return row
             await asyncio.sleep(pause)  # another process is at it
             pause = min(AGAIN_MOST, 2 * pause)
-
-    def _count(self, error: ExtractorError | None) -> None:
-        """Raises the error where so many in a row were answered by nobody that it is so for all."""
-        gone = isinstance(error, (ConnectionFailed, TimedOut, ServerError)) and not isinstance(error, DeadlineExceeded)
-        self._gone = self._gone + 1 if gone else 0
-        if error is not None and self._gone >= max(IN_A_ROW, self._under_way):
-            error.add_note(f"So did {self._gone} documents in a row: no more were begun.")
-            raise error
 
     # ------------------------------------------------------------------------------- one document
 
@@ -244,22 +230,23 @@ class Crew:
                 answer: Answer = await coordinator.exchange.remote(endpoint, report)
                 return answer
 
-            carrier = Carrier(self._name, call, loop)
-            govern(address, endpoint[1], carrier.governor)
+            client = GovernorClient(self._name, call, loop)
+            govern(address, endpoint[1], client.governor)
             self._standings.append(standing(address, endpoint[1]))
-            self._running.append(loop.create_task(carrier.run()))
+            self._running.append(loop.create_task(client.run()))
 
-    async def _kept(self, keeper: Any) -> JobFeed[Any]:
+    async def _kept(self, job_server: Any) -> JobFeed[Any]:
         """The run of the job. Raises `JobError`."""
         extractor, target = self._extractor, self._target
         options = options_of(extractor._settings, extractor._address, dialect=extractor._dialect)
-        opened: Came = await keeper.open.remote(target.name, target.schema, options, written_schema(target))
+        schema = written_schema(target)
+        opened: CommandResult = await job_server.open.remote(target.name, target.schema, options, schema)
         if opened.error is not None:
             raise opened.error
         run: int = opened.result
 
-        async def exchange(number: int, answered: int, letters: Sequence[Letter]) -> list[Came]:
-            came: list[Came] = await keeper.exchange.remote(self._name, run, number, answered, letters)
+        async def exchange(number: int, answered: int, commands: Sequence[Command]) -> list[CommandResult]:
+            came: list[CommandResult] = await job_server.exchange.remote(self._name, run, number, answered, commands)
             return came
 
         self._worker = RemoteWorker(exchange, asyncio.get_running_loop())

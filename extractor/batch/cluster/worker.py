@@ -15,18 +15,18 @@ __all__ = ["Worker"]
 class Worker:
     """What Ray Data calls with one batch after the other, several at a time: a batch in, the same with new columns out.
 
-    `coordinator` and `keeper` are handles to those actors. Raises, each time, the error after which no document could
-    be asked for.
+    `coordinator` and `job_server` are handles to those actors. Raises, each time, the error after which no document
+    could be asked for.
     """
 
-    def __init__(self, task: Task, coordinator: Any, keeper: Any = None) -> None:
+    def __init__(self, task: Task, coordinator: Any, job_server: Any = None) -> None:
         self._task = task
         self._failed: ExtractorError | None = None
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="extractor", daemon=True).start()
         self._crew: Crew | None = None
         try:
-            begun = Crew.begun(task, coordinator, keeper)
+            begun = Crew.begun(task, coordinator, job_server)
             self._crew = asyncio.run_coroutine_threadsafe(begun, self._loop).result()
         except ExtractorError as error:  # raised here it would be tried again, and hidden by that of the actor
             self._failed = error.with_traceback(None)

@@ -8,8 +8,8 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 
-from extractor.documents.files.limits import FileLimits, too_large
-from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
+from extractor.documents.files.limits import FileLimits, encrypted, too_large
+from extractor.errors import DocumentDamaged, DocumentTooLarge
 
 __all__ = ["Archive", "first_of"]
 
@@ -49,7 +49,7 @@ class Archive:
         if member is None:
             raise DocumentDamaged("It is a zip archive that lacks a part which its kind needs.")
         if member.flag_bits & 1:
-            raise DocumentEncrypted("It is encrypted.", hint="Save it without a password.")
+            raise encrypted()
         try:
             with self._file.open(member) as stream:
                 return stream.read()  # at most the size that was counted above

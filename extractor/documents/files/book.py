@@ -27,7 +27,7 @@ def read_book(data: bytes, limits: FileLimits) -> Content:
         if name == "rootfile":
             places.append(attributes.get("full-path", ""))
 
-    read_xml(archive.read("META-INF/container.xml"), found, _nothing, _nothing)
+    read_xml(archive.read("META-INF/container.xml"), found)
     if not places:
         raise DocumentDamaged("It is a book that does not say where it begins.")
     files: dict[str, str] = {}
@@ -39,7 +39,7 @@ def read_book(data: bytes, limits: FileLimits) -> Content:
         elif name == "itemref":
             order.append(attributes.get("idref", ""))
 
-    read_xml(archive.read(places[0]), start, _nothing, _nothing)
+    read_xml(archive.read(places[0]), start)
     for each in dict.fromkeys(order):
         if files.get(each, "") in archive:
             write_html(decoded(archive.read(files[each]))[0], writer)
@@ -47,7 +47,3 @@ def read_book(data: bytes, limits: FileLimits) -> Content:
         else:
             writer.notes.append("A chapter is missing.")
     return writer.content(properties(archive, places[0]))
-
-
-def _nothing(_: str) -> None:
-    pass

@@ -24,11 +24,15 @@ DEPTH = 400  # of elements: Word nests tables and text boxes to a few dozen
 _SPACE = re.compile("[ \t\r\n]++")
 
 
+def _ignored(_: str) -> None:
+    pass
+
+
 def read_xml(
     data: bytes,
     start: Callable[[str, Attributes], None],
-    end: Callable[[str], None],
-    text: Callable[[str], None],
+    end: Callable[[str], None] = _ignored,
+    text: Callable[[str], None] = _ignored,
     *,
     prefixed: bool = False,
 ) -> None:

@@ -11,9 +11,9 @@ from pathlib import PurePath
 from typing import Literal, TypeAlias
 
 from extractor.documents.files.archive import Archive, first_of
-from extractor.documents.files.limits import FileLimits
+from extractor.documents.files.limits import FileLimits, encrypted
 from extractor.documents.files.plain import is_text
-from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentUnsupported
+from extractor.errors import DocumentDamaged, DocumentUnsupported
 
 __all__ = ["KINDS", "Kind", "Reader", "is_plain", "kind_of", "named"]
 
@@ -25,9 +25,9 @@ Reader: TypeAlias = Literal[
     "pdf",
     "word",
     "slides",
-    "opened",
+    "open_document",
     "sheets",
-    "opened sheets",
+    "open_document_sheets",
     "book",
     "image",
     "other",
@@ -73,9 +73,9 @@ KINDS = (
     _kind(f"{_OFFICE}wordprocessingml.document", "a Word file", "word", ".docx", ".docm", ".dotx"),
     _kind(f"{_OFFICE}spreadsheetml.sheet", "an Excel file", "sheets", ".xlsx", ".xlsm", ".xltx"),
     _kind(f"{_OFFICE}presentationml.presentation", "a PowerPoint file", "slides", ".pptx", ".pptm", ".ppsx"),
-    _kind(f"{_OPEN}text", "an OpenDocument text", "opened", ".odt", ".ott"),
-    _kind(f"{_OPEN}presentation", "an OpenDocument presentation", "opened", ".odp"),
-    _kind(f"{_OPEN}spreadsheet", "an OpenDocument spreadsheet", "opened sheets", ".ods"),
+    _kind(f"{_OPEN}text", "an OpenDocument text", "open_document", ".odt", ".ott"),
+    _kind(f"{_OPEN}presentation", "an OpenDocument presentation", "open_document", ".odp"),
+    _kind(f"{_OPEN}spreadsheet", "an OpenDocument spreadsheet", "open_document_sheets", ".ods"),
     _kind("application/epub+zip", "an EPUB book", "book", ".epub"),
     _kind("application/msword", "an old Word file", "other", ".doc"),
     _kind("application/vnd.ms-excel", "an old Excel file", "other", ".xls"),
@@ -243,7 +243,7 @@ def _in_old(data: bytes) -> Kind:
         return any(name.encode("utf-16-le") in data for name in names)
 
     if holds("EncryptedPackage"):
-        raise DocumentEncrypted("It is encrypted.", hint="Save it without a password.")
+        raise encrypted()
     for ending, names in (
         (".msg", ("__properties_version1.0",)),
         (".doc", ("WordDocument",)),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from extractor.documents.loaded import Table
-from extractor.errors import DocumentTooLarge, OptionError
+from extractor.errors import DocumentEncrypted, DocumentTooLarge, OptionError
 
-__all__ = ["Content", "FileLimits", "too_large"]
+__all__ = ["Content", "FileLimits", "encrypted", "too_large", "too_slow"]
 
 MEBI = 1024 * 1024
 
@@ -35,6 +35,11 @@ class FileLimits:
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
                 raise OptionError(f"{each.name} is no number from 0.", option=each.name)
 
+    def check_characters(self, count: int) -> None:
+        """Raises `DocumentTooLarge` where a text has more characters than allowed."""
+        if count > self.max_characters:
+            raise too_large("has more than {} characters", self.max_characters, "max_characters")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Content:
@@ -51,3 +56,15 @@ def too_large(what: str, limit: float, option: str) -> DocumentTooLarge:
     return DocumentTooLarge(
         f"It {what.format(f'{limit:,}')}.", hint=f"Split it, or allow more: limits=FileLimits({option}=…)."
     )
+
+
+def too_slow(limits: FileLimits) -> DocumentTooLarge:
+    """The error of a file that takes longer to read than allowed."""
+    return DocumentTooLarge(
+        f"It took more than {limits.seconds:g} seconds to read.", hint="Allow more: limits=FileLimits(seconds=…)."
+    )
+
+
+def encrypted() -> DocumentEncrypted:
+    """The error of a file that cannot be read without a password, and is not read with one."""
+    return DocumentEncrypted("It is encrypted.", hint="Save it without a password.")

@@ -13,7 +13,7 @@ from email.message import Message
 from typing import Any
 
 from extractor.documents.files.html import read_html
-from extractor.documents.files.limits import Content, FileLimits, too_large
+from extractor.documents.files.limits import Content, FileLimits
 from extractor.documents.files.plain import decoded
 from extractor.documents.files.writing import clean, plain_data
 from extractor.documents.loaded import Table
@@ -82,8 +82,8 @@ def _joined(parts: list[Content], between: str, limits: FileLimits | None) -> Co
         texts += [lead, part.text]
         length += len(part.text)
         page += part.text.count("\f")
-        if limits is not None and length > limits.max_characters:
-            raise too_large("has more than {} characters", limits.max_characters, "max_characters")
+        if limits is not None:
+            limits.check_characters(length)
     if page == 1:
         tables = [Table(start=each.start, end=each.end) for each in tables]
     return Content(text="".join(texts), tables=tuple(tables))

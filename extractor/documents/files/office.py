@@ -12,11 +12,11 @@ from typing import Any
 
 from extractor.documents.files.archive import Archive
 from extractor.documents.files.elements import Attributes, Dialect, read_xml, write_xml
-from extractor.documents.files.limits import Content, FileLimits
+from extractor.documents.files.limits import Content, FileLimits, encrypted
 from extractor.documents.files.writing import Writer
-from extractor.errors import DocumentDamaged, DocumentEncrypted, DocumentTooLarge
+from extractor.errors import DocumentDamaged, DocumentTooLarge
 
-__all__ = ["PARTS", "properties", "read_opened", "read_slides", "read_word", "related"]
+__all__ = ["PARTS", "main_part", "properties", "read_open_document", "read_slides", "read_word", "relations"]
 
 PARTS = 50_000  # that one may refer to, slides and sheets included; an archive has no more members anyway
 
@@ -32,7 +32,7 @@ OFFICE = Dialect(
     skipped=frozenset("pPr rPr sectPr tblPr tblGrid instrText delText Fallback moveFrom tcBorders".split()),
     spans="gridSpan",
 )
-OPENED = Dialect(
+OPEN_DOCUMENT = Dialect(
     lines=frozenset({"p", "h"}),
     marks={"tab": "\t", "line-break": "\n"},
     pages={"soft-page-break": None},
@@ -44,13 +44,13 @@ OPENED = Dialect(
     spaces="s",
     own_pages=frozenset({"page"}),
 )
-SHEETS = replace(OPENED, pages={}, own_pages=frozenset({"table"}))
+SHEETS = replace(OPEN_DOCUMENT, pages={}, own_pages=frozenset({"table"}))
 
 
 def read_word(data: bytes, limits: FileLimits) -> Content:
     """A Word file: its headers, its text with footnotes behind it, its footers."""
     archive, writer = Archive(data, limits), Writer(limits)
-    main = next((target for kind, target in related(archive, "") if kind == "officeDocument"), "word/document.xml")
+    main = main_part(archive, "word/document.xml")
     parts = list(related(archive, main))
     _once(archive, writer, [target for kind, target in parts if kind == "header"])
     write_xml(archive.read(main), OFFICE, writer)
@@ -77,7 +77,7 @@ def _once(archive: Archive, writer: Writer, names: list[str]) -> None:
 def read_slides(data: bytes, limits: FileLimits) -> Content:
     """A PowerPoint file: each slide a page, with what its speaker is to say behind it."""
     archive, writer = Archive(data, limits), Writer(limits)
-    main = next((target for kind, target in related(archive, "") if kind == "officeDocument"), "ppt/presentation.xml")
+    main = main_part(archive, "ppt/presentation.xml")
     targets = {each: target for each, _, target in relations(archive, main)}
     slides = [targets[each] for each in _listed(archive.read(main)) if each in targets]
     for number, slide in enumerate(slides):
@@ -99,20 +99,16 @@ def _listed(data: bytes) -> list[str]:
         if name == "sldId" and len(ids) < PARTS:  # its own `id` is a number, that of the relation has a prefix
             ids.extend(value for key, value in attributes.items() if key.endswith(":id"))
 
-    read_xml(data, start, _nothing, _nothing, prefixed=True)
+    read_xml(data, start, prefixed=True)
     return ids
 
 
-def _nothing(_: str) -> None:
-    pass
-
-
-def read_opened(data: bytes, limits: FileLimits, *, sheets: bool = False) -> Content:
+def read_open_document(data: bytes, limits: FileLimits, *, sheets: bool = False) -> Content:
     """An OpenDocument text, presentation (each slide a page) or, with `sheets`, spreadsheet (each sheet one)."""
     archive, writer = Archive(data, limits), Writer(limits)
     if "META-INF/manifest.xml" in archive and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-        raise DocumentEncrypted("It is encrypted.", hint="Save it without a password.")
-    write_xml(archive.read("content.xml"), SHEETS if sheets else OPENED, writer)
+        raise encrypted()
+    write_xml(archive.read("content.xml"), SHEETS if sheets else OPEN_DOCUMENT, writer)
     return writer.content(properties(archive, "meta.xml"))
 
 
@@ -134,8 +130,13 @@ def relations(archive: Archive, name: str) -> Iterator[tuple[str, str, str]]:
             kind = attributes.get("Type", "").rpartition("/")[2]
             found.append((attributes.get("Id", ""), kind, archive.beside(name, attributes.get("Target", ""))))
 
-    read_xml(archive.read(listed), start, _nothing, _nothing)
+    read_xml(archive.read(listed), start)
     yield from found
+
+
+def main_part(archive: Archive, usual: str) -> str:
+    """The part that a file begins with; the `usual` one where it does not say so."""
+    return next((target for kind, target in related(archive, "") if kind == "officeDocument"), usual)
 
 
 def related(archive: Archive, name: str) -> Iterator[tuple[str, str]]:

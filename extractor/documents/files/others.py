@@ -12,12 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from extractor.documents.files.limits import Content, FileLimits, too_large
+from extractor.documents.files.limits import Content, FileLimits, encrypted, too_slow
 from extractor.documents.files.rendering import PIXELS, image_size, missing
 from extractor.documents.files.writing import Writer, clean, plain_data
 from extractor.errors import (
     DocumentDamaged,
-    DocumentEncrypted,
     DocumentError,
     DocumentTooLarge,
     DocumentUnsupported,
@@ -64,8 +63,7 @@ def read_other(data: bytes, media_type: str, limits: FileLimits) -> Content:
         notes += tuple(f"The attachment {str(name)[:200]!r} was left out." for name in list(attached)[:100])
     if not document or not document["nodes"]:
         text = clean(found.content)
-        if len(text) > limits.max_characters:
-            raise too_large("has more than {} characters", limits.max_characters, "max_characters")
+        limits.check_characters(len(text))
         return Content(text=text, metadata=plain_data(metadata), notes=notes)
     writer = Writer(limits)
     writer.notes.extend(notes)
@@ -78,8 +76,7 @@ def _write(node: Any, writer: Writer) -> None:
     kind = node.get("node_type")
     if kind == "table":
         grid = node["grid"]
-        if grid["rows"] * grid["cols"] > writer.limits.max_characters:
-            writer.spend(grid["rows"] * grid["cols"])
+        writer.limits.check_characters(grid["rows"] * grid["cols"])
         rows = [[""] * grid["cols"] for _ in range(grid["rows"])]
         for cell in grid["cells"]:
             text = " ".join(clean(cell["content"]).split()).replace("|", "\\|")
@@ -117,18 +114,16 @@ def _extracted(data: bytes, media_type: str, limits: FileLimits, **more: Any) ->
     try:
         return kreuzberg.extract_bytes_sync(data, media_type, config=config)
     except Exception as error:  # noqa: BLE001  # its errors have no one base, and a panic of it is none of them
-        raise _translated(str(error)) from None
+        raise _translated(str(error), limits) from None
 
 
-def _translated(said: str) -> DocumentError:
+def _translated(said: str, limits: FileLimits) -> DocumentError:
     """The error for what the reader said, which may quote the document and is not shown."""
     lowered = said[:2_000].lower()
     if "password" in lowered or "encrypted" in lowered:
-        return DocumentEncrypted("It is encrypted.", hint="Save it without a password.")
+        return encrypted()
     if "timeout" in lowered or "timed out" in lowered or "cancel" in lowered:
-        return DocumentTooLarge(
-            "It took longer to read than allowed.", hint="Allow more: limits=FileLimits(seconds=…)."
-        )
+        return too_slow(limits)
     if "too large" in lowered or "exceed" in lowered or "limit" in lowered:
         return DocumentTooLarge("It unpacks to more than allowed.")
     if "unsupported" in lowered or "not supported" in lowered:

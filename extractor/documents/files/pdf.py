@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from extractor.documents.files.limits import Content, FileLimits, too_large
+from extractor.documents.files.limits import Content, FileLimits, too_slow
 from extractor.documents.files.rendering import drawn, opened
 from extractor.documents.files.writing import clean, plain_data
-from extractor.errors import DocumentError, DocumentTooLarge, DocumentUnsupported, MissingExtra
+from extractor.errors import DocumentError, DocumentUnsupported, MissingExtra
 
 __all__ = ["HYPHEN", "read_pdf"]
 
@@ -31,7 +31,6 @@ def read_pdf(data: bytes, limits: FileLimits, *, password: str | None, recognise
     Raises as `opened` does, `DocumentTooLarge` also for what takes longer than allowed, and `DocumentUnsupported`
     where no page has any text.
     """
-    notes: list[str] = []
     until = time.monotonic() + limits.seconds
     with opened(data, limits, password) as document:
         metadata = {key.lower(): said for key, said in document.get_metadata_dict(skip_empty=True).items()}
@@ -43,14 +42,13 @@ def read_pdf(data: bytes, limits: FileLimits, *, password: str | None, recognise
         for number in range(len(document)):
             text = _text(document, number, forms)
             length += len(text) + 1
-            if length > limits.max_characters:
-                raise too_large("has more than {} characters", limits.max_characters, "max_characters")
+            limits.check_characters(length)
             if time.monotonic() > until:
-                raise DocumentTooLarge(f"It took more than {limits.seconds:g} seconds to read.")
+                raise too_slow(limits)
             pages.append(text)
         empty = [number for number, text in enumerate(pages) if not text.strip()]
-        _recognised(document, pages, empty, recognise, notes, until)
-    return Content(text="\f".join(pages), metadata=plain_data(metadata), notes=tuple(notes))
+        notes = _recognised(document, pages, empty, recognise, limits, until)
+    return Content(text="\f".join(pages), metadata=plain_data(metadata), notes=notes)
 
 
 def _text(document: Any, number: int, forms: bool) -> str:
@@ -96,9 +94,9 @@ def _columns(words: Any, said: str) -> str:
 
 
 def _recognised(
-    document: Any, pages: list[str], empty: list[int], recognise: Recognise, notes: list[str], until: float
-) -> None:
-    """Fill in the pages without text that show something."""
+    document: Any, pages: list[str], empty: list[int], recognise: Recognise, limits: FileLimits, until: float
+) -> tuple[str, ...]:
+    """Fill in the pages without text that show something; gives a note on those that could not be read."""
     unread: list[int] = []
     why: DocumentError | MissingExtra | None = None
     for number in empty:
@@ -108,18 +106,18 @@ def _recognised(
                 continue  # an empty page
             if why is None:
                 pages[number] = clean(recognise(drawn(page))).strip()
-            unread += [number + 1] if why is not None else []
+            else:
+                unread.append(number + 1)
         except (DocumentUnsupported, MissingExtra) as error:
             why = error
             unread.append(number + 1)
         finally:
             page.close()
         if time.monotonic() > until:
-            raise DocumentTooLarge(
-                "It took longer to read than allowed.", hint="Allow more: limits=FileLimits(seconds=…)."
-            )
+            raise too_slow(limits)
     if len(unread) == len(pages) and why is not None:
         raise DocumentUnsupported(f"It is a PDF of images, without any text. {why.message}", hint=why.hint)
-    if unread:
-        listed = ", ".join(map(str, unread[:20])) + (" …" if len(unread) > 20 else "")
-        notes.append(f"Pages that are images were not read: {listed}. {why or ''}".strip())
+    if not unread:
+        return ()
+    listed = ", ".join(map(str, unread[:20])) + (" …" if len(unread) > 20 else "")
+    return (f"Pages that are images were not read: {listed}. {why or ''}".strip(),)

@@ -147,7 +147,10 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         if 0xC0 <= mark <= 0xCF and mark not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
-        at += 2 if mark == 0xFF or 0xD0 <= mark <= 0xD8 else 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
+        if mark == 0xFF:
+            at += 1  # any number of these may stand before a marker
+        else:
+            at += 2 if 0xD0 <= mark <= 0xD8 else 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
     return None
 
 

@@ -14,30 +14,32 @@ from typing import Literal, TypeAlias
 from extractor.documents.files.archive import Archive
 from extractor.documents.files.elements import Attributes, read_xml
 from extractor.documents.files.limits import Content, FileLimits
-from extractor.documents.files.office import PARTS, properties, related, relations
+from extractor.documents.files.office import PARTS, main_part, properties, relations
 from extractor.documents.files.writing import Writer, clean
 from extractor.errors import DocumentTooLarge
 
 __all__ = ["read_sheets"]
 
-Format: TypeAlias = Literal["", "date", "time", "percent"]
+Format: TypeAlias = Literal["", "date", "time", "duration", "percent"]
 
 # The formats that every Excel knows by number (ECMA-376, 18.8.30).
 _KNOWN: Mapping[int, Format] = {
     **dict.fromkeys((14, 15, 16, 17, 22, *range(27, 37), *range(50, 59)), "date"),
-    **dict.fromkeys((18, 19, 20, 21, 45, 46, 47), "time"),
+    **dict.fromkeys((18, 19, 20, 21, 45, 47), "time"),
+    46: "duration",
     **dict.fromkeys((9, 10), "percent"),
 }
 _LITERAL = re.compile(r'"[^"]*+"|\\.|\[[^\]]*+\]|_.|\*.')
+_ELAPSED = re.compile(r"\[(?:h|m|s)++\]", re.IGNORECASE)  # hours that go on beyond a day, say
 _COLUMN = re.compile("[A-Z]{1,3}")
 
 
 def read_sheets(data: bytes, limits: FileLimits) -> Content:
     """The sheets of a workbook, in their order."""
     archive, writer = Archive(data, limits), Writer(limits)
-    main = next((target for kind, target in related(archive, "") if kind == "officeDocument"), "xl/workbook.xml")
+    main = main_part(archive, "xl/workbook.xml")
     book = _Book()
-    read_xml(archive.read(main), book.start, _nothing, _nothing)
+    read_xml(archive.read(main), book.start)
     parts = list(relations(archive, main))
     for _, kind, target in parts:
         if kind == "sharedStrings" and target in archive:
@@ -55,10 +57,6 @@ def read_sheets(data: bytes, limits: FileLimits) -> Content:
             read_xml(archive.read(targets[each]), sheet.start, sheet.end, sheet.text)
             writer.table(sheet.table())
     return writer.content(properties(archive))
-
-
-def _nothing(_: str) -> None:
-    pass
 
 
 class _Book:
@@ -122,7 +120,7 @@ def _formats(data: bytes) -> list[Format]:
     def end(_: str) -> None:
         within.pop()
 
-    read_xml(data, start, end, _nothing)
+    read_xml(data, start, end)
     return found
 
 
@@ -131,6 +129,8 @@ def _meaning(code: str) -> Format:
     plain = _LITERAL.sub("", code[:1_000].partition(";")[0]).lower()
     if "%" in plain:
         return "percent"
+    if _ELAPSED.search(code[:1_000]):
+        return "duration"
     if re.search("[yd]", plain):
         return "date"
     return "time" if re.search("[hs]", plain) else ""
@@ -195,8 +195,7 @@ class _Sheet:
         """The rows that say something, of the columns that do."""
         rows = [row for row in self._rows if row]
         columns = sorted({column for row in rows for column in row})
-        if len(rows) * len(columns) > self._writer.limits.max_characters:
-            self._writer.spend(len(rows) * len(columns))  # says so
+        self._writer.limits.check_characters(len(rows) * len(columns))
         return [[row.get(column, "") for column in columns] for row in rows]
 
     def _value(self, said: str) -> str:
@@ -215,6 +214,8 @@ class _Sheet:
                 return said
             if self._cell.format in ("date", "time"):
                 return _moment(self._book.epoch, number, self._cell.format)
+            if self._cell.format == "duration":
+                return _duration(number)
         except (ValueError, OverflowError):
             return said
         if self._cell.format == "percent":
@@ -239,3 +240,10 @@ def _moment(epoch: datetime, number: float, meaning: Format) -> str:
         return moment.time().isoformat()
     midnight = (moment.hour, moment.minute, moment.second) == (0, 0, 0)
     return moment.date().isoformat() if midnight else moment.isoformat(sep=" ")
+
+
+def _duration(days: float) -> str:
+    """A number of days as hours, minutes and seconds."""
+    minutes, seconds = divmod(round(abs(days) * 86_400), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{'-' if days < 0 else ''}{hours}:{minutes:02}:{seconds:02}"

@@ -78,8 +78,7 @@ class Writer:
     def spend(self, characters: int) -> None:
         """Count characters that are held."""
         self._taken += characters
-        if self._taken > self.limits.max_characters:
-            raise too_large("has more than {} characters", self.limits.max_characters, "max_characters")
+        self.limits.check_characters(self._taken)
 
     def end_line(self, *, needed: bool = True) -> None:
         """The end of a line or paragraph. An empty one counts only if `needed`, and at most once in a row."""
@@ -177,8 +176,7 @@ class Writer:
             return
         self.gap()
         width = max(map(len, kept))
-        if width * len(kept) > self.limits.max_characters:  # rows are filled up to the widest
-            raise too_large("has more than {} characters", self.limits.max_characters, "max_characters")
+        self.limits.check_characters(width * len(kept))  # rows are filled up to the widest
         text = markdown(kept)
         start = self._length
         self._write(text)

@@ -55,4 +55,3 @@ export const text = (id, start, end) => ask(`${at(id)}/text?${query({ start, end
 export const pages = (id) => ask(`${at(id)}/pages`);
 export const lines = (id, number) => ask(`${at(id)}/pages/${number}`);
 export const picture = (id, number, width) => `${at(id)}/pages/${number}.png?${query({ width })}`;
-export const exported = (format) => `/api/export?${query({ format })}`;

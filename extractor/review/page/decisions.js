@@ -2,7 +2,6 @@
 
 import * as api from "./api.js";
 import * as dialogs from "./dialogs.js";
-import { button, element } from "./elements.js";
 import { by } from "./frame.js";
 import { address } from "./queue.js";
 
@@ -26,7 +25,7 @@ export class Decisions {
   /** @param {"accept"|"reject"|"reopen"} decision */
   async decide(decision, note = "") {
     const { work } = this.app;
-    if (this.busy || !work || !(await this.known()) || this.busy) return;
+    if (this.busy || !work || !(await this.app.people.known()) || this.busy) return;
     this.wait(true);
     this.app.messages.fine();
     const body = { based: work.revision, attempt: work.attempt, decision, note, ...(decision === "accept" ? { data: work.data } : {}) };
@@ -40,12 +39,6 @@ export class Decisions {
     }
   }
 
-  // Whoever decides something says who they are.
-  async known() {
-    if (!this.app.who) await this.app.rename();
-    return Boolean(this.app.who);
-  }
-
   wait(busy) {
     this.busy = busy;
     for (const id of BUTTONS) by(id).disabled = busy;
@@ -57,15 +50,15 @@ export class Decisions {
     app.drafts.drop(work.id, work.revision);
     app.tally(tally);
     app.queue.decided(work.id, revision.decision, revision.who);
-    if (revision.decision === "reopened") return app.open(work.id);
+    if (revision.decision === "reopened") return app.navigation.open(work.id);
     this.made.push({ id: work.id, revision: revision.number, data: work.data, name: work.sheet.name });
     work.revision = revision.number;
     app.messages.tell(`${SAID[revision.decision]}: ${dialogs.brief(work.sheet.name)}`, [["Undo (Alt+U)", () => this.undo()]]);
-    const id = await app.following?.catch(() => null);
+    const id = await app.navigation.following?.catch(() => null);
     if (app.work !== work) return undefined; // somebody went on by themselves
     if (id === null || id === undefined || id === work.id) {
-      app.nothing("That was the last one.");
-      return app.open(work.id);
+      app.navigation.nothing("That was the last one.");
+      return app.navigation.open(work.id);
     }
     location.hash = address(id, app.queue.view);
     return undefined;
@@ -95,7 +88,7 @@ export class Decisions {
     this.wait(true); // what is decided now would be of what was there before
     try {
       const sheet = await api.sheet(work.id);
-      app.ahead.delete(work.id);
+      app.navigation.forget(work.id);
       app.show(sheet, chosen === "mine" ? mine : undefined);
       if (chosen === "theirs" && dirty) app.messages.tell("Yours is kept aside.", [["Put mine back", () => app.show(sheet, mine)]]);
     } catch (error) {
@@ -113,7 +106,7 @@ export class Decisions {
     const dirty = work.dirty;
     this.wait(true);
     try {
-      app.ahead.delete(work.id);
+      app.navigation.forget(work.id);
       const sheet = await api.sheet(work.id);
       if (app.work !== work) return;
       app.drafts.drop(work.id, work.revision);
@@ -131,17 +124,17 @@ export class Decisions {
   async undo() {
     const { app } = this;
     const last = this.made.at(-1);
-    if (!last || this.busy || !(await this.known())) return app.messages.tell("There is no decision to undo.");
+    if (!last || this.busy || !(await app.people.known())) return app.messages.tell("There is no decision to undo.");
     this.wait(true);
     try {
       const { revision, tally } = await api.revise(last.id, { based: last.revision, decision: "reopen", note: "" });
       this.made.pop();
       app.tally(tally);
       app.queue.decided(last.id, "reopened", "");
-      app.ahead.delete(last.id);
+      app.navigation.forget(last.id);
       app.drafts.keep(last.id, revision.number, last.data);
       app.messages.tell(`Open again: ${dialogs.brief(last.name)}`);
-      if (app.work?.id === last.id) return await app.open(last.id);
+      if (app.work?.id === last.id) return await app.navigation.open(last.id);
       location.hash = address(last.id, app.queue.view);
     } catch (error) {
       if (error.status === 409) this.made.pop();
@@ -150,12 +143,5 @@ export class Decisions {
       this.wait(false);
     }
     return undefined;
-  }
-
-  /** What another did meanwhile. */
-  banner(text, overtaken) {
-    const { app } = this;
-    const show = button("Show it", () => app.open(app.work.id), { class: "small" });
-    by("banner").replaceChildren(...(text ? [element("p", {}, [element("span", { text, dir: "auto" }), overtaken && show])] : []));
   }
 }

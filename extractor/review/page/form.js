@@ -222,11 +222,6 @@ export class Form {
     return [plain(part), null];
   }
 
-  /** The pointers of the fields, as they stand. */
-  order() {
-    return [...this.root.querySelectorAll(".field")].map((it) => it.dataset.pointer).filter((each) => each !== undefined);
-  }
-
   /** @param {(place: Place) => any} known what is known of each place */
   decorate(known) {
     for (const place of this.places.values()) decorate(place, known(place));
@@ -234,7 +229,7 @@ export class Form {
 }
 
 /** A name, and a star where it is required. */
-export const labelled = (label, required) =>
+const labelled = (label, required) =>
   element("span", {}, [element("span", { text: label }), required && element("span", { class: "star", text: " *", "aria-hidden": "true" })]);
 
 const remover = (info) =>

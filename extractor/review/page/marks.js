@@ -4,7 +4,7 @@ import { button, element, fresh, percent, shown } from "./elements.js";
 import { said } from "./numbers.js";
 
 /** How a value stands in the document, in words. */
-export const STATUSES = {
+const STATUSES = {
   exact: "as written",
   normalised: "in another form",
   fuzzy: "nearly",
@@ -14,7 +14,7 @@ export const STATUSES = {
 };
 
 /** What is known of a field in words. @param {any} field */
-export function sureness(field) {
+function sureness(field) {
   if (!field) return "";
   const words = [];
   if (field.status && STATUSES[field.status]) words.push(STATUSES[field.status]);

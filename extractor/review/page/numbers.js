@@ -5,9 +5,6 @@
 const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 const CAN = typeof JSON.rawJSON === "function";
 
-/** Whether this browser can read and write numbers without loss. */
-export const lossless = CAN;
-
 // A number's sign, digits and exponent, however it is written; zeros at the end of a fraction count, but for ".0".
 function digits(text) {
   const [, sign, whole, fraction, power] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text) || [];
@@ -33,7 +30,7 @@ export function parse(text) {
 export const write = (data, indent) => JSON.stringify(data, null, indent);
 
 /** Whether it is a number that is kept as its text. */
-export const isRaw = (value) => CAN && typeof value === "object" && value !== null && JSON.isRawJSON(value);
+const isRaw = (value) => CAN && typeof value === "object" && value !== null && JSON.isRawJSON(value);
 
 /** Whether it is a number of either kind. */
 export const isNumber = (value) => typeof value === "number" || isRaw(value);

@@ -36,18 +36,6 @@ export class Offsets {
     const inside = Math.min(Math.max(character - this.start, 0), this.length);
     return inside + this.below(inside);
   }
-
-  /** Which character is at a place of the string. */
-  character(unit) {
-    let low = 0;
-    let high = this.wide.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.wide[middle] + middle < unit) low = middle + 1;
-      else high = middle;
-    }
-    return this.start + unit - low;
-  }
 }
 
 const AT_ONCE = 16; // places that a segment lists: of nested ones the sum would grow with the square

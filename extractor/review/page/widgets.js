@@ -17,7 +17,7 @@ const FORMS = {
 };
 
 /** What a field is when it is cleared. @param {any} node @param {{required?: boolean, item?: boolean}} info */
-export function cleared(node, info) {
+function cleared(node, info) {
   if (node.nullable) return null;
   if (!info.required && !info.item) return undefined;
   if (node.kind === "text") return "";

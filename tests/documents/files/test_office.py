@@ -108,8 +108,10 @@ def test_what_a_file_says_of_itself() -> None:
 
 STYLES = (
     '<s><numFmts><numFmt numFmtId="164" formatCode="[Red]dd/mm/yyyy&quot;s&quot;"/><numFmt numFmtId="165" '
-    'formatCode="#,##0.00&quot; days&quot;"/></numFmts><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/>'
-    '<xf numFmtId="10"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="20"/></cellXfs></s>'
+    'formatCode="#,##0.00&quot; days&quot;"/><numFmt numFmtId="166" formatCode="[h]:mm"/></numFmts>'
+    '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/>'
+    '<xf numFmtId="10"/><xf numFmtId="164"/><xf numFmtId="165"/><xf numFmtId="20"/>'
+    '<xf numFmtId="46"/><xf numFmtId="166"/></cellXfs></s>'
 )
 CELLS: list[tuple[str, str, str]] = [
     ('t="s"', "0", "shared & rich"),
@@ -126,6 +128,8 @@ CELLS: list[tuple[str, str, str]] = [
     ('s="1"', "45322", "2024-01-31"),
     ('s="3"', "45322.5", "2024-01-31 12:00:00"),
     ('s="5"', "0.75", "18:00:00"),
+    ('s="6"', "1.5", "36:00:00"),
+    ('s="7"', "-0.0625", "-1:30:00"),
     ('s="2"', "0.19", "19%"),
     ('s="4"', "3.5", "3.5"),
     ('s="1"', "1e300", "1e300"),
