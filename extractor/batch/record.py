@@ -10,13 +10,16 @@ from typing import Any, Literal, TypeAlias
 from extractor.chat.wire import Usage
 from extractor.evidence.field import Field
 
-__all__ = ["AttemptRecord", "Counts", "Decision", "Failure", "Record", "Revision", "Run", "State"]
+__all__ = ["VALUED", "AttemptRecord", "Counts", "Decision", "Failure", "Record", "Revision", "Run", "State"]
 
 State: TypeAlias = Literal["pending", "running", "done", "failed"]
 Decision: TypeAlias = Literal["accepted", "corrected", "rejected", "reopened"]
 """What a person says of a document: it is right as it was extracted; it is right as they have it; it is of no use; or
 what was said of it before no longer counts.
 """
+
+VALUED: frozenset[Decision] = frozenset({"accepted", "corrected"})
+"""The decisions that say which value is right."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from extractor.batch.finishes import UNANSWERED
 from extractor.batch.packing import Summary, made, packed, unpacked
-from extractor.batch.record import Decision, Revision
+from extractor.batch.record import VALUED, Decision, Revision
 from extractor.batch.rows import DECISIONS, DONE, FAILED, PENDING, before_of, revision_of, stored_name
 from extractor.errors import JobError, OptionError, Overtaken
 
@@ -23,7 +23,6 @@ BY_HAND = {"by": "hand"}
 """The options of a run whose documents people enter: its pending ones can be reviewed, too."""
 
 LONGEST_NAME, LONGEST_NOTE = 200, 10_000  # characters of who says it, and of why
-_VALUED = ("accepted", "corrected")
 
 
 class ExtractedAnew(JobError):
@@ -55,7 +54,7 @@ def revise(said: Said) -> Callable[[sqlite3.Connection], Revision]:
     something since the revision that it is based on, and `ExtractedAnew` where there is another extraction by now.
     """
     _check(said)
-    valued = said.decision in _VALUED
+    valued = said.decision in VALUED
     data = packed(said.data) if valued else None
     value = None if said.value is ... or not valued else packed(said.value)
     kept = (packed(said.who), packed(said.note) if said.note else None, data, None if value == data else value)
@@ -87,7 +86,7 @@ def _check(said: Said) -> None:
     for option, text, most in (("who", said.who, LONGEST_NAME), ("note", said.note, LONGEST_NOTE)):
         if not isinstance(text, str) or len(text) > most:
             raise OptionError(f"{option} must be a text of at most {most:,} characters.", option=option)
-    if said.decision in _VALUED and said.data is None and said.value is ...:
+    if said.decision in VALUED and said.data is None and said.value is ...:
         raise OptionError(f"What is {said.decision} has a value.", option="data", hint="Give the data.")
 
 
@@ -159,7 +158,7 @@ class _State:
 
     def after(self, decision: Decision) -> tuple[int, bool]:
         """What it is once that was said, and whether it is asked for again by itself."""
-        if decision in _VALUED:
+        if decision in VALUED:
             return DONE, False
         if decision == "rejected" and self.own == PENDING:  # nobody will enter it
             return FAILED, False

@@ -131,8 +131,9 @@ def _revision(said: Revision) -> dict[str, Any]:
 def _changes(said: Revision) -> tuple[tuple[str, Any, Any], ...]:
     """What is other than before, where the person gave a value and there was one."""
     from extractor.batch.differing import differing
+    from extractor.batch.record import VALUED
 
-    return differing(said.before, said.data) if said.decision in ("accepted", "corrected") else ()
+    return differing(said.before, said.data) if said.decision in VALUED else ()
 
 
 def kept_lines(record: Record, attempts: Sequence[AttemptRecord], revisions: Sequence[Revision] = ()) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from extractor.schema.pointers import escaped
+from extractor.schema.pointers import escaped, unescaped
 
 __all__ = ["ANY", "Place", "Shape"]
 
@@ -104,7 +104,7 @@ class Shape:
             name = node.get("$ref")
             if isinstance(name, str) and name not in seen:
                 seen.add(name)
-                ahead.append(self._definitions.get(name.rpartition("/")[2].replace("~1", "/").replace("~0", "~")))
+                ahead.append(self._definitions.get(unescaped(name.rpartition("/")[2])))
             for word in _THROUGH:
                 inner = node.get(word)
                 ahead += inner if isinstance(inner, list) else []

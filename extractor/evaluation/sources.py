@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from extractor.batch.doubt import doubt_of
-from extractor.batch.record import Record
+from extractor.batch.record import VALUED, Record
 from extractor.batch.restoring import evident
 from extractor.batch.revisions import BY_HAND
 from extractor.errors import OptionError
@@ -181,8 +181,6 @@ def _cost(value: Any) -> Decimal | None:
 
 # ------------------------------------------------------------------------------------------- what is right
 
-RIGHT = ("accepted", "corrected")
-
 
 def rights(source: Any) -> list[Right]:
     """What a source says is right. Raises `OptionError`, `JobError`."""
@@ -196,7 +194,7 @@ def rights(source: Any) -> list[Right]:
     # An export of a job that people have looked through: what they have not said, or rejected, is not right by that.
     reviewed = any(isinstance(line.get("decision"), str) for _, line in lines)
     for number, (at, line) in enumerate(lines, 1):
-        if reviewed and line.get("decision") not in RIGHT:
+        if reviewed and line.get("decision") not in VALUED:
             continue
         member = next((name for name in _VALUES if name in line), None)
         if member is None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from extractor.batch.differing import differing
 from extractor.batch.doubt import DOUBTFUL, doubts
-from extractor.batch.record import Record, Revision
+from extractor.batch.record import VALUED, Record, Revision
 from extractor.batch.verdicts import said_at
 from extractor.evidence.field import Field
 from extractor.evidence.page_parts import kept, percent
@@ -58,7 +58,7 @@ def shown_tally(tally: Tally) -> dict[str, int]:
 
 def shown_revision(revision: Revision) -> dict[str, Any]:
     """What a person said, with what they changed."""
-    changed = differing(revision.before, revision.data) if revision.decision in ("accepted", "corrected") else ()
+    changed = differing(revision.before, revision.data) if revision.decision in VALUED else ()
     return {
         "number": revision.number,
         "decision": revision.decision,

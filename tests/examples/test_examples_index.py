@@ -65,7 +65,7 @@ def test_words() -> None:
     assert spaced(" a\t b\u00a0c\n") == "a b c"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(A_TEXT, min_size=1, max_size=30), text=A_TEXT, copies=st.sampled_from([1, 5]))
 def test_scores_are_those_of_the_formula(texts: list[str], text: str, copies: int) -> None:
     """Words in lists and words in long numbers together give the order of BM25, but for what is rounded."""

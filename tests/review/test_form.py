@@ -312,7 +312,7 @@ def _has_place(form: Form, node: Node | None, value: Any) -> bool:
     return isinstance(value, kinds[node["kind"]])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(schema=st.recursive(_SCALARS, _compound, max_leaves=6), data=st.data())
 def test_every_valid_value_has_a_place(schema: Any, data: st.DataObject) -> None:
     """Whatever is valid by a schema can be shown in its form, and what a new one begins with, too."""
@@ -322,7 +322,7 @@ def test_every_valid_value_has_a_place(schema: Any, data: st.DataObject) -> None
     assert _has_place(form, form["root"], value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     schema=st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),
