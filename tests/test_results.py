@@ -193,3 +193,25 @@ def test_links_to_the_results_lead_somewhere() -> None:
     wanted = set(re.findall(r"benchmarks/RESULTS\.md#([\w-]+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     wanted |= set(re.findall(r"\]\(#([\w-]+)\)", page))
     assert wanted - anchors == set()
+
+
+_NUMBER = re.compile(r"\d(?:[\d.,]*\d)?")
+_LINK = re.compile(r"\]\(benchmarks/RESULTS\.md#([\w-]+)\)")
+MEASURED = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n## Measured\n")[2].partition("\n## ")[0]
+CLAIMS = [claim for claim in re.split(r"\n(?=- )|\n\n", MEASURED) if claim.startswith("- ")]
+
+
+def _answered(page: str, anchor: str) -> str:
+    """What stands on the page from an anchor on: a table, or all of a question."""
+    end = r"\n<a id=" if re.search(r"-\d+$", anchor) else r"\n<a id=[^\n]*\n\n## "
+    return re.split(end, page.partition(f'<a id="{anchor}"></a>')[2])[0]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: "-".join(re.findall(r"\w+", claim)[:3]))
+def test_what_the_readme_claims_was_measured(claim: str) -> None:
+    """Each claim of the README points to results, and has no number that does not stand there."""
+    page = (BENCHMARKS / "RESULTS.md").read_text(encoding="utf-8")
+    wanted = _LINK.findall(claim)
+    there = {number for anchor in wanted for number in _NUMBER.findall(_answered(page, anchor))}
+    assert wanted != []
+    assert set(_NUMBER.findall(_LINK.sub("", claim))) - there == set()

@@ -14,4 +14,5 @@ NOT_RUN: Mapping[str, str] = {
     "extractor demo": _DEMO,
     "extractor demo-batch": _DEMO,
     "extractor jobs export receipts.db | jq .value": "jq is a program of its own",
+    "python first.py": "the reader has saved a block under that name, and asks a provider by a key",
 }

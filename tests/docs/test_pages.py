@@ -59,9 +59,10 @@ def _environ(page: Path, fake: FakeEndpoint, programs: Path) -> dict[str, str]:
         "PATH": path,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)]),
         "RAY_USAGE_STATS_ENABLED": "0",
-        "PAGE_ENDPOINT": fake.base_url,
     }
     endpoint = settings_of(page).get("endpoint", FOR_PYTHON.get(page, "shell"))
+    if endpoint != "none":
+        environ["PAGE_ENDPOINT"] = fake.base_url
     if endpoint in ANSWERS:
         fake.answer(ANSWERS[endpoint])
     if endpoint not in ("shell", "none"):
