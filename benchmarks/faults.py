@@ -1,13 +1,13 @@
 """What becomes of an extraction when the endpoint does something wrong, here and in other libraries.
 
-    python benchmarks/faults.py [--only TEXT] [--fast] [--json FILE] [--jobs 6]
+    python benchmarks/faults.py [--only TEXT] [--sample N] [--seed 1] [--fast] [--jobs 6] [--into FOLDER]
     python benchmarks/faults.py --write docs/reference/faults.md
 
-Every fault of the table in tests/endpoint/faulty.py is done by a server on loopback to each contender, in a process
-of its own that is given 10 seconds and a gigabyte. Counted are:
+Every fault of the table in tests/endpoint/faulty.py, or so many of each group (`--sample`), is done by a server on
+loopback to each contender, in a process of its own that is given 10 seconds and a gigabyte. Counted are:
 
 - right: the right value
-- typed: an error of that library (for the OpenAI SDK and instructor also of pydantic, and of the SDK)
+- typed: an error of that library, or of one of the libraries that it is made of (the OpenAI SDK, pydantic)
 - wrong: another value, or none, without an error
 - foreign: any other exception (KeyError, AttributeError, JSONDecodeError, httpx's …)
 - hangs: no end within 10 seconds
@@ -24,83 +24,90 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib.util
-import json
+import importlib
 import logging
 import multiprocessing
 import os
+import random
 import resource
 import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from loopback import environment, isolated, table
+from contenders import CONTENDERS, Task, installed, versions
+from loopback import command, isolated, machine
+from results import Better, Cell, Column, Report, Table, options, publish
+from task import SYSTEM
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "endpoint"))
 
 from faulty import DOCUMENT, FAULTS, KEY, RIGHT, Fault, Faulty, Invoice, page
 
 Call: TypeAlias = "Callable[[], Any]"
+Make: TypeAlias = "Callable[[Fault, str], Call]"
 
 MODEL = "m"
 SECONDS = 10.0
 MEGABYTES = 500
 MOST_MEGABYTES = 1_000  # more is not given: others need the machine, too
-TRIES, ROUNDS = 2, 2  # again, after the first
-SYSTEM = "Extract the data from the document that the user sends, as one JSON object."
+RETRIES = 2  # of HTTP, and of asking
+NO_RECORD = "is no record"
+"""How the error of `peers.py` ends where a library gives None, or something else, and no error."""
 SECOND_CALL = 0.2  # seconds until the next call, so that a server has closed what it wants to
 
 # ------------------------------------------------------------------------ contenders, (fault, url) → call
 
 
-def _document(fault: Fault) -> str:
-    text: str = DOCUMENT
-    return text + " " * 16_000_000 if fault.large else text
+def _task(fault: Fault, url: str) -> Task:
+    """What the fault sets holds for all: those without a deadline get it as their timeout."""
+    document: str = DOCUMENT + " " * 16_000_000 if fault.large else DOCUMENT
+    timeout = float(fault.settings.get("timeout") or fault.settings.get("deadline") or 8.0)
+    retries = int(fault.settings.get("transport_retries", RETRIES))
+    return Task(model=Invoice, document=document, base_url=url, name=MODEL, key=KEY, retries=retries, timeout=timeout)
 
 
-def _messages(fault: Fault) -> list[Any]:
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": _document(fault)}]
+def _asked(name: str) -> Make:
+    """As it is asked everywhere."""
 
+    def make(fault: Fault, url: str) -> Call:
+        called = CONTENDERS[name].sync
+        assert called is not None
+        return called(_task(fault, url))
 
-def _timeout(fault: Fault) -> float:
-    """Those without a deadline get it as their timeout."""
-    return float(fault.settings.get("timeout") or fault.settings.get("deadline") or 8.0)
+    return make
 
 
 def ours(fault: Fault, url: str) -> Call:
-    """Use `Extractor.extract`."""
+    """Use `Extractor.extract`, with the fault's own settings."""
     extractor: Any = importlib.import_module("extractor")
     settings = {"timeout": 8.0, "deadline": 9.0, **fault.settings}
     client = extractor.Extractor(MODEL, base_url=url, api_key=KEY, **settings)
-    call = {"stream": True} if fault.asks_stream else {}
-    return lambda: client.extract(Invoice, _document(fault), **call)
+    call, document = {"stream": True} if fault.asks_stream else {}, _task(fault, url).document
+    return lambda: client.extract(Invoice, document, **call)
 
 
-def _openai(fault: Fault, url: str) -> Any:
-    return importlib.import_module("openai").OpenAI(
-        base_url=url, api_key=KEY, timeout=_timeout(fault), max_retries=TRIES
-    )
+def _openai(task: Task, kind: str = "OpenAI") -> Any:
+    made = getattr(importlib.import_module("openai"), kind)
+    return made(base_url=task.base_url, api_key=KEY, timeout=task.timeout, max_retries=task.retries)
 
 
-def openai_parse(fault: Fault, url: str) -> Call:
-    """Use the OpenAI SDK's own structured output."""
-    completions = _openai(fault, url).chat.completions
-    asked = {"model": MODEL, "messages": _messages(fault), "response_format": Invoice}
+def sdk(fault: Fault, url: str) -> Call:
+    """Use the OpenAI SDK's own structured output: a refusal, which it tells beside None, counts as its own error."""
+    task = _task(fault, url)
+    completions = _openai(task).chat.completions
+    asked = {"model": MODEL, "messages": task.messages(task.document), "response_format": Invoice}
 
     def parsed(message: Any) -> Any:
-        if message.parsed is None and message.refusal:  # its way to say so, which counts as an error of its own
+        if message.parsed is None and message.refusal:
             raise importlib.import_module("openai").OpenAIError(message.refusal)
         return message.parsed
-
-    def call() -> Any:
-        return parsed(completions.parse(**asked).choices[0].message)
 
     def streamed() -> Any:
         with completions.stream(**asked) as stream:
@@ -108,60 +115,77 @@ def openai_parse(fault: Fault, url: str) -> Call:
                 pass
             return parsed(stream.get_final_completion().choices[0].message)
 
-    return streamed if fault.asks_stream else call
+    return streamed if fault.asks_stream else lambda: parsed(completions.parse(**asked).choices[0].message)
 
 
-def instructor_json(fault: Fault, url: str) -> Call:
-    """Use instructor, with the endpoint's structured output."""
+def instructor_stream(fault: Fault, url: str) -> Call:
+    """Use instructor's partial objects, of which the last one counts."""
     instructor: Any = importlib.import_module("instructor")
-    client = instructor.from_openai(_openai(fault, url), mode=instructor.Mode.JSON_SCHEMA)
-    asked = {"model": MODEL, "messages": _messages(fault), "response_model": Invoice, "max_retries": ROUNDS + 1}
-
-    def streamed() -> Any:
-        value = None
-        for value in client.chat.completions.create_partial(**asked):  # noqa: B007  # the last one counts
-            pass
-        return value
-
-    return streamed if fault.asks_stream else lambda: client.chat.completions.create(**asked)
+    task = _task(fault, url)
+    client = instructor.from_openai(_openai(task), mode=instructor.Mode.JSON_SCHEMA)
+    messages = task.messages(task.document)
+    asked = {"model": MODEL, "messages": messages, "response_model": Invoice, "max_retries": task.retries}
+    return lambda: _last(client.chat.completions.create_partial(**asked))
 
 
-def pydantic_ai_native(fault: Fault, url: str) -> Call:
-    """Use pydantic-ai, with the endpoint's structured output."""
-    pydantic_ai: Any = importlib.import_module("pydantic_ai")
+def pydantic_ai_stream(fault: Fault, url: str) -> Call:
+    """Use `run_stream` of pydantic-ai, with the endpoint's structured output."""
+    library: Any = importlib.import_module("pydantic_ai")
     models: Any = importlib.import_module("pydantic_ai.models.openai")
     providers: Any = importlib.import_module("pydantic_ai.providers.openai")
-    made = importlib.import_module("openai").AsyncOpenAI(
-        base_url=url, api_key=KEY, timeout=_timeout(fault), max_retries=TRIES
-    )
-    model = models.OpenAIChatModel(MODEL, provider=providers.OpenAIProvider(openai_client=made))
-    output = pydantic_ai.NativeOutput(Invoice)
-    agent = pydantic_ai.Agent(model, system_prompt=SYSTEM, output_type=output, retries=ROUNDS)
+    task = _task(fault, url)
+    model = models.OpenAIChatModel(MODEL, provider=providers.OpenAIProvider(openai_client=_openai(task, "AsyncOpenAI")))
+    output = library.NativeOutput(Invoice)
+    agent = library.Agent(model, system_prompt=SYSTEM, output_type=output, retries=task.retries)
     runner = asyncio.Runner()
 
     async def call() -> Any:
-        if not fault.asks_stream:
-            return (await agent.run(_document(fault))).output
-        async with agent.run_stream(_document(fault)) as stream:
+        async with agent.run_stream(task.document) as stream:
             return await stream.get_output()
 
     return lambda: runner.run(call())
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contender:
-    """A library: how it is called, and the modules whose errors are its own."""
+def langchain_stream(fault: Fault, url: str) -> Call:
+    """Use the stream of LangChain's structured output, of which the last value counts."""
+    task = _task(fault, url)
+    said = {"timeout": task.timeout, "max_retries": task.retries}
+    chat = importlib.import_module("langchain_openai").ChatOpenAI(model=MODEL, base_url=url, api_key=KEY, **said)
+    chain = chat.with_structured_output(Invoice, method="json_schema")
+    return lambda: _last(chain.stream(task.messages(task.document)))
 
-    make: Callable[[Fault, str], Call]
+
+def _last(values: Iterable[Any]) -> Any:
+    value = None
+    for value in values:  # noqa: B007  # the last one counts
+        pass
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a library is called, without a stream and with one, and the modules whose errors are its own."""
+
+    make: Make
+    streamed: Make
     own: tuple[str, ...]
 
 
-CONTENDERS: Mapping[str, Contender] = {
-    "extractor": Contender(make=ours, own=("extractor",)),
-    "openai parse": Contender(make=openai_parse, own=("openai", "pydantic", "pydantic_core")),
-    "instructor": Contender(make=instructor_json, own=("instructor", "openai", "pydantic", "pydantic_core")),
-    "pydantic-ai": Contender(make=pydantic_ai_native, own=("pydantic_ai",)),
+_SDK = ("openai", "pydantic", "pydantic_core")
+WAYS: Mapping[str, Way] = {
+    "extractor": Way(make=ours, streamed=ours, own=("extractor",)),
+    "OpenAI SDK": Way(make=sdk, streamed=sdk, own=_SDK),
+    "instructor: JSON Schema": Way(
+        make=_asked("instructor: JSON Schema"), streamed=instructor_stream, own=("instructor", *_SDK)
+    ),
+    "pydantic-ai: NativeOutput": Way(
+        make=_asked("pydantic-ai: NativeOutput"), streamed=pydantic_ai_stream, own=("pydantic_ai",)
+    ),
+    "LangChain": Way(
+        make=_asked("LangChain"), streamed=langchain_stream, own=("langchain_core", "langchain_openai", *_SDK)
+    ),
 }
+"""By their names among all contenders."""
 LOADED = ("openai.resources.chat", "openai.lib.streaming.chat", "anyio._backends._asyncio", "extractor.streams")
 
 
@@ -170,8 +194,8 @@ def _load() -> None:
     for module in LOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    for name in _installed():
-        CONTENDERS[name].make(FAULTS[0], "http://127.0.0.1:9/v1")
+    for contender in installed(*WAYS):
+        WAYS[contender.name].make(FAULTS[0], "http://127.0.0.1:9/v1")
 
 
 # -------------------------------------------------------------------------------------- one of them
@@ -193,17 +217,18 @@ def _alone(name: str, fault_id: str, url: str, results: Connection) -> None:
     """In a process of its own: run one, and send what became of it."""
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    contender = CONTENDERS[name]
+    way = WAYS[name]
     fault = next(fault for fault in FAULTS if fault.id == fault_id)
     _limit()
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the highest so far is forgotten
     before, began = _kilobytes("VmRSS"), time.monotonic()
     try:
-        value = _called(contender.make(fault, url), fault.calls)
+        value = _called((way.streamed if fault.asks_stream else way.make)(fault, url), fault.calls)
         end, what = ("right" if _data(value) == RIGHT else "wrong"), repr(value)
     except BaseException as error:  # noqa: BLE001  # whatever it is
-        end = "typed" if type(error).__module__.partition(".")[0] in contender.own else "foreign"
+        end = "typed" if type(error).__module__.partition(".")[0] in way.own else "foreign"
+        end = "wrong" if type(error) is ValueError and str(error).endswith(NO_RECORD) else end
         what = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
     grown = (_kilobytes("VmHWM") - before) / 1024
     if "MemoryError" in what:
@@ -260,11 +285,6 @@ def _became(context: Any, name: str, fault: Fault) -> Became:
         return Became(**said, requests=server.tries, elsewhere=server.elsewhere)
 
 
-def _installed() -> list[str]:
-    modules = {"openai parse": "openai", "pydantic-ai": "pydantic_ai"}
-    return [name for name in CONTENDERS if importlib.util.find_spec(modules.get(name, name)) is not None]
-
-
 def _measured(faults: list[Fault], names: list[str], jobs: int) -> dict[str, dict[str, Became]]:
     context = multiprocessing.get_context("forkserver")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).resolve().parent), *sys.path[1:]])
@@ -288,51 +308,103 @@ def _measured(faults: list[Fault], names: list[str], jobs: int) -> dict[str, dic
 ENDS = ("right", "typed", "wrong", "foreign", "hangs")
 
 
-def _row(name: str, became: Mapping[str, Became]) -> list[str]:
-    ends = Counter(each.end for each in became.values())
-    large = sum(each.megabytes > MEGABYTES for each in became.values())
-    elsewhere = sum(each.elsewhere > 0 for each in became.values())
-    clean = sum(_is_clean(each) for each in became.values())
-    return [name, f"{clean}/{len(became)}", *(str(ends[end]) for end in ENDS), str(large), str(elsewhere)]
-
-
 def _is_clean(became: Became) -> bool:
     return became.end in ("right", "typed") and became.megabytes <= MEGABYTES and not became.elsewhere
 
 
-def _by_group(faults: list[Fault], measured: Mapping[str, Mapping[str, Became]]) -> str:
+def _row(became: Mapping[str, Became]) -> list[Cell]:
+    ends = Counter(each.end for each in became.values())
+    large = sum(each.megabytes > MEGABYTES for each in became.values())
+    elsewhere = sum(each.elsewhere > 0 for each in became.values())
+    return [sum(map(_is_clean, became.values())), *(ends[end] for end in ENDS), large, elsewhere]
+
+
+def _ends(measured: Mapping[str, Mapping[str, Became]]) -> Table:
+    rows = {name: _row(became) for name, became in measured.items()}
+    names = {"clean": "more", "right": "more", "typed": ""}
+    columns = tuple(
+        Column(name=name, form=",.0f", better=cast("Better", names.get(name, "less")))
+        for name in ("clean", *ENDS, "memory", "elsewhere")
+    )
+    title = f"What became of {len(next(iter(measured.values())))} faults"
+    return Table(title=title, columns=columns, rows=rows, ours=("extractor",))
+
+
+def _by_group(faults: list[Fault], measured: Mapping[str, Mapping[str, Became]]) -> Table:
     groups: dict[str, list[str]] = {}
     for fault in faults:
         groups.setdefault(fault.group, []).append(fault.id)
-    rows = [
-        [group, str(len(ids)), *(str(sum(_is_clean(became[each]) for each in ids)) for became in measured.values())]
-        for group, ids in groups.items()
-    ]
-    return table(["clean in", "faults", *measured], rows)
+    rows: dict[str, list[Cell]] = {
+        name: [sum(_is_clean(became[each]) for each in ids) for ids in groups.values()]
+        for name, became in measured.items()
+    }
+    columns = tuple(Column(name=f"{group} ({len(ids)})", form=",.0f", better="more") for group, ids in groups.items())
+    return Table(title="Clean, by group of faults", columns=columns, rows=rows, ours=("extractor",), bars="")
+
+
+def _chosen(only: str, sample: int | None, seed: int) -> list[Fault]:
+    """The faults with this in their names; of each group so many, by chance."""
+    faults = [fault for fault in FAULTS if only in fault.id]
+    if sample is None:
+        return faults
+    chance = random.Random(seed)
+    groups: dict[str, list[Fault]] = {}
+    for fault in faults:
+        groups.setdefault(fault.group, []).append(fault)
+    kept = {fault.id for each in groups.values() for fault in chance.sample(each, min(sample, len(each)))}
+    return [fault for fault in faults if fault.id in kept]
+
+
+NOTES = (
+    "Clean is the right value, or an error of the library's own (or of the OpenAI SDK or pydantic, where it is made of "
+    "them). Some faults have no right value. Memory is more than "
+    f"{MEGABYTES} MB, elsewhere a request that was sent to another host.",
+    "All have the same timeout, and two more tries where they try again. pydantic-ai has errors of its own for those "
+    "of the SDK; what comes through as another is foreign there.",
+    "extractor answers a redirect with an error, since key and document would go along; the others follow it, some of "
+    "them to another host.",
+    "Without trustcall and langextract: the replies are content, the one waits for a tool call, the other for its own "
+    "form. Their HTTP is LangChain's and the OpenAI SDK's.",
+    "The whole table of faults is what the tests of this library go through, so that it knows all of them.",
+)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", default="", help="only faults whose name has this in it")
+    parser.add_argument("--sample", type=int, metavar="N", help="so many of each group, by chance")
+    parser.add_argument("--seed", type=int, default=1, help="of that chance")
+    parser.add_argument("--fast", action="store_true", help="without the other libraries")
+    parser.add_argument("--jobs", type=int, default=6, help="how many run side by side")
+    parser.add_argument("--write", type=Path, help="write the page about faults there, and measure nothing")
+    options(parser)
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Measure and print, or write the page."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--only", default="", help="only faults whose name has this in it")
-    parser.add_argument("--fast", action="store_true", help="without the other libraries")
-    parser.add_argument("--jobs", type=int, default=6, help="how many run side by side")
-    parser.add_argument("--json", type=Path, help="write what became of each fault there")
-    parser.add_argument("--write", type=Path, help="write the page about faults there, and measure nothing")
-    arguments = parser.parse_args()
+    """Measure and publish, or write the page."""
+    arguments = _arguments()
     if arguments.write:
         arguments.write.write_text(page(), encoding="utf-8")
         return
     isolated()
-    faults = [fault for fault in FAULTS if arguments.only in fault.id]
-    names = ["extractor"] if arguments.fast else _installed()
-    measured = _measured(faults, names, arguments.jobs)
-    print(f"{environment()}\n{len(faults)} faults, {SECONDS:.0f} seconds and {MOST_MEGABYTES:,} MB each\n")
-    head = ["", "clean", *ENDS, "memory", "elsewhere"]
-    print(table(head, [_row(name, became) for name, became in measured.items()]) + "\n\n" + _by_group(faults, measured))
-    if arguments.json:
-        plain = {name: {key: asdict(each) for key, each in became.items()} for name, became in measured.items()}
-        arguments.json.write_text(json.dumps(plain, indent=1, ensure_ascii=False), encoding="utf-8")
+    began = time.perf_counter()
+    faults = _chosen(arguments.only, arguments.sample, arguments.seed)
+    present = installed("extractor") if arguments.fast else installed(*WAYS)
+    measured = _measured(faults, [each.name for each in present], arguments.jobs)
+    part = f"{len(faults)} of the {len(FAULTS)} faults, by chance with the seed {arguments.seed}."
+    report = Report(
+        name="faults",
+        question="What becomes of an extraction when the endpoint does something wrong?",
+        command=command(),
+        environment=machine(),
+        versions=versions(present),
+        tables=(_ends(measured), _by_group(faults, measured)),
+        notes=(*NOTES, *([part] if arguments.sample else [])),
+        seconds=time.perf_counter() - began,
+        data={name: {key: asdict(each) for key, each in became.items()} for name, became in measured.items()},
+    )
+    publish(report, arguments)
 
 
 if __name__ == "faults":

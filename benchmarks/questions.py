@@ -60,22 +60,37 @@ QUESTIONS = (
     _asked("streaming", "What does a reply cost that comes in pieces?", "--fast", "--fast", 4),
     _asked("reask", "What is asked again when a reply does not conform, and what does that cost?", "", "", 1),
     _asked("one_request", "How many requests does one extraction take?", "", "", 1),
-    _asked("mending", "Which damaged replies can be read, and how fast?", "", "", 1),
-    _asked("faults", "What becomes of an endpoint's faults?", "", "", 5),
+    _asked("mending", "Which damaged replies can be read, and how fast?", "--seconds 1.2", "--only corpus", 0.8),
+    _asked("faults", "What becomes of an endpoint's faults?", "--sample 40", "--sample 1", 5),
     # Whether it is true
-    _asked("grounding", "Is the place of a value found in the document?", "", "", 4, "takes"),
-    _asked("completeness", "Is it noticed when a list lacks rows?", "", "", 1.5),
-    _asked("long_documents", "What becomes of a document of 200 pages?", "", "", 1.5),
+    _asked(
+        "grounding",
+        "Is the place of a value found in the document?",
+        "--seconds 40",
+        "--documents 48 --sizes 2000",
+        1,
+        "takes",
+    ),
+    _asked(
+        "completeness",
+        "Is it noticed when a list lacks rows?",
+        "--rows 100 800 3200 --layouts aligned csv",
+        "--rows 100 --layouts pipe",
+        1.4,
+    ),
+    _asked("long_documents", "What becomes of a document of 200 pages?", "--sizes 1 5", "--pages 8 --sizes 1", 1.6),
     # Schemas
     _asked(
         "conversion",
         "What becomes of a schema that an endpoint does not take as it is?",
-        "--sample 2500 --corpus pyd jsb",
+        "--sample 1500 --corpus pyd jsb",
         "--sample 20 --corpus pyd jsb",
-        4,
+        2.5,
         "needs",
     ),
     _asked("schema_speed", "What does the conversion of a schema cost?", "", "--rounds 3 --schemas 50", 1, "takes"),
+    # The code
+    _asked("house", "How large is the house, and how far does one call go in it?", "", "", 1),
     # A small model, and people
     _asked(
         "accuracy",
@@ -85,6 +100,7 @@ QUESTIONS = (
         9,
         "takes",
     ),
+    _asked("confidence", "Is a confident value right?", "--documents 4", "--documents 2 --kinds booking", 3, "needs"),
     _asked(
         "corrections",
         "What do corrections bring?",
@@ -93,7 +109,4 @@ QUESTIONS = (
         5,
         "needs",
     ),
-    _asked("confidence", "Is a confident value right?", "--documents 4", "--documents 2 --kinds booking", 3, "needs"),
-    # The code
-    _asked("house", "How large is the house, and how far does one call go in it?", "", "", 1),
 )

@@ -9,6 +9,9 @@ may arrive.
 
 Prints one line for each: what was given and what was on the wire, or the error. Exits with 1 where a field is
 missing or another than given, or a bad value got through.
+
+It measures nothing and compares with nobody, so that it is none of the questions of `bench.py`: it is for whoever wants
+to see each field with their own eyes.
 """
 
 from __future__ import annotations
