@@ -18,6 +18,7 @@ check: test check-only
 
 check-only: .venv/dev
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
