@@ -57,9 +57,17 @@ QUESTIONS = (
     _asked("crash", "Is anything lost when a job is killed?", "--fast", '--kills 5 --documents 30 --only "killed"', 3),
     _asked("review", "How fast is the page on which people check?", "", "--documents 500 --rounds 5", 2),
     # Replies, and what goes wrong
-    _asked("streaming", "What does a reply cost that comes in pieces?", "--fast", "--fast", 4),
-    _asked("reask", "What is asked again when a reply does not conform, and what does that cost?", "", "", 1),
-    _asked("one_request", "How many requests does one extraction take?", "", "", 1),
+    _asked(
+        "streaming", "What does a reply cost that comes in pieces?", "--rounds 3 --longest 20", "--fast --rounds 1", 4
+    ),
+    _asked(
+        "reask",
+        "What is asked again when a reply does not conform, and what does that cost?",
+        "",
+        "--rounds 1",
+        0.2,
+    ),
+    _asked("one_request", "Which imperfect replies cost no second request?", "", "", 0.3),
     _asked("mending", "Which damaged replies can be read, and how fast?", "--seconds 1.2", "--only corpus", 0.8),
     _asked("faults", "What becomes of an endpoint's faults?", "--sample 40", "--sample 1", 5),
     # Whether it is true

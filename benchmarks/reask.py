@@ -1,25 +1,23 @@
 """What correcting a wrong reply costs: what is sent and generated again, compared to asking for everything again.
 
-    python benchmarks/reask.py [--rounds 3] [--json]
+    python benchmarks/reask.py [--rounds 3] [--into FOLDER]
 
 Three documents: a ledger of 1,000 lines (about 30,000 tokens), of which the model gets five entries wrong (a
 check digit, a text for a number, a day in another year, a unit that is none, a sum that is not the sum); a form of
 60 lines for an object of 60 fields, of which one is wrong; and the same form within 300 other lines. The endpoint
 on loopback, in another process, answers the first request with the wrong value and each one after it rightly,
-whatever it asks for: some places, the whole, or a JSON Patch. Other libraries take part where they are installed:
-those of `pip install "extractor[benchmarks]"`, and trustcall (with langchain-openai).
+whatever it asks for: some places, the whole, or a JSON Patch.
 
-Prints for each: requests; of the second one the bytes of the body, of its messages alone, and the bytes of the
-answer; both also in tokens, taken as a quarter of the characters, and as a share of asking for everything again,
-which is the contender's own first request sent once more and a whole answer; CPU milliseconds of the client for
-all of it, the least of the rounds.
+For each: requests; of the second one the bytes of the body, and the bytes of the answer; both also as a share of
+asking for everything again, which is the contender's own first request sent once more and a whole answer; CPU
+milliseconds of the client for all of it, the least of the rounds. Exits with 1 where extractor takes more than 2 %
+of either for the ledger.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
 import json
 import re
 import subprocess
@@ -27,20 +25,22 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-from loopback import KEY, MODEL, environment, isolated, table
+from contenders import Contender, Task, installed, versions
+from loopback import command, isolated, machine
 from pydantic import BaseModel, Field, ValidationInfo, create_model, field_validator
+from results import Cell, Column, Report, Table, options, publish
 
-import extractor
 from extractor.testing import FakeEndpoint, Recorded, Reply
 
-Call: TypeAlias = "Callable[[], BaseModel]"
-
-SYSTEM = "Extract the data from the document that the user sends, as one JSON object."
+REASKING = (
+    *("extractor", "instructor", "instructor: JSON Schema", "pydantic-ai", "pydantic-ai: NativeOutput", "trustcall"),
+)
+"""Who asks again by itself about a reply that does not conform."""
 GOAL = 0.02  # of asking for everything again, for the ledger
 FIRST_DAY = date(2025, 1, 1)
 
@@ -315,77 +315,22 @@ def _told(root: str) -> dict[str, Any]:
     return told
 
 
-# ----------------------------------------------------------------------- contenders, (case, url) → call
-
-
-def ours(case: Case, url: str) -> Call:
-    """`Extractor(…).extract(Model, text)`."""
-    client = extractor.Extractor(MODEL, base_url=url, api_key=KEY, dialect="openai")  # as which the others take it
-    return lambda: client.extract(case.model, case.document)
-
-
-def _messages(case: Case) -> list[Any]:
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": case.document}]
-
-
-def instructor_tools(case: Case, url: str) -> Call:
-    """Use instructor in its default mode: the model as a tool."""
-    instructor: Any = importlib.import_module("instructor")
-    client = instructor.from_openai(importlib.import_module("openai").OpenAI(base_url=url, api_key=KEY))
-
-    def call() -> BaseModel:
-        made: BaseModel = client.chat.completions.create(
-            model=MODEL, messages=_messages(case), response_model=case.model, max_retries=2
-        )
-        return made
-
-    return call
-
-
-def pydantic_ai_native(case: Case, url: str) -> Call:
-    """Use pydantic-ai with the endpoint's structured output."""
-    pydantic_ai: Any = importlib.import_module("pydantic_ai")
-    models: Any = importlib.import_module("pydantic_ai.models.openai")
-    providers: Any = importlib.import_module("pydantic_ai.providers.openai")
-    model = models.OpenAIChatModel(MODEL, provider=providers.OpenAIProvider(base_url=url, api_key=KEY))
-    agent = pydantic_ai.Agent(model, system_prompt=SYSTEM, output_type=pydantic_ai.NativeOutput(case.model), retries=2)
-
-    def call() -> BaseModel:
-        output: BaseModel = agent.run_sync(case.document).output
-        return output
-
-    return call
-
-
-def trustcall_patches(case: Case, url: str) -> Call:
-    """Use trustcall: a function call, and a JSON Patch of what was wrong in it."""
-    trustcall: Any = importlib.import_module("trustcall")
-    model = importlib.import_module("langchain_openai").ChatOpenAI(model=MODEL, base_url=url, api_key=KEY)
-    made = trustcall.create_extractor(model, tools=[case.model], tool_choice=case.model.__name__)
-
-    def call() -> BaseModel:
-        found: BaseModel = made.invoke({"messages": _messages(case)})["responses"][0]
-        return found
-
-    return call
-
-
-CONTENDERS: Mapping[str, Callable[[Case, str], Call]] = {
-    "extractor": ours,
-    "instructor": instructor_tools,
-    "pydantic-ai": pydantic_ai_native,
-    "trustcall": trustcall_patches,
-}
-
 # -------------------------------------------------------------------------------------- measuring
 
 
-def measured(name: str, case: Case, root: str, rounds: int) -> dict[str, Any]:
+def _address(contender: Contender, case: Case) -> str:
+    return f"/{case.name}/{re.sub(r'[^a-z]+', '-', contender.name.lower())}/v1"
+
+
+def measured(contender: Contender, case: Case, root: str, rounds: int) -> dict[str, Any]:
     """What one contender sent and had generated for a case, and its CPU time."""
-    path = f"/{case.name}/{name}/v1"
-    call = CONTENDERS[name](case, root + path)
+    path = _address(contender, case)
+    known = {"dialect": "openai"} if contender.kind == "ours" else {}  # as which the others take it
+    assert contender.sync is not None  # `installed` gives no other
+    url = root + path
+    call = contender.sync(Task(model=case.model, document=case.document, base_url=url, retries=2, options=known))
     if call().model_dump() != case.model.model_validate(case.value).model_dump():
-        sys.exit(f"{name} extracted something else")
+        sys.exit(f"{contender.name} extracted something else")
     told, at = _told(root), f"{path}/chat/completions"
     requests, sent = told["count"][at], told["sent"]
     times = []
@@ -399,53 +344,76 @@ def measured(name: str, case: Case, root: str, rounds: int) -> dict[str, Any]:
     return {"requests": requests, **asdict(again), **shares, "milliseconds": min(times) * 1e3}
 
 
-def _row(name: str, each: Mapping[str, Any]) -> list[str]:
-    sizes = [f"{each[key]:,}" for key in ("requests", "body", "messages")]
-    answer = [f"{each['answer']:,}", f"{each['answered'] / 4:,.0f}", f"{each['generated']:.2%}"]
-    return [
-        name,
-        *sizes,
-        f"{each['characters'] / 4:,.0f}",
-        f"{each['sent']:.2%}",
-        *answer,
-        f"{each['milliseconds']:.0f}",
-    ]
+_COLUMNS = (
+    Column(name="requests", form=",.0f"),
+    Column(name="bytes sent again", form=",.0f", better="less"),
+    Column(name="% of the first request", better="less"),
+    Column(name="bytes generated again", form=",.0f", better="less"),
+    Column(name="% of a whole answer", better="less"),
+    Column(name="CPU ms of all", form=",.0f", better="less"),
+)
 
 
-_HEADER = "requests bytes messages ~tokens share answer ~tokens share CPU-ms".split()
+def _row(each: Mapping[str, Any]) -> list[Cell]:
+    shares = [each["body"], each["sent"] * 100, each["answer"], each["generated"] * 100]
+    return [each["requests"], *shares, each["milliseconds"]]
 
 
-def _report(found: Mapping[str, Mapping[str, Any]]) -> str:
-    parts = []
-    for name, case in CASES.items():
-        rows = [_row(each, found[each][name]) for each in found]
-        size = f"{case.document.count(chr(10)) + 1:,} lines, about {len(case.document) // 4:,} tokens"
-        parts.append(f"{size}\n{table([name, *_HEADER], rows)}")
-    own = found["extractor"]["ledger"]
-    reached = max(own["sent"], own["generated"]) <= GOAL
-    goal = f"ledger: at most {GOAL:.0%} sent and generated again: {'reached' if reached else 'not reached'}"
-    return "\n\n".join([*parts, goal])
+def _tables(found: Mapping[str, Mapping[str, Any]]) -> tuple[Table, ...]:
+    titles = {
+        "ledger": "Five of 1,000 entries are wrong",
+        "form": "One of 60 fields is wrong",
+        "within": "The same form within 300 other lines",
+    }
+    return tuple(
+        Table(
+            title=f"{titles[name]}: {case.document.count(chr(10)) + 1:,} lines",
+            columns=_COLUMNS,
+            rows={contender: _row(each[name]) for contender, each in found.items()},
+            ours=("extractor",),
+            bars="% of the first request",
+        )
+        for name, case in CASES.items()
+    )
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often the time is taken")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options(parser)
     given = parser.parse_args()
     if given.serve:
         _serve()
         return
     isolated()
-    found: dict[str, dict[str, Any]] = {}
+    began, asked = time.perf_counter(), installed(*REASKING)
     with serving() as root:
-        for name in CONTENDERS:
-            try:
-                found[name] = {each: measured(name, case, root, given.rounds) for each, case in CASES.items()}
-            except ImportError as error:
-                print(f"without {name}: {error}", file=sys.stderr)
-    print(json.dumps({"environment": environment(), **found}) if given.json else f"{environment()}\n\n{_report(found)}")
+        found = {
+            each.name: {name: measured(each, case, root, given.rounds) for name, case in CASES.items()}
+            for each in asked
+        }
+    report = Report(
+        name="reask",
+        question="What is asked again when a reply does not conform, and what does that cost?",
+        command=command(),
+        environment=machine(),
+        versions=versions(asked),
+        tables=_tables(found),
+        notes=(
+            "Bytes are those of the second request's body, and of the answer to it. The endpoint answers it rightly, "
+            "whatever is asked for: some places, the whole, or the JSON Patch that trustcall wants.",
+            "The OpenAI SDK and LangChain do not ask again about a reply that does not conform: they raise.",
+        ),
+        seconds=time.perf_counter() - began,
+        data=found,
+    )
+    publish(report, given)
+    own = found["extractor"]["ledger"]
+    if max(own["sent"], own["generated"]) > GOAL:
+        shares = f"{own['sent']:.2%} sent and {own['generated']:.2%} generated"
+        sys.exit(f"Not reached: at most {GOAL:.0%} again for the ledger, and it is {shares}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """What it costs to see a reply while it is being written: CPU time, memory, and how soon.
 
-    python benchmarks/streaming.py [--fast] [--rounds 5] [--json]
+    python benchmarks/streaming.py [--fast] [--rounds 5] [--longest 60] [--into FOLDER]
 
 An endpoint in another process streams objects of 10 KB, 100 KB and 1 MB, 16 characters of content an event, either
 16 events or one event a network write (each of which is a chunk of the HTTP body too). The plain script is what one
 would write by hand who does not care for partials: `httpx` with `iter_lines`, `json.loads` for each event, the text
 joined, and validated once at the end. All others, but for the OpenAI SDK's plain stream, give a partial value after
 every event. They take turns, each round in another order. Other libraries take part where they are installed
-(`pip install "extractor[benchmarks]"`), and not with `--fast`; a size that would take one of them more than a minute
-is left out, and said to be.
+(`pip install "extractor[benchmarks]"`), and not with `--fast`; a size that would take one of them more than
+`--longest` seconds is left out.
 
-Prints, for either way of writing: seconds of CPU (user and system, of the client's process; the least of the rounds),
+For either way of writing: milliseconds of CPU (user and system, of the client's process; the least of the rounds),
 the ratio to the plain script (of what runs in an event loop: to the plain async one), and the exponent by which that
 grows from one size to the next (1: linear). Then, on Linux, the memory that one stream adds to the peak of a process
 of its own, after a warm-up with the least size; and how long after the request the first field is known, where the
@@ -34,14 +34,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
-from loopback import KEY, MODEL, environment, isolated, table
+from loopback import KEY, MODEL, command, isolated, machine
 from pydantic import BaseModel
+from results import Cell, Column, Plot, Report, Series, Table, options, publish
 
 import extractor
 
@@ -50,7 +52,6 @@ SIZES: Mapping[str, int] = {"10 KB": 10_000, "100 KB": 100_000, "1 MB": 1_000_00
 WRITES: Mapping[str, int] = {"16 events a write": 16, "1 event a write": 1}
 PIECE = 16  # characters of content an event
 PAUSE = 0.5  # seconds between the first field and the rest
-TOO_LONG = 60.0  # seconds of one stream
 PLAIN, PLAIN_ASYNC = "plain", "plain, async"
 PROMPT = "Extract the order."
 RESET = Path("/proc/self/clear_refs")  # Linux only
@@ -336,6 +337,20 @@ def pydantic_ai_stream(url: str) -> Call:
     return functools.partial(_awaited, run)
 
 
+def langchain_dicts(url: str) -> Call:
+    """LangChain's stream of a JSON Schema, in dicts: of a model it gives nothing before the end."""
+    chat: Any = importlib.import_module("langchain_openai").ChatOpenAI(model=MODEL, base_url=url, api_key=KEY)
+    chain = chat.with_structured_output(Order.model_json_schema(), method="json_schema")
+
+    def call(see: See) -> BaseModel:
+        partial: Any = None
+        for partial in chain.stream(_messages()):
+            see(partial)
+        return Order.model_validate(partial)
+
+    return call
+
+
 def _awaited(run: Callable[[See], Any], see: See) -> BaseModel:
     made: BaseModel = _loop().run(run(see))
     return made
@@ -359,9 +374,11 @@ PEERS: Mapping[str, Callable[[str], Call]] = {
     "openai stream": openai_helper,
     "instructor": instructor_partial,
     "pydantic-ai": pydantic_ai_stream,
+    "LangChain: dicts": langchain_dicts,
 }
 CONTENDERS = {**OURS, **PEERS}
-SLOW = ("openai stream", "instructor", "pydantic-ai")
+FLOORS = (PLAIN, PLAIN_ASYNC, "openai plain")
+SLOW = ("openai stream", "instructor", "pydantic-ai", "LangChain: dicts")
 """Those whose time goes into reading the whole text anew for each partial, however it is written: measured once."""
 ASYNC = ("AsyncExtractor.stream", "pydantic-ai")
 """Those that are compared with the plain async stream."""
@@ -401,11 +418,11 @@ def _expected(name: str, measured: Seconds) -> float:
     return known[-1] * growth if len(known) == len(measured) else math.inf
 
 
-def measure(root: str, together: int, rounds: int, names: list[str]) -> Seconds:
+def measure(root: str, together: int, rounds: int, names: list[str], longest: float) -> Seconds:
     """Every contender in every round; before that, once to see that it works."""
     measured: Seconds = {}
     for label, size in SIZES.items():
-        taking = [name for name in names if _expected(name, measured) <= TOO_LONG]
+        taking = [name for name in names if _expected(name, measured) <= longest]
         made = _made(taking, f"{root}/{size}/{together}/go/v1")
         expected = Order.model_validate_json(order(size))
         least: dict[str, float] = {}
@@ -482,45 +499,83 @@ def _names(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return list(next(iter(rows.values())))
 
 
-def _report(way: str, measured: Seconds) -> str:
-    labels = [*SIZES]
-    header = [way, *(word for label in labels for word in (f"{label} s", "/ plain")), "exponents"]
-    rows = []
+def _table(title: str, columns: tuple[Column, ...], rows: Mapping[str, list[Cell]]) -> Table:
+    ours = tuple(name for name in rows if name in OURS and name not in FLOORS)
+    return Table(title=title, columns=columns, rows=rows, ours=ours, floors=FLOORS, bars="")
+
+
+def _cpu(way: str, measured: Seconds) -> Table:
+    columns = tuple(
+        column
+        for label in SIZES
+        for column in (
+            Column(name=f"{label}: CPU ms", form=",.1f", better="less"),
+            Column(name=f"{label}: times plain", form=",.2f"),
+        )
+    )
+    rows: dict[str, list[Cell]] = {}
     for name in _names(measured):
-        row, known = [name], [measured[label].get(name) for label in labels]
-        for label, seconds in zip(labels, known, strict=True):
-            reference = measured[label][PLAIN_ASYNC if name in ASYNC else PLAIN]
-            row.append("too long" if seconds is None else f"{seconds:.4f}")
-            row.append("" if seconds is None else f"{seconds / reference:.2f}")
+        rows[name], known = [], [measured[label].get(name) for label in SIZES]
+        for label, seconds in zip(SIZES, known, strict=True):
+            plain = measured[label][PLAIN_ASYNC if name in ASYNC else PLAIN]
+            rows[name] += [None, None] if seconds is None else [seconds * 1e3, seconds / plain]
         growths = [math.log10(b / a) for a, b in itertools.pairwise(known) if a and b]
-        rows.append([*row, " ".join(f"{growth:.2f}" for growth in growths)])
-    return table(header, rows)
+        rows[name].append(" ".join(f"{growth:.2f}" for growth in growths))
+    return _table(f"CPU time of a stream, {way}", (*columns, Column(name="exponents")), rows)
 
 
-def _report_memory(peaks: Mapping[str, Mapping[str, float]]) -> str:
-    rows = []
+def _memory_table(peaks: Mapping[str, Mapping[str, float]]) -> Table:
+    rows: dict[str, list[Cell]] = {}
     for name in _names(peaks):
         found = [peaks[label].get(name) for label in SIZES]
-        rows.append([name, *("too long" if each is None else f"{each / 1e6:.1f}" for each in found)])
-    return table(["memory", *(f"{label}: MB" for label in SIZES)], rows)
+        rows[name] = [None if each is None else each / 1e6 for each in found]
+    columns = tuple(Column(name=f"{label}: MB", form=",.1f", better="less") for label in SIZES)
+    return _table("Memory that a stream adds", columns, rows)
 
 
-def _report_first(times: Mapping[str, tuple[float, float]]) -> str:
-    rows = [
-        [name, "never" if first > last else f"{first * 1e3:.1f}", "yes" if first < PAUSE else "no", f"{last * 1e3:.0f}"]
+def _first_table(times: Mapping[str, tuple[float, float]]) -> Table:
+    rows: dict[str, list[Cell]] = {
+        name: [None if first > last else first * 1e3, "yes" if first < PAUSE else "no", last * 1e3]
         for name, (first, last) in times.items()
-    ]
-    return table(["first field", "ms", "before the rest", "the end, ms"], rows)
+    }
+    columns = (
+        Column(name="first field, ms", form=",.1f"),
+        Column(name="before the rest"),
+        Column(name="end, ms", form=",.0f"),
+    )
+    return _table("When the first field is known, of 10 KB with a pause after it", columns, rows)
+
+
+def _plots(seconds: Mapping[str, Seconds]) -> tuple[Plot, ...]:
+    """CPU time over size, of the first way of writing."""
+    way, measured = next(iter(seconds.items()))
+    series = []
+    for name in _names(measured):
+        known = [(SIZES[label], row[name] * 1e3) for label, row in measured.items() if name in row]
+        series.append(Series(name=name, x=tuple(x for x, _ in known), y=tuple(y for _, y in known)))
+    return (Plot(title=f"CPU by size, {way}", x="characters", y="ms", series=tuple(series), logarithmic=True),)
+
+
+PACKAGES = ("extractor", "httpx", "pydantic", "openai", "instructor", "pydantic-ai-slim", "langchain-openai")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):  # run from a checkout, or without peers
+            found[package] = metadata.version(package)
+    return found
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and publish."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often every contender has its turn")
     parser.add_argument("--fast", action="store_true", help="without other libraries")
-    parser.add_argument("--json", action="store_true", help="print what was measured as JSON instead of tables")
+    parser.add_argument("--longest", type=float, default=60.0, help="seconds that one stream may be expected to take")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peak", nargs=3, help=argparse.SUPPRESS)
+    options(parser)
     arguments = parser.parse_args()
     isolated()
     if arguments.serve:
@@ -535,25 +590,42 @@ def main() -> None:
 
 
 def _measure_all(arguments: argparse.Namespace) -> None:
-    """Measure one question after the other, and print what is known."""
-    names = [*OURS] if arguments.fast else [*CONTENDERS]
-    say: Callable[[str], None] = (lambda text: None) if arguments.json else functools.partial(print, flush=True)
-    say(f"{environment()}\n{arguments.rounds} rounds, {PIECE} characters an event")
+    """Measure one question after the other, and publish what is known."""
+    began, names = time.perf_counter(), [*OURS] if arguments.fast else [*CONTENDERS]
     seconds: dict[str, Seconds] = {}
     with serving() as root:
         for way, together in WRITES.items():
             taking = names if not seconds else [name for name in names if name not in SLOW]
-            seconds[way] = measure(root, together, arguments.rounds, taking)
-            say("\n" + _report(way, seconds[way]))
+            seconds[way] = measure(root, together, arguments.rounds, taking, arguments.longest)
         first = next(iter(seconds.values()))
-        short = {label: [name for name in row if row[name] < TOO_LONG / 4] for label, row in first.items()}
+        short = {label: [name for name in row if row[name] < arguments.longest / 4] for label, row in first.items()}
         peaks = measure_memory(root, short) if RESET.exists() else {}
-        say("\n" + _report_memory(peaks) if peaks else "")
         times = measure_first(root, _names(first))
-        say("\n" + _report_first(times))
-    if arguments.json:
-        measured = {"cpu_seconds": seconds, "memory_bytes": peaks, "first_field_seconds": times}
-        print(json.dumps({"environment": environment(), **measured}))
+    report = Report(
+        name="streaming",
+        question="What does it cost to see a reply while it is being written?",
+        command=command(),
+        environment=machine(),
+        versions=_versions(),
+        tables=(
+            *(_cpu(way, measured) for way, measured in seconds.items()),
+            *([_memory_table(peaks)] if peaks else []),
+            _first_table(times),
+        ),
+        plots=_plots(seconds),
+        notes=(
+            f"{arguments.rounds} rounds (of 10 KB three times as many), {PIECE} characters an event; the least of "
+            "them. All but the floors give a partial value after each event. The exponent says how CPU grows from one "
+            "size to the next: 1 is linear, 2 is with the square.",
+            f"A size that would take one of them more than {arguments.longest:g} s is left out; whose time goes into "
+            "reading the whole text anew for each partial is asked in one way of writing only.",
+            "LangChain gives partials as dicts, where the schema is one; of a model it gives nothing before the end, "
+            "and neither does trustcall.",
+        ),
+        seconds=time.perf_counter() - began,
+        data={"cpu_seconds": seconds, "memory_bytes": peaks, "first_field_seconds": times},
+    )
+    publish(report, arguments)
 
 
 if __name__ == "__main__":
