@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from extractor.errors import SchemaError
 from extractor.schema.identifiers import DEFINITIONS, NAMED_SCHEMAS, SCHEMAS, Mark, mark_references, unresolved
-from extractor.schema.nodes import PREFIX, Names
+from extractor.schema.nodes import PREFIX, Names, references_in
 
 __all__ = ["definitions_only"]
 
@@ -24,6 +24,9 @@ DEPTH = 150
 take two of Python's frames for each, of which there are 1,000."""
 
 _REFERRING = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+
+_NEWEST = "https://json-schema.org/draft/2020-12/schema"
+_SCALARS = (str, int, float, bool, type(None))
 
 # Names of places and of the dialect, which mean nothing or something else where a definition is moved to,
 # and references that are not followed.
@@ -41,7 +44,10 @@ def definitions_only(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not _has_reference(document):
         return dict(document)
-    import jsonref  # only here: pydantic's schemas, the usual case, have nothing to resolve
+    if _is_plain(document):
+        used = references_in({**document, "$defs": {}}, document["$defs"])
+        return {**document, "$defs": {name: found for name, found in document["$defs"].items() if name in used}}
+    import jsonref  # only here: the schemas of models, the usual case, have nothing to resolve
 
     try:
         marked = json.loads(json.dumps(document, default=dict))
@@ -76,6 +82,61 @@ def _has_reference(document: Any) -> bool:
         elif isinstance(node, list):
             stack.extend((value, level + 1) for value in node)
     return found
+
+
+_NAMING = DEFINITIONS | {"$vocabulary"}
+_DRAFTS_OF_DEFS = re.compile(r"https?://json-schema\.org/draft/(2019-09|2020-12)/schema#?")
+_PLAIN = re.compile(rf"{re.escape(PREFIX)}([A-Za-z0-9_.-]+)")
+
+
+def _is_plain(document: Mapping[str, Any]) -> bool:
+    """Whether every reference is in the one form already and leads somewhere, as pydantic writes them.
+
+    Most are, and then a look at each node is enough. Where a keyword, or a property of its name, could give
+    references another meaning, the answer is no.
+    """
+    definitions = document.get("$defs")
+    if not isinstance(definitions, dict) or not _DRAFTS_OF_DEFS.fullmatch(document.get("$schema", _NEWEST)):
+        return False
+    beside = {key: value for key, value in document.items() if key not in ("$schema", "$defs")}
+    stack: list[Any] = [beside, *definitions.values()]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if "$ref" in node and _plain_name(node["$ref"], definitions) is None:
+                return False
+            if any(not isinstance(node[keyword], dict) for keyword in _MOVED & node.keys()):
+                return False
+            if not _NAMING.isdisjoint(node):
+                return False
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+        elif not isinstance(node, _SCALARS):
+            return False
+    return not _has_cycle(definitions)
+
+
+def _plain_name(reference: Any, definitions: Mapping[str, Any]) -> str | None:
+    """The name of the definition that a reference in the one form leads to."""
+    found = _PLAIN.fullmatch(reference) if isinstance(reference, str) else None
+    return found[1] if found and isinstance(definitions.get(found[1]), (dict, bool)) else None
+
+
+def _has_cycle(definitions: Mapping[str, Any]) -> bool:
+    """Whether definitions that are references lead to each other only."""
+    done: set[str] = set()
+    for start in definitions:
+        way: set[str] = set()
+        name: str | None = start
+        while name is not None and name not in done:
+            if name in way:
+                return True
+            way.add(name)
+            node = definitions[name]
+            name = _plain_name(node["$ref"], definitions) if isinstance(node, dict) and "$ref" in node else None
+        done |= way
+    return False
 
 
 class _Normaliser:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from extractor.errors import SchemaError
 from extractor.schema.references import DEPTH, definitions_only
@@ -219,3 +222,37 @@ def test_the_document_stays_as_it_is() -> None:
     assert document == before
     plain = obj({"p": A})
     assert definitions_only(plain) == plain
+
+
+_NAMES = ("A", "B.c", "d_1")
+_NODES = st.recursive(
+    st.one_of(
+        st.sampled_from(_NAMES).map(lambda name: {"$ref": f"#/$defs/{name}"}),
+        st.sampled_from([{"type": "string"}, {"enum": [1, None]}, {"const": {"a": [1.5]}}, {}, True]),
+    ),
+    lambda node: st.one_of(
+        st.dictionaries(st.sampled_from(["id", "a", "$ref", "$defs", "not"]), node, max_size=3).map(obj),
+        st.lists(node, min_size=1, max_size=3).map(lambda members: {"anyOf": members}),
+        node.map(lambda items: {"type": "array", "items": items, "x-more": items}),
+        st.tuples(node, node).map(lambda both: {"title": "T", "allOf": [both[0]], "not": both[1]}),
+        node.map(lambda inner: {**(inner if isinstance(inner, dict) else {}), "$anchor": "here"}),
+    ),
+    max_leaves=6,
+)
+
+
+@given(_NODES, st.fixed_dictionaries(dict.fromkeys(_NAMES, _NODES)), st.booleans())
+def test_plain_references_mean_the_same(root: Any, definitions: dict[str, Any], said: bool) -> None:
+    """References that have the one form already are taken as they are, and mean what they mean in any form."""
+    draft = {"$schema": "https://json-schema.org/draft/2020-12/schema"} if said else {}
+    document = {**draft, **obj({"p": root}), "$defs": definitions}
+    other = json.loads(json.dumps(document).replace("#/$defs/", "#/%24defs/"))  # the same places, said otherwise
+    outcomes = []
+    for each in (document, other):
+        try:
+            found = definitions_only(each)
+        except SchemaError as error:
+            outcomes.append(error.pointer)
+        else:
+            outcomes.append(json.loads(json.dumps(found, sort_keys=True).replace("%24defs", "$defs")))
+    assert outcomes[0] == outcomes[1]
